@@ -71,7 +71,7 @@ HOLES = {"ring": _circle(0.55)}
 
 @dataclass(frozen=True)
 class Thing:
-    """One coloured shape; where it lies (x, y) and how large it is (radius), once it has been laid out."""
+    """One coloured shape; its centre (x, y) and radius in pixels of 64, once it has been laid out."""
 
     colour: str
     shape: str
@@ -112,7 +112,7 @@ class Scene:
             for outline, fill in [(OUTLINES[thing.shape], COLOURS[thing.colour]),
                                   (HOLES.get(thing.shape), BACKGROUNDS[self.background])]:
                 if outline is not None:
-                    corners = scale * (thing.radius * outline + thing.centre) - 0.5
+                    corners = scale * (thing.radius * outline + thing.centre)
                     draw.polygon(corners.ravel().tolist(), fill=fill)
         return np.asarray(image.reduce(4))
 
