@@ -1,0 +1,78 @@
+"""The array module behind every array: NumPy on a CPU, CuPy on a GPU. Only this file, graph.py and kernels/ know CuPy.
+
+The array carries its backend: `xp = array_module(x)` gives the module whose functions work on `x`, so the same
+source runs on both. There is no global device.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+import numpy as np
+
+from .errors import UserError
+
+
+def array_module(x):
+    """The module (`numpy` or `cupy`) that made `x`. Free of cost where CuPy was never imported."""
+    cupy = sys.modules.get("cupy")
+    return np if cupy is None else cupy.get_array_module(x)
+
+
+def matmul(a, b, out=None):
+    """a @ b over the last two axes, leading axes broadcast; the one matrix product of all ops.
+
+    a (..., M, K), b (..., K, N) -> y (..., M, N)
+    """
+    return array_module(a).matmul(a, b, out=out)
+
+
+def gpu_available() -> bool:
+    """True where CuPy is installed and sees a device."""
+    if importlib.util.find_spec("cupy") is None:
+        return False
+    import cupy
+
+    try:
+        return cupy.cuda.runtime.getDeviceCount() > 0
+    except cupy.cuda.runtime.CUDARuntimeError:
+        return False
+
+
+def resolve_device(name: str) -> str:
+    """'auto', 'cpu' or 'cuda' -> 'cpu' or 'cuda'. Raises UserError where a GPU is asked for and none is there."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise UserError(f"unknown device {name!r}: use auto, cpu or cuda")
+    if name == "cuda" and not gpu_available():
+        raise UserError("no GPU found: install minidiff[cuda12] or minidiff[cuda13] on a machine with an NVIDIA GPU, "
+                        "or use --device cpu")
+    return "cpu" if name == "cpu" or not gpu_available() else "cuda"
+
+
+def to_device(x, device: str):
+    """`x` as an array on 'cpu' or 'cuda'; itself if it is there already."""
+    if device == "cpu":
+        return to_host(x)
+    import cupy
+
+    return cupy.asarray(x)
+
+
+def to_host(x) -> np.ndarray:
+    """`x` as a NumPy array; itself if it is one. On a GPU this waits for `x` to be computed."""
+    return x if isinstance(x, np.ndarray) else array_module(x).asnumpy(x) if hasattr(x, "get") else np.asarray(x)
+
+
+def random_stream(seed: int) -> np.random.Generator:
+    """A counter-based (Philox) stream on the host: the same numbers on every machine and for every backend."""
+    return np.random.Generator(np.random.Philox(key=seed))
+
+
+def normal(seeds, shape, like=None):
+    """Standard normal noise, one independent stream per seed: picture j is the same alone or in a batch.
+
+    seeds (N,), shape (H, W, C) -> y (N, H, W, C), float32, beside the array `like` (default: on the host)
+    """
+    noise = np.stack([random_stream(int(seed)).standard_normal(shape, dtype=np.float32) for seed in seeds])
+    return noise if like is None else array_module(like).asarray(noise)

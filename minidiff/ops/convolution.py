@@ -1,0 +1,98 @@
+"""Convolution as matrix products over columns (im2col), channels last.
+
+In a zero-padded channels-last picture the k horizontal neighbours of a pixel are one run of k·C numbers, so the columns
+of a pixel are k such runs, and copying them is k long moves. They are built in bands that stay in the cache, multiplied
+at once and thrown away: the backward pass needs columns of dy only, and neither keeps nor scatters columns of x.
+"""
+
+from __future__ import annotations
+
+from ..backend import array_module, matmul
+from .op import op
+
+BAND_BYTES = 2_400_000  # about a core's level-2 cache: larger and smaller bands were slower
+
+
+@op
+def conv2d(x, weight, bias=None, stride=1, padding=None):
+    """y[n, p, q, o] = bias[o] + Σ x[n, stride·p + a − top, stride·q + b − left, i] · weight[a, b, i, o]
+
+    x (N, H, W, I), weight (k, k, I, O), bias (O) -> y (N, P, Q, O)
+
+    `padding` is ((top, bottom), (left, right)), by default k // 2 on every side.
+    """
+    k = weight.shape[0]
+    (top, bottom), (left, right) = padding or ((k // 2, k // 2), (k // 2, k // 2))
+    n, height, width, _ = x.shape
+    rows = (height + top + bottom - k) // stride + 1
+    columns = (width + left + right - k) // stride + 1
+    y = _correlate(_spread(x, (n, height + top + bottom, width + left + right), top, left, 1), weight, stride, rows, columns)
+    if bias is not None:
+        y += bias
+
+    def backward(dy):
+        # With zeros between its pixels (stride) and around them, dy correlates with the rotated kernel to give dx.
+        wide = _spread(dy, (n, height + k - 1, width + k - 1), k - 1 - top, k - 1 - left, stride)
+        rotated = weight[::-1, ::-1].swapaxes(2, 3)
+        dx, dweight = _correlate_and_outer(wide, rotated, x)
+        dweight = dweight[::-1, ::-1].swapaxes(2, 3)
+        return (dx, dweight) if bias is None else (dx, dweight, dy.reshape(-1, dy.shape[-1]).sum(axis=0))
+
+    return y, backward
+
+
+def _spread(x, size, top, left, stride):
+    """`x` on a canvas of zeros, its pixels `stride` apart, the first at (top, left)."""
+    if size == x.shape[:3]:
+        return x
+    canvas = array_module(x).zeros((*size, x.shape[-1]), x.dtype)
+    canvas[:, top : top + stride * x.shape[1] : stride, left : left + stride * x.shape[2] : stride] = x
+    return canvas
+
+
+def _bands(x, k, stride, rows, columns):
+    """Yield (samples, rows, columns of that band) of a padded `x`: the view (n, p, q, k, k·C), copied band by band."""
+    xp = array_module(x)
+    n, channels = x.shape[0], x.shape[-1]
+    if k == 1 and stride == 1:
+        yield slice(0, n), slice(0, rows), x.reshape(-1, channels)
+        return
+    s = x.strides
+    view = xp.lib.stride_tricks.as_strided(
+        x, (n, rows, columns, k, k * channels), (s[0], stride * s[1], stride * s[2], s[1], s[3]))
+    row_bytes = columns * k * k * channels * x.itemsize
+    samples = min(n, max(1, BAND_BYTES // (row_bytes * rows)))
+    band = min(rows, max(1, BAND_BYTES // row_bytes))
+    buffer = xp.empty((samples, band, columns, k, k * channels), x.dtype)
+    for i in range(0, n, samples):
+        for j in range(0, rows, band):
+            source = view[i : i + samples, j : j + band]
+            cols = buffer.reshape(-1)[: source.size].reshape(source.shape)
+            cols[...] = source
+            yield slice(i, i + samples), slice(j, j + band), cols.reshape(-1, k * k * channels)
+
+
+def _correlate(x, weight, stride, rows, columns):
+    """y[n, p, q] = Σ x[n, stride·p + a, stride·q + b] · weight[a, b], over a padded x."""
+    xp = array_module(x)
+    k, outputs = weight.shape[0], weight.shape[-1]
+    flat = weight.reshape(-1, outputs)
+    y = xp.empty((x.shape[0], rows, columns, outputs), x.dtype)
+    for samples, band, cols in _bands(x, k, stride, rows, columns):
+        part = y[samples, band]
+        part[...] = matmul(cols, flat).reshape(part.shape)
+    return y
+
+
+def _correlate_and_outer(dy, weight, x):
+    """The correlation of a padded dy with `weight`, and (k, k, O, I) sums of its columns times the pixels of x."""
+    xp = array_module(x)
+    k, _, outputs, inputs = weight.shape
+    flat = weight.reshape(-1, inputs)
+    dx = xp.empty(x.shape, x.dtype)
+    dweight = xp.zeros((k * k * outputs, inputs), x.dtype)
+    for samples, band, cols in _bands(dy, k, 1, x.shape[1], x.shape[2]):
+        part = dx[samples, band]
+        part[...] = matmul(cols, flat).reshape(part.shape)
+        dweight += matmul(cols.T, x[samples, band].reshape(-1, inputs))
+    return dx, dweight.reshape(k, k, outputs, inputs)

@@ -1,0 +1,34 @@
+"""Joining and dividing arrays along their last axis."""
+
+from __future__ import annotations
+
+from ..backend import array_module
+from .op import op
+
+
+@op
+def concat(a, b):
+    """The channels of a, then those of b.
+
+    a (..., I), b (..., O) -> y (..., C)
+    """
+    inputs = a.shape[-1]
+
+    def backward(dy):
+        return dy[..., :inputs], dy[..., inputs:]
+
+    return array_module(a).concatenate((a, b), axis=-1), backward
+
+
+@op
+def split(x):
+    """The two halves of the channels.
+
+    x (..., C) -> a (..., I), b (..., I)
+    """
+    half = x.shape[-1] // 2
+
+    def backward(dy):
+        return array_module(dy[0]).concatenate(dy, axis=-1)
+
+    return (x[..., :half], x[..., half:]), backward

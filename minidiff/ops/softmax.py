@@ -1,0 +1,34 @@
+"""Softmax, alone and as the inside of attention and of the losses."""
+
+from __future__ import annotations
+
+from ..backend import array_module
+from .op import op
+
+
+@op
+def softmax(x, axis=-1):
+    """y = exp(x) / Σ exp(x) along an axis.
+
+    x (...) -> y (...)
+    """
+    y = stable_softmax(x, axis).astype(x.dtype, copy=False)
+    return y, lambda dy: softmax_back(dy, y, axis)
+
+
+def stable_softmax(x, axis):
+    """The largest entry is subtracted first, so that exp cannot overflow; half precision runs in float32."""
+    xp = array_module(x)
+    y = x - x.max(axis=axis, keepdims=True) if x.dtype.itemsize > 2 else x.astype("float32")
+    if x.dtype.itemsize == 2:
+        y -= y.max(axis=axis, keepdims=True)
+    y = xp.exp(y, out=y)
+    y /= y.sum(axis=axis, keepdims=True)
+    return y
+
+
+def softmax_back(dy, y, axis):
+    """dx = y · (dy − Σ dy · y)"""
+    dx = dy * y
+    dx -= y * dx.sum(axis=axis, keepdims=True)
+    return dx
