@@ -12,6 +12,7 @@ Eight (colour, shape) pairs are never drawn in training: a model has to compose 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -36,6 +37,15 @@ KINDS = ("one", "placed", "two", "related")
 PAIRS = tuple((colour, shape) for shape in SHAPES for colour in COLOURS)
 HELD_OUT = tuple((tuple(COLOURS)[3 * i % 8], shape) for i, shape in enumerate(SHAPES))
 SEEN = tuple(pair for pair in PAIRS if pair not in HELD_OUT)
+
+
+def _any(words):
+    return f"({'|'.join(words)})"
+
+
+_NAME = f"{_any(COLOURS)} {_any(SHAPES)}"
+_CAPTION = re.compile(f"an? (?:{_any(SIZES)} )?{_NAME}(?: {_any(PLACES)}| {_any(('and', *RELATIONS))} an? {_NAME})?"
+                      f"(?: on an? {_any(BACKGROUNDS)} background)?")
 
 
 def _circle(radius):
@@ -154,6 +164,19 @@ def lay_out(rng: np.random.Generator, scene: Scene) -> Scene:
     objects = tuple(replace(thing, centre=(float(x), float(y)), radius=float(radius))
                     for thing, (x, y), radius in zip(scene.objects, centres, radii, strict=True))
     return replace(scene, objects=objects)
+
+
+def parse_caption(text: str) -> Scene | None:
+    """What a plain caption states, not laid out yet; None for any other text. Inverse of `Scene.caption`."""
+    match = _CAPTION.fullmatch(" ".join(text.lower().strip(" .").split()))
+    if match is None:
+        return None
+    size, colour, shape, place, joint, *second, background = match.groups()
+    if size and joint:
+        return None
+    things = (Thing(colour, shape), Thing(*second)) if joint else (Thing(colour, shape),)
+    relation = joint if joint in RELATIONS else None
+    return Scene(things, background or "white", size, place, relation, names_background=background is not None)
 
 
 def pictures(scenes: Sequence[Scene], size: int = 64) -> np.ndarray:
