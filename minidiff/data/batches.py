@@ -1,0 +1,61 @@
+"""Endless batches of captioned scenes, resumable by one number.
+
+Batch i is a function of (seed, i) alone: its random stream is Philox with the seed in the key and i in the counter.
+Another word of the key says what the scenes are for, so no picture that is scored was ever trained on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .scenes import Scene, draw_scene, pictures, to_float
+
+TRAINING, EVALUATION = 1, 2
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures, float32 (N, S, S, 3) in [-1, 1], their captions, and the scenes they show."""
+
+    pictures: np.ndarray
+    captions: list[str]
+    scenes: list[Scene]
+
+
+class SceneBatches:
+    """An iterator of training batches that never ends; `position` is the number of the next, all there is to save."""
+
+    def __init__(self, batch_size: int, size: int = 64, seed: int = 0, split: str = "seen", position: int = 0):
+        self.batch_size, self.size, self.seed, self.split, self.position = batch_size, size, seed, split, position
+
+    def __iter__(self) -> SceneBatches:
+        return self
+
+    def __next__(self) -> Batch:
+        rng = scene_stream(self.seed, TRAINING, self.position)
+        self.position += 1
+        return as_batch([draw_scene(rng, self.split) for _ in range(self.batch_size)], self.size)
+
+
+def scene_stream(seed: int, purpose: int, index: int) -> np.random.Generator:
+    """The random numbers of batch `index`: streams of different arguments share none."""
+    return np.random.Generator(np.random.Philox(key=[seed, purpose], counter=[0, 0, 0, index]))
+
+
+def as_batch(scenes: list[Scene], size: int = 64) -> Batch:
+    """The scenes drawn and captioned."""
+    return Batch(to_float(pictures(scenes, size)), [scene.caption for scene in scenes], scenes)
+
+
+def evaluation_scenes(count: int, split: str = "seen", seed: int = 0) -> list[Scene]:
+    """Scenes to score a model on, apart from all training scenes; the first of many are the few."""
+    return [draw_scene(scene_stream(seed, EVALUATION, index), split) for index in range(count)]
+
+
+def preview(count: int, size: int = 64, seed: int = 0, split: str = "seen") -> list[tuple[np.ndarray, str]]:
+    """The first scenes of a training run, as (picture uint8 (size, size, 3), caption)."""
+    rng = scene_stream(seed, TRAINING, 0)
+    scenes = [draw_scene(rng, split) for _ in range(count)]
+    return [(scene.picture(size), scene.caption) for scene in scenes]
