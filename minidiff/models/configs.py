@@ -1,0 +1,159 @@
+"""The sizes of the models. Fields have the names of the published `config.json` files, defaults are SD 1.5's."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+
+from ..errors import UserError
+
+
+class Config:
+    """What the configurations share: they are read from and written to the dictionaries of `config.json`."""
+
+    @classmethod
+    def from_dict(cls, values: dict):
+        """Known fields are taken, others ignored; lists become tuples."""
+        known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
+
+    def to_dict(self) -> dict:
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig(Config):
+    """`diffusers.AutoencoderKL`."""
+
+    in_channels: int = 3
+    out_channels: int = 3
+    block_out_channels: tuple[int, ...] = (128, 256, 512, 512)
+    layers_per_block: int = 2
+    latent_channels: int = 4
+    norm_num_groups: int = 32
+    sample_size: int = 512
+    scaling_factor: float = 0.18215
+    mid_block_add_attention: bool = True
+
+    def __post_init__(self):
+        _check_groups(self.block_out_channels, self.norm_num_groups)
+
+    @property
+    def downsampling(self) -> int:
+        """Pixels of a picture per pixel of its latents, along an edge."""
+        return 2 ** (len(self.block_out_channels) - 1)
+
+    def to_dict(self) -> dict:
+        levels = len(self.block_out_channels)
+        return super().to_dict() | {
+            "_class_name": "AutoencoderKL", "act_fn": "silu", "down_block_types": ["DownEncoderBlock2D"] * levels,
+            "up_block_types": ["UpDecoderBlock2D"] * levels}
+
+
+@dataclass(frozen=True)
+class UNetConfig(Config):
+    """`diffusers.UNet2DConditionModel`. `attention_head_dim` is the number of heads, by a historic misnomer."""
+
+    in_channels: int = 4
+    out_channels: int = 4
+    sample_size: int = 64
+    block_out_channels: tuple[int, ...] = (320, 640, 1280, 1280)
+    down_block_types: tuple[str, ...] = ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",)
+    up_block_types: tuple[str, ...] = ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3
+    layers_per_block: int = 2
+    cross_attention_dim: int = 768
+    attention_head_dim: int | tuple[int, ...] = 8
+    use_linear_projection: bool = False
+    norm_num_groups: int = 32
+    norm_eps: float = 1e-5
+    flip_sin_to_cos: bool = True
+    freq_shift: float = 0
+
+    def __post_init__(self):
+        _check_groups(self.block_out_channels, self.norm_num_groups)
+        levels = len(self.block_out_channels)
+        if len(self.down_block_types) != levels or len(self.up_block_types) != levels:
+            raise UserError(f"a UNet of {levels} levels needs {levels} down_block_types and {levels} up_block_types")
+        for channels, heads in zip(self.block_out_channels, self.heads, strict=True):
+            if channels % heads:
+                raise UserError(f"{heads} attention heads don't divide {channels} channels")
+
+    @property
+    def heads(self) -> tuple[int, ...]:
+        """Attention heads of each level."""
+        heads = self.attention_head_dim
+        return heads if isinstance(heads, tuple) else (heads,) * len(self.block_out_channels)
+
+    def to_dict(self) -> dict:
+        return super().to_dict() | {"_class_name": "UNet2DConditionModel", "act_fn": "silu", "center_input_sample": False,
+                                    "downsample_padding": 1, "mid_block_scale_factor": 1}
+
+
+@dataclass(frozen=True)
+class TextConfig(Config):
+    """`transformers.CLIPTextModel`."""
+
+    vocab_size: int = 49408
+    hidden_size: int = 768
+    intermediate_size: int = 3072
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    max_position_embeddings: int = 77
+    hidden_act: str = "quick_gelu"
+    layer_norm_eps: float = 1e-5
+    projection_dim: int = 768
+    bos_token_id: int = 49406
+    eos_token_id: int = 49407
+    pad_token_id: int = 49407
+
+    def to_dict(self) -> dict:
+        return super().to_dict() | {"model_type": "clip_text_model", "architectures": ["CLIPTextModel"]}
+
+
+@dataclass(frozen=True)
+class VisionConfig(Config):
+    """`transformers.CLIPVisionModel`, a ViT."""
+
+    hidden_size: int = 768
+    intermediate_size: int = 3072
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    num_channels: int = 3
+    image_size: int = 224
+    patch_size: int = 32
+    hidden_act: str = "quick_gelu"
+    layer_norm_eps: float = 1e-5
+    projection_dim: int = 512
+
+    def __post_init__(self):
+        if self.image_size % self.patch_size:
+            raise UserError(f"patches of {self.patch_size} pixels don't divide pictures of {self.image_size}")
+
+    def to_dict(self) -> dict:
+        return super().to_dict() | {"model_type": "clip_vision_model"}
+
+
+@dataclass(frozen=True)
+class CLIPConfig(Config):
+    """`transformers.CLIPModel`: a text tower, an image tower, and the width in which they meet."""
+
+    text_config: TextConfig = field(default_factory=TextConfig)
+    vision_config: VisionConfig = field(default_factory=VisionConfig)
+    projection_dim: int = 512
+    logit_scale_init_value: float = 2.6592  # ln(1 / 0.07)
+
+    @classmethod
+    def from_dict(cls, values: dict):
+        towers = {"text_config": TextConfig.from_dict(values["text_config"]),
+                  "vision_config": VisionConfig.from_dict(values["vision_config"])}
+        return super().from_dict(values | towers)
+
+    def to_dict(self) -> dict:
+        return super().to_dict() | {"text_config": self.text_config.to_dict(),
+                                    "vision_config": self.vision_config.to_dict(),
+                                    "model_type": "clip", "architectures": ["CLIPModel"]}
+
+
+def _check_groups(channels, groups):
+    for width in channels:
+        if width % groups:
+            raise UserError(f"norm_num_groups = {groups} doesn't divide {width} channels")

@@ -1,0 +1,1 @@
+"""Layers and blocks: objects with parameters, called like ops."""

@@ -1,0 +1,105 @@
+"""The layers: an op with its parameters. Fresh ones are drawn as PyTorch's are, uniform in ±1/√(fan in).
+
+With `rng=None` memory is reserved but nothing is drawn: the values come from a file.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .. import ops
+from .module import Module, Parameter, apply, chain
+
+
+def _uniform(rng, shape, fan_in):
+    if rng is None:
+        return Parameter(np.empty(shape, np.float32))
+    bound = 1 / math.sqrt(fan_in)
+    return Parameter(rng.uniform(-bound, bound, shape).astype(np.float32))
+
+
+class Linear(Module):
+    """x (..., I) -> y (..., O)"""
+
+    def __init__(self, rng, inputs, outputs, bias=True):
+        self.weight = _uniform(rng, (outputs, inputs), inputs)
+        self.bias = _uniform(rng, (outputs,), inputs) if bias else None
+
+    def __call__(self, x):
+        return apply(ops.linear, x, self.weight, self.bias)
+
+
+class Conv2d(Module):
+    """x (N, H, W, I) -> y (N, P, Q, O); the weight is (k, k, I, O) here and (O, I, k, k) in files."""
+
+    def __init__(self, rng, inputs, outputs, kernel=3, stride=1, padding=None):
+        self.weight = _uniform(rng, (kernel, kernel, inputs, outputs), kernel * kernel * inputs)
+        self.bias = _uniform(rng, (outputs,), kernel * kernel * inputs)
+        self.stride, self.padding = stride, padding
+
+    def __call__(self, x):
+        return apply(ops.conv2d, x, self.weight, self.bias, stride=self.stride, padding=self.padding)
+
+
+class GroupNorm(Module):
+    """x (N, H, W, C) -> y (N, H, W, C)"""
+
+    def __init__(self, channels, groups, eps):
+        self.weight = Parameter(np.ones(channels, np.float32))
+        self.bias = Parameter(np.zeros(channels, np.float32))
+        self.groups, self.eps = groups, eps
+
+    def __call__(self, x):
+        return apply(ops.group_norm, x, self.weight, self.bias, groups=self.groups, eps=self.eps)
+
+
+class LayerNorm(Module):
+    """x (..., C) -> y (..., C)"""
+
+    def __init__(self, channels, eps=1e-5):
+        self.weight = Parameter(np.ones(channels, np.float32))
+        self.bias = Parameter(np.zeros(channels, np.float32))
+        self.eps = eps
+
+    def __call__(self, x):
+        return apply(ops.layer_norm, x, self.weight, self.bias, eps=self.eps)
+
+
+class Embedding(Module):
+    """ids (N, T) -> y (N, T, C), drawn with standard deviation 0.02 as CLIP's."""
+
+    def __init__(self, rng, vocabulary, channels):
+        shape = (vocabulary, channels)
+        self.weight = Parameter(np.empty(shape, np.float32) if rng is None
+                                else (0.02 * rng.standard_normal(shape)).astype(np.float32))
+
+    def __call__(self, ids):
+        return apply(ops.embedding, self.weight, ids)
+
+
+class Downsample(Module):
+    """Half the resolution by a convolution of stride 2.
+
+    x (N, H, W, C) -> y (N, P, Q, C)
+    """
+
+    def __init__(self, rng, channels, padding=None):
+        self.conv = Conv2d(rng, channels, channels, stride=2, padding=padding)
+
+    def __call__(self, x):
+        return self.conv(x)
+
+
+class Upsample(Module):
+    """Twice the resolution: every pixel four times, then a convolution.
+
+    x (N, H, W, C) -> y (N, 2H, 2W, C)
+    """
+
+    def __init__(self, rng, channels):
+        self.conv = Conv2d(rng, channels, channels)
+
+    def __call__(self, x):
+        return chain(x, ops.upsample_nearest, self.conv)

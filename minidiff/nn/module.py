@@ -1,0 +1,106 @@
+"""Objects with parameters, called like ops: `layer(x) -> (y, backward)`.
+
+`apply` is the only reader of parameter values and the only writer of their gradients, `chain` runs layers and ops one
+after the other. There is no tape: a backward pass is written beside each forward pass, out of the backs of its parts.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+from ..ops.op import grad_enabled, no_backward, no_grad
+
+
+class Parameter:
+    """An array that is learned, and the sum of its gradients since the last time they were cleared."""
+
+    def __init__(self, value):
+        self.value = value
+        self.grad = None
+
+
+class Module:
+    """A thing with parameters. The attribute path of a parameter (`to_out.0.weight`) is its name in a checkpoint."""
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        for name, value in vars(self).items():
+            yield from _named(prefix + name, value)
+
+    def parameters(self) -> list[Parameter]:
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def replica(self):
+        """The same module over the same values with gradients of its own: a thread works on one while others do too."""
+        return copy.deepcopy(self, {id(p.value): p.value for p in self.parameters()} | {
+            id(p.grad): None for p in self.parameters() if p.grad is not None})
+
+
+def _named(path, value):
+    if isinstance(value, Parameter):
+        yield path, value
+    elif isinstance(value, Module):
+        yield from value.named_parameters(path + ".")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _named(f"{path}.{index}", item)
+
+
+def apply(op, *args, **options):
+    """Call an op with Parameters among its arguments. `backward` adds their gradients up and returns the others'."""
+    dtype = next((a.dtype for a in args if hasattr(a, "dtype") and a.dtype.kind == "f"), None)
+    y, back = op(*(_value(a, dtype) if isinstance(a, Parameter) else a for a in args), **options)
+    if not grad_enabled():
+        return y, no_backward
+    parameters = [a if isinstance(a, Parameter) else None for a in args]
+
+    def backward(dy):
+        others = []
+        for parameter, grad in zip(parameters, back(dy), strict=False):
+            if parameter is None:
+                others.append(grad)
+            elif parameter.grad is None:
+                parameter.grad = grad.astype(parameter.value.dtype)
+            else:
+                parameter.grad += grad
+        return others[0] if len(others) == 1 else tuple(others)
+
+    return y, backward
+
+
+def _value(parameter, dtype):
+    """A parameter in the precision of the arrays that it meets."""
+    return parameter.value if dtype is None else parameter.value.astype(dtype, copy=False)
+
+
+def chain(x, *layers):
+    """y = layers[-1](… layers[0](x)); backward runs their backs in reverse."""
+    backs = []
+    for layer in layers:
+        x, back = layer(x)
+        backs.append(back)
+
+    def backward(dy):
+        for back in reversed(backs):
+            dy = back(dy)
+        return dy
+
+    return x, backward
+
+
+def identity(x):
+    return x, lambda dy: dy
+
+
+def recompute(layer):
+    """The same layer, but its activations are dropped after the forward pass and made again in the backward pass.
+
+    Gradient checkpointing (Chen et al. 2016): memory of one layer's input instead of all that is inside it.
+    """
+
+    def call(*args):
+        with no_grad():
+            y, _ = layer(*args)
+        return y, lambda dy: layer(*args)[1](dy)
+
+    return call

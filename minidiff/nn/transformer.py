@@ -1,0 +1,232 @@
+"""Attention and the two transformers built from it: the UNet's, which listens to a text, and CLIP's."""
+
+from __future__ import annotations
+
+from .. import ops
+from .layers import Conv2d, GroupNorm, LayerNorm, Linear
+from .module import Module, chain, identity
+
+
+class Attention(Module):
+    """Every token of x takes what it needs from the tokens of a context (x itself: self-attention).
+
+    x (N, Q, C), context (N, K, D) -> y (N, Q, C)
+    """
+
+    def __init__(self, rng, channels, context_width, heads, bias=False):
+        self.to_q = Linear(rng, channels, channels, bias)
+        self.to_k = Linear(rng, context_width, channels, bias)
+        self.to_v = Linear(rng, context_width, channels, bias)
+        self.to_out = [Linear(rng, channels, channels), identity]
+        self.heads = heads
+
+    def __call__(self, x, context=None):
+        context = x if context is None else context
+        q, q_back = self.to_q(x)
+        k, k_back = self.to_k(context)
+        v, v_back = self.to_v(context)
+        h, attention_back = ops.attention(q, k, v, heads=self.heads)
+        y, out_back = self.to_out[0](h)
+
+        def backward(dy):
+            dq, dk, dv = attention_back(out_back(dy))
+            dcontext = k_back(dk)
+            dcontext += v_back(dv)
+            return q_back(dq), dcontext
+
+        return y, backward
+
+
+class SelfAttention(Attention):
+    """x (N, T, C) -> y (N, T, C)"""
+
+    def __init__(self, rng, channels, heads, bias=False):
+        super().__init__(rng, channels, channels, heads, bias)
+
+    def __call__(self, x):
+        y, back = super().__call__(x)
+        return y, lambda dy: sum(back(dy))
+
+
+class GEGLU(Module):
+    """x (..., I) -> y (..., O)"""
+
+    def __init__(self, rng, inputs, outputs):
+        self.proj = Linear(rng, inputs, 2 * outputs)
+
+    def __call__(self, x):
+        return chain(x, self.proj, ops.geglu)
+
+
+class FeedForward(Module):
+    """A gated layer four times as wide, for each token alone.
+
+    x (..., C) -> y (..., C)
+    """
+
+    def __init__(self, rng, channels):
+        self.net = [GEGLU(rng, channels, 4 * channels), identity, Linear(rng, 4 * channels, channels)]
+
+    def __call__(self, x):
+        return chain(x, *self.net)
+
+
+class TransformerBlock(Module):
+    """Pixels attend to pixels, then to words, then each thinks for itself; all three residual, normalised first.
+
+    x (N, T, C), context (N, K, D) -> y (N, T, C)
+
+    Rombach et al. 2022, appendix E.2.1.
+    """
+
+    def __init__(self, rng, channels, context_width, heads):
+        self.norm1 = LayerNorm(channels)
+        self.attn1 = SelfAttention(rng, channels, heads)
+        self.norm2 = LayerNorm(channels)
+        self.attn2 = Attention(rng, channels, context_width, heads)
+        self.norm3 = LayerNorm(channels)
+        self.ff = FeedForward(rng, channels)
+
+    def __call__(self, x, context):
+        h, self_back = chain(x, self.norm1, self.attn1)
+        h += x
+        q, norm2_back = self.norm2(h)
+        a, cross_back = self.attn2(q, context)
+        a += h
+        y, ff_back = chain(a, self.norm3, self.ff)
+        y += a
+
+        def backward(dy):
+            da = ff_back(dy)
+            da += dy
+            dq, dcontext = cross_back(da)
+            dh = norm2_back(dq)
+            dh += da
+            dx = self_back(dh)
+            dx += dh
+            return dx, dcontext
+
+        return y, backward
+
+
+class SpatialTransformer(Module):
+    """A transformer over the pixels of a feature map, residual as a whole.
+
+    x (N, H, W, C), context (N, K, D) -> y (N, H, W, C)
+    """
+
+    def __init__(self, rng, channels, context_width, heads, groups, depth=1, linear_projection=False):
+        def project():
+            return Linear(rng, channels, channels) if linear_projection else Conv2d(rng, channels, channels, kernel=1)
+
+        self.norm = GroupNorm(channels, groups, eps=1e-6)
+        self.proj_in = project()
+        self.transformer_blocks = [TransformerBlock(rng, channels, context_width, heads) for _ in range(depth)]
+        self.proj_out = project()
+
+    def __call__(self, x, context):
+        n, height, width, channels = x.shape
+        h, in_back = chain(x, self.norm, self.proj_in)
+        h = h.reshape(n, height * width, channels)
+        backs = []
+        for block in self.transformer_blocks:
+            h, back = block(h, context)
+            backs.append(back)
+        y, out_back = self.proj_out(h.reshape(x.shape))
+        y += x
+
+        def backward(dy):
+            dh = out_back(dy).reshape(n, height * width, channels)
+            dcontext = 0.0
+            for back in reversed(backs):
+                dh, dpart = back(dh)
+                dcontext = dcontext + dpart
+            dx = in_back(dh.reshape(n, height, width, channels))
+            dx += dy
+            return dx, dcontext
+
+        return y, backward
+
+
+class CLIPAttention(Module):
+    """Self-attention with CLIP's names and biases.
+
+    x (N, T, C) -> y (N, T, C)
+    """
+
+    def __init__(self, rng, channels, heads, causal):
+        self.q_proj = Linear(rng, channels, channels)
+        self.k_proj = Linear(rng, channels, channels)
+        self.v_proj = Linear(rng, channels, channels)
+        self.out_proj = Linear(rng, channels, channels)
+        self.heads, self.causal = heads, causal
+
+    def __call__(self, x):
+        q, q_back = self.q_proj(x)
+        k, k_back = self.k_proj(x)
+        v, v_back = self.v_proj(x)
+        h, attention_back = ops.attention(q, k, v, heads=self.heads, causal=self.causal)
+        y, out_back = self.out_proj(h)
+
+        def backward(dy):
+            dq, dk, dv = attention_back(out_back(dy))
+            dx = q_back(dq)
+            dx += k_back(dk)
+            dx += v_back(dv)
+            return dx
+
+        return y, backward
+
+
+class CLIPFeedForward(Module):
+    """x (N, T, C) -> y (N, T, C)"""
+
+    def __init__(self, rng, channels, hidden, activation):
+        self.fc1 = Linear(rng, channels, hidden)
+        self.fc2 = Linear(rng, hidden, channels)
+        self.activation = activation
+
+    def __call__(self, x):
+        return chain(x, self.fc1, self.activation, self.fc2)
+
+
+class CLIPLayer(Module):
+    """x + attention, then + feed-forward, normalised first.
+
+    x (N, T, C) -> y (N, T, C)
+    """
+
+    def __init__(self, rng, channels, hidden, heads, activation, eps, causal):
+        self.self_attn = CLIPAttention(rng, channels, heads, causal)
+        self.layer_norm1 = LayerNorm(channels, eps)
+        self.mlp = CLIPFeedForward(rng, channels, hidden, activation)
+        self.layer_norm2 = LayerNorm(channels, eps)
+
+    def __call__(self, x):
+        h, attention_back = chain(x, self.layer_norm1, self.self_attn)
+        h += x
+        y, mlp_back = chain(h, self.layer_norm2, self.mlp)
+        y += h
+
+        def backward(dy):
+            dh = mlp_back(dy)
+            dh += dy
+            dx = attention_back(dh)
+            dx += dh
+            return dx
+
+        return y, backward
+
+
+class CLIPEncoder(Module):
+    """x (N, T, C) -> y (N, T, C)"""
+
+    def __init__(self, rng, config, causal):
+        activation = {"quick_gelu": ops.quick_gelu, "gelu": ops.gelu}[config.hidden_act]
+        self.layers = [CLIPLayer(rng, config.hidden_size, config.intermediate_size, config.num_attention_heads,
+                                 activation, config.layer_norm_eps, causal) for _ in range(config.num_hidden_layers)]
+
+    def __call__(self, x):
+        return chain(x, *self.layers)
+
+
