@@ -51,7 +51,7 @@ class Reading:
 
 
 def read(picture: np.ndarray) -> Reading:
-    """The background and the objects of a picture, uint8 (S, S, 3). From S = 48 on, true pictures all read as right."""
+    """The background and the objects of a picture, uint8 (S, S, 3). True pictures all read right from S = 64 on."""
     pixels = picture.astype(np.int32)
     scale = len(pixels) / 64
     border = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
