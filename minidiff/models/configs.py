@@ -84,8 +84,9 @@ class UNetConfig(Config):
         return heads if isinstance(heads, tuple) else (heads,) * len(self.block_out_channels)
 
     def to_dict(self) -> dict:
-        return super().to_dict() | {"_class_name": "UNet2DConditionModel", "act_fn": "silu", "center_input_sample": False,
-                                    "downsample_padding": 1, "mid_block_scale_factor": 1}
+        return super().to_dict() | {
+            "_class_name": "UNet2DConditionModel", "act_fn": "silu", "center_input_sample": False,
+            "downsample_padding": 1, "mid_block_scale_factor": 1}
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,9 @@ class TextConfig(Config):
     bos_token_id: int = 49406
     eos_token_id: int = 49407
     pad_token_id: int = 49407
+
+    def __post_init__(self):
+        _check_transformer(self)
 
     def to_dict(self) -> dict:
         return super().to_dict() | {"model_type": "clip_text_model", "architectures": ["CLIPTextModel"]}
@@ -125,6 +129,7 @@ class VisionConfig(Config):
     projection_dim: int = 512
 
     def __post_init__(self):
+        _check_transformer(self)
         if self.image_size % self.patch_size:
             raise UserError(f"patches of {self.patch_size} pixels don't divide pictures of {self.image_size}")
 
@@ -157,3 +162,10 @@ def _check_groups(channels, groups):
     for width in channels:
         if width % groups:
             raise UserError(f"norm_num_groups = {groups} doesn't divide {width} channels")
+
+
+def _check_transformer(config):
+    if config.hidden_size % config.num_attention_heads:
+        raise UserError(f"{config.num_attention_heads} attention heads don't divide {config.hidden_size} channels")
+    if config.hidden_act not in ("gelu", "quick_gelu"):
+        raise UserError(f"unknown hidden_act {config.hidden_act!r}: use gelu or quick_gelu")

@@ -13,19 +13,23 @@ from .. import ops
 from .module import Module, Parameter, apply, chain
 
 
-def _uniform(rng, shape, fan_in):
-    if rng is None:
-        return Parameter(np.empty(shape, np.float32))
+def uniform_parameter(rng, shape, fan_in):
     bound = 1 / math.sqrt(fan_in)
-    return Parameter(rng.uniform(-bound, bound, shape).astype(np.float32))
+    return Parameter(np.empty(shape, np.float32) if rng is None
+                     else rng.uniform(-bound, bound, shape).astype(np.float32))
+
+
+def normal_parameter(rng, shape, std):
+    return Parameter(np.empty(shape, np.float32) if rng is None
+                     else std * rng.standard_normal(shape, np.float32))
 
 
 class Linear(Module):
     """x (..., I) -> y (..., O)"""
 
     def __init__(self, rng, inputs, outputs, bias=True):
-        self.weight = _uniform(rng, (outputs, inputs), inputs)
-        self.bias = _uniform(rng, (outputs,), inputs) if bias else None
+        self.weight = uniform_parameter(rng, (outputs, inputs), inputs)
+        self.bias = uniform_parameter(rng, (outputs,), inputs) if bias else None
 
     def __call__(self, x):
         return apply(ops.linear, x, self.weight, self.bias)
@@ -35,8 +39,8 @@ class Conv2d(Module):
     """x (N, H, W, I) -> y (N, P, Q, O); the weight is (k, k, I, O) here and (O, I, k, k) in files."""
 
     def __init__(self, rng, inputs, outputs, kernel=3, stride=1, padding=None):
-        self.weight = _uniform(rng, (kernel, kernel, inputs, outputs), kernel * kernel * inputs)
-        self.bias = _uniform(rng, (outputs,), kernel * kernel * inputs)
+        self.weight = uniform_parameter(rng, (kernel, kernel, inputs, outputs), kernel * kernel * inputs)
+        self.bias = uniform_parameter(rng, (outputs,), kernel * kernel * inputs)
         self.stride, self.padding = stride, padding
 
     def __call__(self, x):
@@ -70,10 +74,8 @@ class LayerNorm(Module):
 class Embedding(Module):
     """ids (N, T) -> y (N, T, C), drawn with standard deviation 0.02 as CLIP's."""
 
-    def __init__(self, rng, vocabulary, channels):
-        shape = (vocabulary, channels)
-        self.weight = Parameter(np.empty(shape, np.float32) if rng is None
-                                else (0.02 * rng.standard_normal(shape)).astype(np.float32))
+    def __init__(self, rng, vocabulary, channels, std=0.02):
+        self.weight = normal_parameter(rng, (vocabulary, channels), std)
 
     def __call__(self, ids):
         return apply(ops.embedding, self.weight, ids)

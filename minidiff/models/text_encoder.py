@@ -1,0 +1,78 @@
+"""CLIP's text encoder: a causal transformer that turns token ids into vectors (Radford et al. 2021, section 2.4)."""
+
+from __future__ import annotations
+
+from ..backend import array_module
+from ..errors import UserError
+from ..nn.layers import Embedding, LayerNorm
+from ..nn.module import Module, chain
+from ..nn.transformer import CLIPEncoder
+from ..ops import op
+from .configs import TextConfig
+
+
+class CLIPTextModel(Module):
+    """ids (N, T) -> hidden (N, T, C); T is at most config.max_position_embeddings.
+
+    A token sees those before it, none after, and padding is not masked. backward returns None: ids have no gradient.
+    """
+
+    def __init__(self, rng, config: TextConfig):
+        self.config = config
+        self.embeddings = TextEmbeddings(rng, config)
+        self.encoder = CLIPEncoder(rng, config, causal=True)
+        self.final_layer_norm = LayerNorm(config.hidden_size, config.layer_norm_eps)
+
+    def __call__(self, ids):
+        return chain(ids, self.embeddings, self.encoder, self.final_layer_norm)
+
+    def pooled(self, ids):
+        """ids (N, T) -> y (N, C), the state at the first end-of-text: the one token that has seen the whole text."""
+        end = self.config.eos_token_id
+        # Configurations from before transformers 4.31 say 2, which is no token's role: the end is the largest id.
+        position = ids.argmax(axis=-1) if end == 2 else (ids == end).argmax(axis=-1)
+        hidden, hidden_back = self(ids)
+        y, pick_back = pick(hidden, position)
+        return y, lambda dy: hidden_back(pick_back(dy)[0])
+
+
+class TextEmbeddings(Module):
+    """y[n, t] = token[ids[n, t]] + position[t]
+
+    ids (N, T) -> y (N, T, C)
+    """
+
+    def __init__(self, rng, config):
+        self.token_embedding = Embedding(rng, config.vocab_size, config.hidden_size)
+        self.position_embedding = Embedding(rng, config.max_position_embeddings, config.hidden_size, std=0.01)
+        self.longest = config.max_position_embeddings
+
+    def __call__(self, ids):
+        if ids.shape[1] > self.longest:
+            raise UserError(f"a text of {ids.shape[1]} tokens is longer than the text encoder's {self.longest}: "
+                            "truncate it")
+        tokens, token_back = self.token_embedding(ids)
+        positions, position_back = self.position_embedding(array_module(ids).arange(ids.shape[1])[None])
+
+        def backward(dy):
+            position_back(dy.sum(axis=0, keepdims=True))
+            token_back(dy)
+
+        return tokens + positions, backward
+
+
+@op
+def pick(x, position):
+    """y[n] = x[n, position[n]]
+
+    x (N, T, C), position (N) -> y (N, C)
+    """
+    xp = array_module(x)
+    shape, rows = x.shape, xp.arange(x.shape[0])
+
+    def backward(dy):
+        dx = xp.zeros(shape, dy.dtype)
+        dx[rows, position] = dy
+        return dx, None
+
+    return x[rows, position], backward
