@@ -109,7 +109,8 @@ class MidBlock(Module):
     """x (N, H, W, C) -> y (N, H, W, C)"""
 
     def __init__(self, rng, config, channels):
-        self.attentions = [PixelAttention(rng, channels, config.norm_num_groups)] * config.mid_block_add_attention
+        self.attentions = ([PixelAttention(rng, channels, config.norm_num_groups)]
+                           if config.mid_block_add_attention else [])
         self.resnets = [ResBlock(rng, channels, channels, config.norm_num_groups, EPS) for _ in range(2)]
 
     def __call__(self, x):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
+from typing import ClassVar
 
 from ..errors import UserError
 
@@ -10,9 +11,17 @@ from ..errors import UserError
 class Config:
     """What the configurations share: they are read from and written to the dictionaries of `config.json`."""
 
+    fixed: ClassVar[dict] = {}  # choices that the published classes offer, with the only value that is built here
+
     @classmethod
     def from_dict(cls, values: dict):
-        """Known fields are taken, others ignored; lists become tuples."""
+        """Known fields are taken, others ignored; lists become tuples.
+
+        Raises UserError where the dictionary asks for a variant of the model that is not built here.
+        """
+        for name, value in cls.fixed.items():
+            if values.get(name, value) != value:
+                raise UserError(f"a model with {name} = {values[name]!r} can't be opened: only {value!r} can")
         known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
 
@@ -23,6 +32,9 @@ class Config:
 @dataclass(frozen=True)
 class AutoencoderConfig(Config):
     """`diffusers.AutoencoderKL`."""
+
+    fixed: ClassVar[dict] = {"_class_name": "AutoencoderKL", "act_fn": "silu", "use_quant_conv": True,
+                             "use_post_quant_conv": True}
 
     in_channels: int = 3
     out_channels: int = 3
@@ -44,14 +56,19 @@ class AutoencoderConfig(Config):
 
     def to_dict(self) -> dict:
         levels = len(self.block_out_channels)
-        return super().to_dict() | {
-            "_class_name": "AutoencoderKL", "act_fn": "silu", "down_block_types": ["DownEncoderBlock2D"] * levels,
-            "up_block_types": ["UpDecoderBlock2D"] * levels}
+        return super().to_dict() | self.fixed | {"down_block_types": ["DownEncoderBlock2D"] * levels,
+                                                 "up_block_types": ["UpDecoderBlock2D"] * levels}
 
 
 @dataclass(frozen=True)
 class UNetConfig(Config):
     """`diffusers.UNet2DConditionModel`. `attention_head_dim` is the number of heads, by a historic misnomer."""
+
+    fixed: ClassVar[dict] = {
+        "_class_name": "UNet2DConditionModel", "act_fn": "silu", "center_input_sample": False, "downsample_padding": 1,
+        "mid_block_scale_factor": 1, "num_attention_heads": None, "addition_embed_type": None, "class_embed_type": None,
+        "time_embedding_type": "positional", "resnet_time_scale_shift": "default", "transformer_layers_per_block": 1,
+        "only_cross_attention": False}
 
     in_channels: int = 4
     out_channels: int = 4
@@ -73,6 +90,12 @@ class UNetConfig(Config):
         levels = len(self.block_out_channels)
         if len(self.down_block_types) != levels or len(self.up_block_types) != levels:
             raise UserError(f"a UNet of {levels} levels needs {levels} down_block_types and {levels} up_block_types")
+        unknown = {*self.down_block_types, *self.up_block_types} - {
+            "CrossAttnDownBlock2D", "DownBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"}
+        if unknown:
+            raise UserError(f"unknown UNet blocks: {', '.join(sorted(unknown))}")
+        if len(self.heads) != levels:
+            raise UserError(f"a UNet of {levels} levels needs {levels} numbers in attention_head_dim, or one for all")
         for channels, heads in zip(self.block_out_channels, self.heads, strict=True):
             if channels % heads:
                 raise UserError(f"{heads} attention heads don't divide {channels} channels")
@@ -84,9 +107,7 @@ class UNetConfig(Config):
         return heads if isinstance(heads, tuple) else (heads,) * len(self.block_out_channels)
 
     def to_dict(self) -> dict:
-        return super().to_dict() | {
-            "_class_name": "UNet2DConditionModel", "act_fn": "silu", "center_input_sample": False,
-            "downsample_padding": 1, "mid_block_scale_factor": 1}
+        return super().to_dict() | self.fixed
 
 
 @dataclass(frozen=True)

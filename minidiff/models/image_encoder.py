@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..backend import array_module
 from ..errors import UserError
+from ..nn.clip_layers import CLIPEncoder
 from ..nn.layers import Embedding, LayerNorm, normal_parameter, uniform_parameter
 from ..nn.module import Module, apply, chain
-from ..nn.transformer import CLIPEncoder
 from ..ops import linear, op, patchify
 from .configs import VisionConfig
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..backend import array_module
 from ..errors import UserError
+from ..nn.clip_layers import CLIPEncoder
 from ..nn.layers import Embedding, LayerNorm
 from ..nn.module import Module, chain
-from ..nn.transformer import CLIPEncoder
 from ..ops import op
 from .configs import TextConfig
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
+import numpy as np
+
 from ..nn.layers import Conv2d, Downsample, GroupNorm, Linear, Upsample
 from ..nn.module import Module, chain
 from ..nn.residual import ResBlock
@@ -41,7 +43,7 @@ class UNet2DConditionModel(Module):
         self.conv_out = Conv2d(rng, widths[0], config.out_channels)
 
     def __call__(self, x, timesteps, context):
-        time_emb, time_back = self.time_embedding(timesteps.astype(x.dtype))
+        time_emb, time_back = self.time_embedding(timesteps, x.dtype)
         h, in_back = self.conv_in(x)
         skips, down_backs, up_backs = [h], [], []
         for block in self.down_blocks:
@@ -71,7 +73,7 @@ class UNet2DConditionModel(Module):
 
 
 class TimeEmbedding(Module):
-    """Waves of the time, then two layers.
+    """Waves of the time, in float32 at least because half precision knows no 999.5, then two layers.
 
     t (N) -> y (N, F)
     """
@@ -82,8 +84,10 @@ class TimeEmbedding(Module):
         self.linear_2 = Linear(rng, 4 * channels, 4 * channels)
         self.waves = (channels, config.flip_sin_to_cos, config.freq_shift)
 
-    def __call__(self, t):
-        return chain(t, lambda t: sinusoidal_embedding(t, *self.waves), self.linear_1, silu, self.linear_2)
+    def __call__(self, t, dtype):
+        waves, waves_back = sinusoidal_embedding(t.astype(np.promote_types(dtype, np.float32)), *self.waves)
+        y, layers_back = chain(waves.astype(dtype, copy=False), self.linear_1, silu, self.linear_2)
+        return y, lambda dy: waves_back(layers_back(dy))
 
 
 def _stage(resnet, attention, x, time_emb, context):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 
+from ..backend import array_module
 from ..ops.op import grad_enabled, no_backward, no_grad
 
 
@@ -60,7 +61,7 @@ def apply(op, *args, **options):
             if parameter is None:
                 others.append(grad)
             elif parameter.grad is None:
-                parameter.grad = grad.astype(parameter.value.dtype)
+                parameter.grad = array_module(grad).array(grad, parameter.value.dtype)
             else:
                 parameter.grad += grad
         return others[0] if len(others) == 1 else tuple(others)
@@ -86,6 +87,19 @@ def chain(x, *layers):
         return dy
 
     return x, backward
+
+
+def residual(x, *layers):
+    """y = x + layers(x), in place: the last layer's y and the first one's dx must be new arrays that no back reads."""
+    y, layers_back = chain(x, *layers)
+    y += x
+
+    def backward(dy):
+        dx = layers_back(dy)
+        dx += dy
+        return dx
+
+    return y, backward
 
 
 def identity(x):

@@ -1,14 +1,14 @@
-"""Attention and the two transformers built from it: the UNet's, which listens to a text, and CLIP's."""
+"""Attention, and the transformer built from it with which a UNet listens to a text."""
 
 from __future__ import annotations
 
 from .. import ops
 from .layers import Conv2d, GroupNorm, LayerNorm, Linear
-from .module import Module, chain, identity
+from .module import Module, chain, identity, residual
 
 
 class Attention(Module):
-    """Every token of x takes what it needs from the tokens of a context (x itself: self-attention).
+    """Every token of x takes what it needs from the tokens of a context.
 
     x (N, Q, C), context (N, K, D) -> y (N, Q, C)
     """
@@ -20,8 +20,7 @@ class Attention(Module):
         self.to_out = [Linear(rng, channels, channels), identity]
         self.heads = heads
 
-    def __call__(self, x, context=None):
-        context = x if context is None else context
+    def __call__(self, x, context):
         q, q_back = self.to_q(x)
         k, k_back = self.to_k(context)
         v, v_back = self.to_v(context)
@@ -38,14 +37,23 @@ class Attention(Module):
 
 
 class SelfAttention(Attention):
-    """x (N, T, C) -> y (N, T, C)"""
+    """The context is x itself.
+
+    x (N, T, C) -> y (N, T, C)
+    """
 
     def __init__(self, rng, channels, heads, bias=False):
         super().__init__(rng, channels, channels, heads, bias)
 
     def __call__(self, x):
-        y, back = super().__call__(x)
-        return y, lambda dy: sum(back(dy))
+        y, back = super().__call__(x, x)
+
+        def backward(dy):
+            dx, dcontext = back(dy)
+            dx += dcontext
+            return dx
+
+        return y, backward
 
 
 class GEGLU(Module):
@@ -88,23 +96,18 @@ class TransformerBlock(Module):
         self.ff = FeedForward(rng, channels)
 
     def __call__(self, x, context):
-        h, self_back = chain(x, self.norm1, self.attn1)
-        h += x
+        h, self_back = residual(x, self.norm1, self.attn1)
         q, norm2_back = self.norm2(h)
         a, cross_back = self.attn2(q, context)
         a += h
-        y, ff_back = chain(a, self.norm3, self.ff)
-        y += a
+        y, ff_back = residual(a, self.norm3, self.ff)
 
         def backward(dy):
             da = ff_back(dy)
-            da += dy
             dq, dcontext = cross_back(da)
             dh = norm2_back(dq)
             dh += da
-            dx = self_back(dh)
-            dx += dh
-            return dx, dcontext
+            return self_back(dh), dcontext
 
         return y, backward
 
@@ -146,87 +149,3 @@ class SpatialTransformer(Module):
             return dx, dcontext
 
         return y, backward
-
-
-class CLIPAttention(Module):
-    """Self-attention with CLIP's names and biases.
-
-    x (N, T, C) -> y (N, T, C)
-    """
-
-    def __init__(self, rng, channels, heads, causal):
-        self.q_proj = Linear(rng, channels, channels)
-        self.k_proj = Linear(rng, channels, channels)
-        self.v_proj = Linear(rng, channels, channels)
-        self.out_proj = Linear(rng, channels, channels)
-        self.heads, self.causal = heads, causal
-
-    def __call__(self, x):
-        q, q_back = self.q_proj(x)
-        k, k_back = self.k_proj(x)
-        v, v_back = self.v_proj(x)
-        h, attention_back = ops.attention(q, k, v, heads=self.heads, causal=self.causal)
-        y, out_back = self.out_proj(h)
-
-        def backward(dy):
-            dq, dk, dv = attention_back(out_back(dy))
-            dx = q_back(dq)
-            dx += k_back(dk)
-            dx += v_back(dv)
-            return dx
-
-        return y, backward
-
-
-class CLIPFeedForward(Module):
-    """x (N, T, C) -> y (N, T, C)"""
-
-    def __init__(self, rng, channels, hidden, activation):
-        self.fc1 = Linear(rng, channels, hidden)
-        self.fc2 = Linear(rng, hidden, channels)
-        self.activation = activation
-
-    def __call__(self, x):
-        return chain(x, self.fc1, self.activation, self.fc2)
-
-
-class CLIPLayer(Module):
-    """x + attention, then + feed-forward, normalised first.
-
-    x (N, T, C) -> y (N, T, C)
-    """
-
-    def __init__(self, rng, channels, hidden, heads, activation, eps, causal):
-        self.self_attn = CLIPAttention(rng, channels, heads, causal)
-        self.layer_norm1 = LayerNorm(channels, eps)
-        self.mlp = CLIPFeedForward(rng, channels, hidden, activation)
-        self.layer_norm2 = LayerNorm(channels, eps)
-
-    def __call__(self, x):
-        h, attention_back = chain(x, self.layer_norm1, self.self_attn)
-        h += x
-        y, mlp_back = chain(h, self.layer_norm2, self.mlp)
-        y += h
-
-        def backward(dy):
-            dh = mlp_back(dy)
-            dh += dy
-            dx = attention_back(dh)
-            dx += dh
-            return dx
-
-        return y, backward
-
-
-class CLIPEncoder(Module):
-    """x (N, T, C) -> y (N, T, C)"""
-
-    def __init__(self, rng, config, causal):
-        activation = {"quick_gelu": ops.quick_gelu, "gelu": ops.gelu}[config.hidden_act]
-        self.layers = [CLIPLayer(rng, config.hidden_size, config.intermediate_size, config.num_attention_heads,
-                                 activation, config.layer_norm_eps, causal) for _ in range(config.num_hidden_layers)]
-
-    def __call__(self, x):
-        return chain(x, *self.layers)
-
-
