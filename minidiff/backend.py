@@ -28,6 +28,11 @@ def matmul(a, b, out=None):
     return array_module(a).matmul(a, b, out=out)
 
 
+def full_precision(x):
+    """`x`, in float32 if it is in half precision, whose range and digits are too few for statistics and losses."""
+    return x.astype(np.float32) if x.dtype.itemsize == 2 else x
+
+
 def gpu_available() -> bool:
     """True where CuPy is installed and sees a device."""
     if importlib.util.find_spec("cupy") is None:
@@ -61,12 +66,12 @@ def to_device(x, device: str):
 
 def to_host(x) -> np.ndarray:
     """`x` as a NumPy array; itself if it is one. On a GPU this waits for `x` to be computed."""
-    return x if isinstance(x, np.ndarray) else array_module(x).asnumpy(x) if hasattr(x, "get") else np.asarray(x)
+    return x.get() if hasattr(x, "get") else np.asarray(x)
 
 
-def random_stream(seed: int) -> np.random.Generator:
-    """A counter-based (Philox) stream on the host: the same numbers on every machine and for every backend."""
-    return np.random.Generator(np.random.Philox(key=seed))
+def random_stream(key) -> np.random.Generator:
+    """A counter-based (Philox) stream on the host, of a key of one or two numbers: the same numbers everywhere."""
+    return np.random.Generator(np.random.Philox(key=key))
 
 
 def normal(seeds, shape, like=None):

@@ -34,12 +34,12 @@ def erf(x):
     """
     xp = array_module(x)
     if x.dtype.itemsize < 8:
-        x = xp.clip(x, -4.0, 4.0)
-        square = x * x
+        clipped = xp.clip(x, -4.0, 4.0).astype("float32", copy=False)
+        square = clipped * clipped
         y = _horner(SINGLE_P, square)
-        y *= x
+        y *= clipped
         y /= _horner(SINGLE_Q, square)
-        return y
+        return y.astype(x.dtype, copy=False)
     size = xp.abs(x)
     square = xp.minimum(size, 0.5) ** 2
     small = xp.clip(x, -0.5, 0.5) * _horner(SMALL_P, square) / _horner(SMALL_Q, square)

@@ -1,38 +1,38 @@
 """Losses: each is a mean, a 0-d array that stays on its device until somebody looks; backward(1.0) starts the chain.
 
-`weight` (N) scales each sample's share of a loss. Half precision is summed in float32.
+`weight` scales each sample's share of a loss and is a constant: it has no gradient. Half precision is
+computed in float32.
 """
 
 from __future__ import annotations
 
-from ..backend import array_module, matmul
+from ..backend import array_module, full_precision, matmul
 from .op import op
-from .softmax import stable_softmax
 
 
 @op
 def mse(x, target, weight=None):
     """loss = mean(weight · (x − target)²)
 
-    x (N, ...), target (N, ...) -> loss ()
+    x (N, ...), target (N, ...), weight (N) -> loss ()
     """
-    return _elementwise(x - target, weight, lambda xp, d: d * d, lambda xp, d: 2.0 * d)
+    return _elementwise(x, target, weight, lambda xp, d: d * d, lambda xp, d: 2.0 * d)
 
 
 @op
 def l1(x, target, weight=None):
     """loss = mean(weight · |x − target|)
 
-    x (N, ...), target (N, ...) -> loss ()
+    x (N, ...), target (N, ...), weight (N) -> loss ()
     """
-    return _elementwise(x - target, weight, lambda xp, d: xp.abs(d), lambda xp, d: xp.sign(d))
+    return _elementwise(x, target, weight, lambda xp, d: xp.abs(d), lambda xp, d: xp.sign(d))
 
 
 @op
 def huber(x, target, weight=None, delta=1.0):
     """loss = mean(weight · h(x − target)), h(d) = d² / 2 within ±delta, delta · (|d| − delta / 2) outside.
 
-    x (N, ...), target (N, ...) -> loss ()
+    x (N, ...), target (N, ...), weight (N) -> loss ()
 
     Huber 1964.
     """
@@ -41,21 +41,23 @@ def huber(x, target, weight=None, delta=1.0):
         inside = xp.clip(d, -delta, delta)
         return inside * (d - 0.5 * inside)
 
-    return _elementwise(x - target, weight, value, lambda xp, d: xp.clip(d, -delta, delta))
+    return _elementwise(x, target, weight, value, lambda xp, d: xp.clip(d, -delta, delta))
 
 
-def _elementwise(difference, weight, value, slope):
-    """The mean over all elements of value(difference), each sample times its weight; gradients of both operands."""
-    xp = array_module(difference)
-    share = None if weight is None else weight.reshape(-1, *(1,) * (difference.ndim - 1)).astype(difference.dtype)
+def _elementwise(x, target, weight, value, slope):
+    """The mean over all elements of value(x − target), each sample times its weight; gradients of both operands."""
+    xp, dtype = array_module(x), x.dtype
+    difference = full_precision(x) - target
+    share = None if weight is None else weight.reshape(-1, *(1,) * (x.ndim - 1)).astype(difference.dtype)
     terms = value(xp, difference)
-    loss = (terms if share is None else terms * share).mean(dtype=_sum_dtype(difference))
+    loss = (terms if share is None else terms * share).mean()
 
     def backward(dloss):
         dx = slope(xp, difference)
         dx *= dloss / difference.size
         if share is not None:
             dx *= share
+        dx = dx.astype(dtype, copy=False)
         return dx, -dx
 
     return loss, backward
@@ -69,13 +71,14 @@ def kl_standard_normal(mean, logvar):
 
     Kingma & Welling 2014, appendix B.
     """
-    xp = array_module(mean)
-    var = xp.exp(logvar)
-    loss = 0.5 * (mean * mean + var - 1 - logvar).mean(dtype=_sum_dtype(mean))
+    centre, log = full_precision(mean), full_precision(logvar)
+    var = array_module(mean).exp(log)
+    loss = 0.5 * (centre * centre + var - 1 - log).mean()
 
     def backward(dloss):
-        share = dloss / mean.size
-        return mean * share, (var - 1) * (0.5 * share)
+        dmean = centre * (dloss / mean.size)
+        dlogvar = (var - 1) * (0.5 * dloss / mean.size)
+        return dmean.astype(mean.dtype, copy=False), dlogvar.astype(mean.dtype, copy=False)
 
     return loss, backward
 
@@ -87,14 +90,13 @@ def cross_entropy(logits, labels):
     logits (N, V), labels (N) -> loss ()
     """
     xp = array_module(logits)
-    probs = stable_softmax(logits, -1)
     rows = xp.arange(logits.shape[0])
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    log_sum = xp.log(xp.exp(shifted.astype(probs.dtype, copy=False)).sum(axis=-1))
-    loss = (log_sum - shifted[rows, labels]).mean()
+    shifted = full_precision(logits) - logits.max(axis=-1, keepdims=True)
+    log_probs = shifted - xp.log(xp.exp(shifted).sum(axis=-1, keepdims=True))
+    loss = -log_probs[rows, labels].mean()
 
     def backward(dloss):
-        dlogits = probs.copy()
+        dlogits = xp.exp(log_probs)
         dlogits[rows, labels] -= 1
         dlogits *= dloss / logits.shape[0]
         return dlogits.astype(logits.dtype, copy=False), None
@@ -104,16 +106,16 @@ def cross_entropy(logits, labels):
 
 @op
 def contrastive(text, image, logit_scale):
-    """loss = ½ (CE(s · t iᵀ, diagonal) + CE(s · i tᵀ, diagonal)), t and i the rows normalised to length 1, s = exp(scale).
+    """loss = ½ (CE(s · t iᵀ, diagonal) + CE(s · i tᵀ, diagonal)), t and i the rows scaled to length 1, s = exp(scale).
 
     text (N, C), image (N, C), logit_scale () -> loss ()
 
     Radford et al. 2021, figure 3 (symmetric InfoNCE).
     """
     xp = array_module(text)
-    text_unit, text_back = _normalise(text)
-    image_unit, image_back = _normalise(image)
-    scale = xp.exp(logit_scale)
+    text_unit, text_back = _normalise(full_precision(text))
+    image_unit, image_back = _normalise(full_precision(image))
+    scale = xp.exp(full_precision(logit_scale))
     similarity = matmul(text_unit, image_unit.T)
     labels = xp.arange(text.shape[0])
     by_text, text_loss_back = cross_entropy(similarity * scale, labels)
@@ -123,7 +125,8 @@ def contrastive(text, image, logit_scale):
         dlogits = text_loss_back(0.5 * dloss)[0] + image_loss_back(0.5 * dloss)[0].T
         dtext = text_back(matmul(dlogits, image_unit) * scale)
         dimage = image_back(matmul(dlogits.T, text_unit) * scale)
-        return dtext, dimage, (dlogits * similarity).sum() * scale
+        dscale = (dlogits * similarity).sum() * scale
+        return dtext.astype(text.dtype, copy=False), dimage.astype(image.dtype, copy=False), dscale
 
     return 0.5 * (by_text + by_image), backward
 
@@ -133,7 +136,3 @@ def _normalise(x):
     norm = array_module(x).sqrt((x * x).sum(axis=-1, keepdims=True))
     y = x / norm
     return y, lambda dy: (dy - y * (y * dy).sum(axis=-1, keepdims=True)) / norm
-
-
-def _sum_dtype(x):
-    return "float32" if x.dtype.itemsize == 2 else x.dtype

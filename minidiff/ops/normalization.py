@@ -6,7 +6,7 @@ and the large array is only read, scaled and shifted: a tenth of the time of mea
 
 from __future__ import annotations
 
-from ..backend import array_module, matmul
+from ..backend import array_module, full_precision, matmul
 from .op import op
 
 
@@ -19,7 +19,7 @@ def group_norm(x, weight, bias, groups, eps=1e-5):
     Wu & He 2018, eq. 1-3.
     """
     n, channels = x.shape[0], x.shape[-1]
-    pixels = _full(x).reshape(n, -1, channels)
+    pixels = full_precision(x).reshape(n, -1, channels)
     count = pixels.shape[1] * (channels // groups)
 
     def over_group(sums):
@@ -36,7 +36,7 @@ def group_norm(x, weight, bias, groups, eps=1e-5):
 
     def backward(dy):
         # dx = rstd · (dz − mean(dz) − xhat · mean(dz · xhat)), dz = dy · weight; xhat is rebuilt, not kept.
-        dy = _full(dy).reshape(pixels.shape)
+        dy = full_precision(dy).reshape(pixels.shape)
         xhat = pixels - mean
         xhat *= rstd
         dbias = _sum_pixels(dy)
@@ -58,7 +58,7 @@ def layer_norm(x, weight, bias, eps=1e-5):
     Ba, Kiros & Hinton 2016, eq. 4.
     """
     channels = x.shape[-1]
-    rows = _full(x).reshape(-1, channels)
+    rows = full_precision(x).reshape(-1, channels)
     average = array_module(x).full((channels, 1), 1 / channels, rows.dtype)
     mean = matmul(rows, average)
     centred = rows - mean
@@ -69,7 +69,7 @@ def layer_norm(x, weight, bias, eps=1e-5):
 
     def backward(dy):
         # dx = rstd · (dz − mean(dz) − xhat · mean(dz · xhat)), dz = dy · weight
-        dy = _full(dy).reshape(rows.shape)
+        dy = full_precision(dy).reshape(rows.shape)
         xhat = (rows - mean) * rstd
         product = dy * xhat
         dz = dy * weight
@@ -80,11 +80,6 @@ def layer_norm(x, weight, bias, eps=1e-5):
         return dz.reshape(x.shape).astype(x.dtype, copy=False), product.sum(axis=0), dy.sum(axis=0)
 
     return y.reshape(x.shape).astype(x.dtype, copy=False), backward
-
-
-def _full(x):
-    """Statistics of half-precision arrays are taken in float32."""
-    return x.astype("float32") if x.dtype.itemsize == 2 else x
 
 
 def _sum_pixels(x):

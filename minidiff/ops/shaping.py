@@ -10,7 +10,7 @@ from .op import op
 def concat(a, b):
     """The channels of a, then those of b.
 
-    a (..., I), b (..., O) -> y (..., C)
+    a (..., I), b (..., O) -> y (..., I + O)
     """
     inputs = a.shape[-1]
 
@@ -24,7 +24,7 @@ def concat(a, b):
 def split(x):
     """The two halves of the channels.
 
-    x (..., C) -> a (..., I), b (..., I)
+    x (..., 2C) -> a (..., C), b (..., C)
     """
     half = x.shape[-1] // 2
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..backend import array_module
+from ..backend import array_module, full_precision
 from .op import op
 
 
@@ -18,11 +18,8 @@ def softmax(x, axis=-1):
 
 def stable_softmax(x, axis):
     """The largest entry is subtracted first, so that exp cannot overflow; half precision runs in float32."""
-    xp = array_module(x)
-    y = x - x.max(axis=axis, keepdims=True) if x.dtype.itemsize > 2 else x.astype("float32")
-    if x.dtype.itemsize == 2:
-        y -= y.max(axis=axis, keepdims=True)
-    y = xp.exp(y, out=y)
+    y = full_precision(x) - x.max(axis=axis, keepdims=True)
+    y = array_module(x).exp(y, out=y)
     y /= y.sum(axis=axis, keepdims=True)
     return y
 
