@@ -1,0 +1,16 @@
+"""How all tests run: overflow, invalid numbers and division by zero raise, and every run draws the same examples."""
+
+from __future__ import annotations
+
+import hypothesis
+import numpy as np
+import pytest
+
+hypothesis.settings.register_profile("minidiff", deadline=None, max_examples=10, derandomize=True, database=None)
+hypothesis.settings.load_profile("minidiff")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def floating_point_errors_raise():
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        yield
