@@ -1,0 +1,129 @@
+"""One model in a folder, as diffusers and transformers write it: `config.json` and a safetensors file.
+
+The attribute path of a parameter is its name in the file. Convolution weights are (k, k, I, O) in memory and
+(O, I, k, k) in files; everything else is the same in both.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from ..backend import to_device, to_host
+from ..errors import UserError
+from ..nn.module import Module
+from .files import new_folder, read_json, write_json
+from .tensors import map_tensors, write_tensors
+
+DIFFUSERS, TRANSFORMERS = "diffusion_pytorch_model.safetensors", "model.safetensors"
+HALF = ("diffusion_pytorch_model.fp16.safetensors", "model.fp16.safetensors")
+PICKLES = {".ckpt", ".bin", ".pt", ".pth", ".pkl"}
+OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+ModelType = TypeVar("ModelType", bound=Module)
+
+
+def save_model(model: Module, folder: str | Path, dtype: str = "float32", filename: str | None = None) -> None:
+    """Write a model as 'float32' or 'float16'; the folder is there whole or not at all.
+
+    `filename` is by default the one that diffusers (UNet, autoencoder) or transformers (CLIP) looks for.
+    Raises UserError where a weight is too large for float16 or the folder cannot be written.
+    """
+    config = model.config.to_dict()
+    filename = filename or (DIFFUSERS if "_class_name" in config else TRANSFORMERS)
+    with new_folder(Path(folder)) as temporary:
+        tensors = {name: to_file(name, to_host(p.value), dtype) for name, p in model.named_parameters()}
+        write_json(temporary / "config.json", config)
+        write_tensors(temporary / filename, tensors, {"format": "pt"})
+
+
+def load_model(cls: type[ModelType], config_cls: type, folder: str | Path, dtype: str = "float32",
+               device: str = "cpu") -> ModelType:
+    """Build `cls(None, config)` with the weights of a folder.
+
+    On the CPU, weights that need neither conversion nor transposition stay in the file: they are read-only views of it.
+    Raises UserError where a file is missing or damaged, or its tensors are not those of the model.
+    """
+    folder = Path(folder)
+    config, path = read_config(config_cls, folder), find_weights(folder)
+    try:
+        model = cls(None, config)
+    except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
+        raise _bad_config(folder, error) from error
+    parameters = dict(model.named_parameters())
+    tensors = {name_in_model(name, parameters): value for name, value in map_tensors(path)[0].items()
+               if not name.endswith("embeddings.position_ids")}  # 0, 1, 2, ...: nothing to learn
+    tensors = {name: from_file(value) for name, value in tensors.items()}
+    check_tensors(path, {name: p.value.shape for name, p in parameters.items()}, tensors)
+    for name, parameter in parameters.items():
+        parameter.value = to_device(np.asarray(tensors[name], dtype, order="C"), device)
+    return model
+
+
+def read_config(config_cls: type, folder: Path):
+    """`config.json` of a folder as a configuration. Raises UserError where it is missing or does not describe one."""
+    content = read_json(folder / "config.json")
+    try:
+        return config_cls.from_dict(content)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise _bad_config(folder, error) from error
+
+
+def find_weights(folder: Path) -> Path:
+    """The safetensors file of a folder."""
+    for name in (DIFFUSERS, TRANSFORMERS, *HALF):
+        if (folder / name).is_file():
+            return folder / name
+    for path in sorted(folder.iterdir()):
+        refuse_pickle(path)
+    raise UserError(f"no {DIFFUSERS} or {TRANSFORMERS} in {folder}: get the missing file")
+
+
+def refuse_pickle(path: Path) -> None:
+    """Raises UserError for a file that would have to be unpickled."""
+    if path.suffix in PICKLES:
+        raise UserError(f"{path} is a pickle, which can run any code when it is opened: get the model as .safetensors, "
+                        "or convert it where you trust it (diffusers: save_pretrained(..., safe_serialization=True))")
+
+
+def name_in_model(name: str, parameters) -> str:
+    """A tensor's name, without the prefix of older text encoders and with today's names of attention layers."""
+    if name in parameters:
+        return name
+    name = re.sub(r"\.(query|key|value|proj_attn)\.", lambda found: OLD_ATTENTION[found[0]], name)
+    return name if name in parameters else name.removeprefix("text_model.")
+
+
+def check_tensors(path: Path, shapes: dict[str, tuple], tensors: dict[str, np.ndarray]) -> None:
+    """Raises UserError unless the tensors are just the model's, in their shapes and of real numbers."""
+    faults = {"missing": sorted(shapes.keys() - tensors.keys()), "unexpected": sorted(tensors.keys() - shapes.keys()),
+              "of another shape": [f"{name} {tensors[name].shape} for {shape}" for name, shape in shapes.items()
+                                   if name in tensors and tensors[name].shape != shape],
+              "not of real numbers": [name for name in shapes if name in tensors and tensors[name].dtype.kind != "f"]}
+    found = [f"{len(names)} {fault} (first {names[0]})" for fault, names in faults.items() if names]
+    if found:
+        raise UserError(f"{path} does not fit {path.with_name('config.json')}: tensors {', '.join(found)}; "
+                        "use files of one and the same model")
+
+
+def to_file(name: str, value: np.ndarray, dtype: str) -> np.ndarray:
+    """An array as it is stored: (k, k, I, O) -> (O, I, k, k) for convolutions, else unchanged."""
+    try:
+        with np.errstate(over="raise"):
+            value = value.astype(dtype, copy=False)
+    except FloatingPointError as error:
+        raise UserError(f"{name} has values too large for {dtype}: save the model as float32") from error
+    return value.transpose(3, 2, 0, 1) if value.ndim == 4 else value
+
+
+def from_file(value: np.ndarray) -> np.ndarray:
+    """An array as it is used: (O, I, k, k) -> (k, k, I, O) for convolutions, else unchanged."""
+    return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value
+
+
+def _bad_config(folder, error):
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return UserError(f"{folder / 'config.json'} describes no model that can be built ({reason}): "
+                     "take it from the place the weights came from")

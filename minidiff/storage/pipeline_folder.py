@@ -1,0 +1,125 @@
+"""A whole text-to-image model in a folder that `diffusers.StableDiffusionPipeline.from_pretrained` opens as it is.
+
+    model_index.json   unet/   vae/   text_encoder/   tokenizer/   scheduler/   and, for us alone, clip/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+from ..models.autoencoder import AutoencoderKL
+from ..models.clip import CLIPModel
+from ..models.configs import AutoencoderConfig, CLIPConfig, TextConfig, UNetConfig
+from ..models.text_encoder import CLIPTextModel
+from ..models.unet import UNet2DConditionModel
+from ..tokenizer import Tokenizer
+from .files import finish_swap, new_folder, read_json, write_json
+from .folders import load_model, refuse_pickle, save_model
+
+INDEX, SCHEDULER = "model_index.json", "scheduler_config.json"
+MODELS = {"unet": (UNet2DConditionModel, UNetConfig), "vae": (AutoencoderKL, AutoencoderConfig),
+          "text_encoder": (CLIPTextModel, TextConfig)}
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Parts:
+    """What text-to-image needs; `scheduler` is the content of `scheduler_config.json`."""
+
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    text_encoder: CLIPTextModel
+    tokenizer: Tokenizer
+    scheduler: dict
+
+
+def save_pipeline(parts: Parts, folder: str | Path, clip: CLIPModel | None = None, dtype: str = "float16") -> None:
+    """Write all parts; the folder is there whole or not at all. Raises UserError where it cannot be written.
+
+    The text encoder is always stored as float32: without a dtype argument, transformers loads it in the file's type,
+    but diffusers loads the UNet as float32, and the two could not work together.
+    """
+    with new_folder(Path(folder)) as temporary:
+        save_model(parts.unet, temporary / "unet", dtype)
+        save_model(parts.vae, temporary / "vae", dtype)
+        save_model(parts.text_encoder, temporary / "text_encoder", "float32")
+        parts.tokenizer.save_pretrained(temporary / "tokenizer")
+        (temporary / "scheduler").mkdir()
+        write_json(temporary / "scheduler" / SCHEDULER, parts.scheduler)
+        if clip is not None:
+            save_model(clip, temporary / "clip", dtype)
+        write_json(temporary / INDEX, index_content(parts.scheduler["_class_name"]))
+
+
+def load_pipeline(model: str | Path, dtype: str = "float32", device: str = "cpu") -> Parts:
+    """The parts of a shipped model, by its name, or of a folder. Raises UserError where it is not all there."""
+    folder = find_model(model)
+    check_index(folder)
+    models = {name: load_model(*classes, folder / name, dtype, device) for name, classes in MODELS.items()}
+    return Parts(**models, tokenizer=Tokenizer.from_pretrained(folder / "tokenizer"),
+                 scheduler=read_json(folder / "scheduler" / SCHEDULER))
+
+
+def load_clip(model: str | Path, dtype: str = "float32", device: str = "cpu") -> CLIPModel:
+    """The contrastive model that came with a text-to-image model. Raises UserError where there is none."""
+    folder = find_model(model) / "clip"
+    if not folder.is_dir():
+        raise UserError(f"this model has no contrastive model: there is no folder {folder}")
+    return load_model(CLIPModel, CLIPConfig, folder, dtype, device)
+
+
+def find_model(model: str | Path) -> Path:
+    """The folder of a shipped model, by its name, or the folder itself (write ./NAME for one named like a shipped one).
+
+    Raises UserError where there is no such model.
+    """
+    shipped = shipped_models()
+    if str(model) in shipped:
+        return shipped[str(model)]
+    folder = Path(model)
+    finish_swap(folder)
+    refuse_pickle(folder)
+    if not folder.exists():
+        names = ", ".join(shipped) or "(none)"
+        raise UserError(f"unknown model {str(model)!r}: give a folder, or the name of a shipped one: {names}")
+    if not (folder / INDEX).is_file():
+        raise UserError(f"{folder} is not a model: give the folder that holds {INDEX}")
+    return folder
+
+
+def shipped_models() -> dict[str, Path]:
+    """Name -> folder: inside the package where a wheel put them, beside it in a source tree."""
+    for weights in (PACKAGE / "weights", PACKAGE.parent / "weights"):
+        folders = {index.parent.name: index.parent for index in sorted(weights.glob(f"*/{INDEX}"))}
+        if folders:
+            return folders
+    return {}
+
+
+def index_content(scheduler: str) -> dict:
+    """`model_index.json`: which library and class opens which folder."""
+    return {
+        "_class_name": "StableDiffusionPipeline",
+        "_diffusers_version": "0.42.1",
+        "feature_extractor": [None, None],
+        "image_encoder": [None, None],
+        "requires_safety_checker": False,
+        "safety_checker": [None, None],
+        "scheduler": ["diffusers", scheduler],
+        "text_encoder": ["transformers", CLIPTextModel.__name__],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", UNet2DConditionModel.__name__],
+        "vae": ["diffusers", AutoencoderKL.__name__],
+    }
+
+
+def check_index(folder: Path) -> None:
+    """Raises UserError where a folder is a pipeline of other models than ours."""
+    index = read_json(folder / INDEX)
+    for name, (cls, _) in MODELS.items():
+        entry = index.get(name)
+        if not isinstance(entry, list) or entry[1:] != [cls.__name__]:
+            raise UserError(f"{folder / INDEX} has {entry} as its {name}, not {cls.__name__}: "
+                            "only pipelines like Stable Diffusion 1 and 2 can be opened")
