@@ -1,0 +1,244 @@
+"""Text to picture, picture to picture and inpainting: the parts of a model at work together.
+
+    pipe = Pipeline.from_pretrained("scenes")
+    [picture] = pipe("a red heart above a blue square", seed=3)
+
+`stream` is the same in named steps, for progress bars and for a look inside:
+
+    text      prompts -> token ids -> the vectors that the UNet reads
+    noise     where sampling starts: noise, or the latents of a picture with noise
+    sampling  one step nearer to the latents of a picture
+    pictures  latents -> pixels
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from .backend import array_module, normal, resolve_device, to_host
+from .data.pictures import as_mask, as_picture, latent_mask, to_pillow
+from .diffusion.guidance import guided, inpainted
+from .diffusion.samplers import step_noise
+from .diffusion.scheduler import SAMPLERS, Scheduler
+from .diffusion.scheduler_config import CLASSES, WRITTEN, from_config
+from .errors import UserError
+from .models.autoencoder import AutoencoderKL
+from .models.clip import CLIPModel
+from .models.text_encoder import CLIPTextModel
+from .models.unet import UNet2DConditionModel
+from .ops.op import no_grad
+from .storage.pipeline_folder import Parts, load_pipeline, save_pipeline
+from .tokenizer import Tokenizer
+
+STEPS, GUIDANCE = 50, 7.5  # where a model does not say: Stable Diffusion's
+PART = 4096                # latent pixels sampled at once: 16 pictures of 16 x 16, or one of Stable Diffusion's
+
+Picture = Image.Image | np.ndarray
+
+
+class Moment(NamedTuple):
+    """What `Pipeline.stream` yields: a step's name, which pictures it is about, how far all is, and what it made.
+
+    text: (ids (N, T), context (N, T, D)); noise: x (N, h, w, C); sampling: a samplers.State; pictures: float32
+    (N, H, W, 3) in [-1, 1] on the host.
+    """
+
+    name: str
+    rows: range
+    done: int
+    total: int
+    value: Any
+
+
+class Canvas(NamedTuple):
+    """What is painted on: latents of h x w, and for picture to picture the original and what of it is painted anew."""
+
+    h: int
+    w: int
+    picture: Any = None       # (1, H, W, 3)
+    latents: Any = None       # (1, h, w, C)
+    mask: Any = None          # (1, H, W, 1)
+    latent_mask: Any = None   # (1, h, w, 1)
+
+
+class Pipeline:
+    """A tokenizer, a text encoder, a UNet, an autoencoder, and the content of scheduler_config.json.
+
+    `num_inference_steps` and `guidance_scale` in the latter are the model's own defaults.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, text_encoder: CLIPTextModel, unet: UNet2DConditionModel,
+                 vae: AutoencoderKL, scheduler: dict):
+        self.tokenizer, self.text_encoder, self.unet, self.vae = tokenizer, text_encoder, unet, vae
+        self.scheduler = scheduler
+
+    @classmethod
+    def from_pretrained(cls, model: str | Path, device: str = "auto", dtype: str = "float32") -> Pipeline:
+        """A shipped model, by its name, or the folder of one; computed in `dtype` whatever its files are in."""
+        return cls(**vars(load_pipeline(model, dtype, resolve_device(device))))
+
+    def save_pretrained(self, folder: str | Path, clip: CLIPModel | None = None, dtype: str = "float16") -> None:
+        """Write a folder that diffusers opens; UNet and autoencoder in `dtype`, the text encoder in float32."""
+        parts = Parts(self.unet, self.vae, self.text_encoder, self.tokenizer, self.scheduler)
+        save_pipeline(parts, folder, clip, dtype)
+
+    def __call__(self, prompt: str | Sequence[str], **options) -> list[Image.Image]:
+        """Pictures of one prompt or of several, in their order. The options are those of `stream`."""
+        return [picture for moment in self.stream(prompt, **options) if moment.name == "pictures"
+                for picture in to_pillow(moment.value)]
+
+    def stream(self, prompt: str | Sequence[str], *, negative_prompt: str | Sequence[str] | None = None,
+               num_inference_steps: int | None = None, guidance_scale: float | None = None, sampler: str | None = None,
+               seed: int = 0, num_images_per_prompt: int = 1, latents: np.ndarray | None = None,
+               init_image: Picture | None = None, strength: float | None = None, mask: Picture | None = None,
+               height: int | None = None, width: int | None = None, guidance_rescale: float = 0.0,
+               guidance_interval: tuple[float, float] = (0.0, math.inf)) -> Iterator[Moment]:
+        """The pictures of `prompt` in named steps; in parts, so that memory does not grow with their number.
+
+        Picture j of a prompt uses seed + j, so it is the same alone or among others. `latents` (N, h, w, C) is the
+        starting noise at unit variance instead. `init_image` is where to start (strength 0 returns it as the
+        autoencoder sees it, 1 forgets it); of it, only what is white in `mask` is painted. Pictures are Pillow's, or
+        arrays as `as_picture` and `as_mask` take them. Guidance is given where low < sigma / alpha <= high of
+        `guidance_interval`. Raises UserError for bad input.
+        """
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        if not prompts:
+            raise UserError("no prompt: give one; an empty text draws unconditionally")
+        first, each = whole("seed", seed, 0), whole("num_images_per_prompt", num_images_per_prompt, 1)
+        count, seeds = len(prompts) * each, [first + j for j in range(each)] * len(prompts)
+        scheduler = with_sampler(self.scheduler, sampler)
+        n = self._own("num_inference_steps", num_inference_steps, STEPS)
+        scale = self._own("guidance_scale", guidance_scale, GUIDANCE)
+        if not math.isfinite(scale) or not 0 <= guidance_rescale <= 1:
+            raise UserError(f"guidance {scale}, rescale {guidance_rescale}: use a finite number, and one from 0 to 1")
+        if init_image is None and not (strength is None and mask is None):
+            raise UserError("a strength or a mask needs a picture to start from: give an init_image")
+        if strength is None:  # inpainting paints anew
+            strength = 0.8 if init_image is not None and mask is None else 1.0
+        steps = scheduler.steps(whole("num_inference_steps", n, 1), strength)
+        canvas = self._canvas(init_image, mask, latents, height, width)
+        shape = (canvas.h, canvas.w, self.unet.config.in_channels)
+        if latents is not None and latents.shape != (count, *shape):
+            raise UserError(f"latents of shape {latents.shape}: these pictures need {(count, *shape)}")
+        ids, cond, uncond = self._read(prompts, negative_prompt, each)
+
+        size = max(1, PART // (canvas.h * canvas.w))
+        parts = [range(start, min(start + size, count)) for start in range(0, count, size)]
+        done, total = 0, len(parts) * len(steps)
+        for rows in parts:
+            part, own = slice(rows.start, rows.stop), seeds[rows.start:rows.stop]
+            yield Moment("text", rows, done, total, (ids[part], cond[part]))
+            x = self._array(normal(own, shape) if latents is None else latents[part])
+            x = scheduler.start(x, steps, canvas.latents) if steps else canvas.latents.repeat(len(rows), axis=0)
+            yield Moment("noise", rows, done, total, x)
+            predict = guided(self._predict, cond[part], uncond[part], scale, guidance_rescale, guidance_interval)
+            denoise = scheduler.denoiser(predict)
+            if mask is not None:
+                denoise = inpainted(denoise, canvas.latents, canvas.latent_mask)
+            for state in scheduler.sample(denoise, x, steps, step_noise(own, shape, x)):
+                x, done = state.x, done + 1
+                yield Moment("sampling", rows, done, total, state)
+            pictures = self._decode(x)
+            if mask is not None:
+                pictures = canvas.mask * pictures + (1.0 - canvas.mask) * canvas.picture
+            yield Moment("pictures", rows, done, total, to_host(pictures).astype(np.float32, copy=False).clip(-1, 1))
+
+    def _own(self, name, value, otherwise):
+        """A setting: as given, else the model's own, else what is usual."""
+        return self.scheduler.get(name, otherwise) if value is None else value
+
+    def _array(self, array):
+        """An array beside the UNet's weights, in their precision."""
+        weight = self.unet.conv_in.weight.value
+        return array_module(weight).asarray(array, dtype=weight.dtype)
+
+    def _canvas(self, init_image, mask, latents, height, width):
+        factor, levels = self.vae.config.downsampling, len(self.unet.config.block_out_channels)
+        multiple = factor * 2 ** (levels - 1)
+        picture = None if init_image is None else as_picture(init_image)
+        if picture is not None:
+            usual = picture.shape[:2]
+        elif latents is not None and latents.ndim == 4:
+            usual = latents.shape[1] * factor, latents.shape[2] * factor
+        else:
+            usual = (self.unet.config.sample_size * factor,) * 2
+        size = usual[0] if height is None else height, usual[1] if width is None else width
+        if any(whole("a picture's height and width", side, 1) % multiple for side in size):
+            fitting = [max(multiple, round(side / multiple) * multiple) for side in size]
+            raise UserError(f"no pictures of height {size[0]} and width {size[1]}: this model needs multiples of "
+                            f"{multiple}, such as height {fitting[0]} and width {fitting[1]}")
+        canvas = Canvas(size[0] // factor, size[1] // factor)
+        if picture is None:
+            return canvas
+        picture = self._array(as_picture(init_image, size)[None])
+        canvas = canvas._replace(picture=picture, latents=self._encode(picture))
+        if mask is None:
+            return canvas
+        if as_mask(mask).shape[:2] != usual:
+            raise UserError(f"a mask of height and width {as_mask(mask).shape[:2]} for a picture of {usual}: "
+                            "make them the same")
+        pixels = as_mask(mask, size)
+        return canvas._replace(mask=self._array(pixels[None]), latent_mask=self._array(latent_mask(pixels, factor)[None]))
+
+    @no_grad()
+    def _read(self, prompts, negative, each):
+        """For each picture its token ids, what they mean, and what the negative prompt means; each text is read once."""
+        negatives = [negative or ""] * len(prompts) if isinstance(negative, str | None) else list(negative)
+        if len(negatives) != len(prompts):
+            raise UserError(f"{len(negatives)} negative prompts for {len(prompts)} prompts: give one, or one for each")
+        texts = list(dict.fromkeys([*prompts, *negatives]))
+        for text in texts:
+            if cut := self.tokenizer.tokens_cut(text):
+                warnings.warn(f"prompt too long for this model: its last {cut} tokens are cut off", stacklevel=3)
+        ids, xp = self.tokenizer(texts), array_module(self.unet.conv_in.weight.value)
+        contexts, _ = self.text_encoder(xp.asarray(ids))
+        cond, uncond = (np.repeat([texts.index(text) for text in chosen], each) for chosen in (prompts, negatives))
+        return ids[cond], contexts[xp.asarray(cond)], contexts[xp.asarray(uncond)]
+
+    @no_grad()
+    def _predict(self, x, t, context):
+        return self.unet(x, array_module(x).full(len(x), t), context)[0]
+
+    @no_grad()
+    def _encode(self, pictures):
+        """The mean of the latents, at the scale of diffusion."""
+        (mean, _), _ = self.vae.encode(pictures)
+        return mean * self.vae.config.scaling_factor
+
+    @no_grad()
+    def _decode(self, latents):
+        return self.vae.decode(latents / self.vae.config.scaling_factor)[0]
+
+
+def with_sampler(config: dict, sampler: str | None = None) -> Scheduler:
+    """The scheduler of a configuration; with another sampler, as diffusers' `Other.from_config(config)` makes it."""
+    own = from_config(config)
+    if sampler is None or sampler == own.sampler:
+        return own
+    if sampler not in SAMPLERS:
+        near = get_close_matches(sampler, SAMPLERS, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UserError(f"unknown sampler {sampler!r}: {hint}use one of {', '.join(SAMPLERS)}")
+    other = from_config(config | WRITTEN.get(sampler, {}) | {"_class_name": CLASSES[sampler]})
+    return replace(other, schedule=own.schedule, flow_shift=own.flow_shift)
+
+
+def whole(name: str, value: int, least: int) -> int:
+    """A whole number, as Python's own. Raises UserError for others."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if not least <= number < 2**63:
+        raise UserError(f"{name} {value}: use a whole number from {least} on")
+    return number
