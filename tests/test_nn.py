@@ -1,0 +1,248 @@
+"""Module, apply, chain, recompute and replica, and the layers built on them."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from whole_model import assert_every_parameter_has_a_gradient, assert_gradients_are_central_differences, in_double
+
+from minidiff import ops
+from minidiff.nn.clip_layers import CLIPAttention, CLIPLayer
+from minidiff.nn.layers import Conv2d, Downsample, Embedding, GroupNorm, LayerNorm, Linear, Upsample, uniform_parameter
+from minidiff.nn.module import Module, Parameter, apply, chain, identity, recompute, residual
+from minidiff.nn.residual import ResBlock
+from minidiff.nn.transformer import Attention, FeedForward, SelfAttention, SpatialTransformer, TransformerBlock
+
+MAP, TOKENS, CONTEXT, TIME = (2, 4, 6, 8), (2, 5, 8), (2, 3, 7), (2, 10)
+LAYERS = {
+    "linear": (lambda rng: Linear(rng, 8, 6), [TOKENS]),
+    "linear without bias": (lambda rng: Linear(rng, 8, 6, bias=False), [TOKENS]),
+    "convolution": (lambda rng: Conv2d(rng, 8, 6), [MAP]),
+    "group norm": (lambda rng: GroupNorm(8, 4, 1e-5), [MAP]),
+    "layer norm": (lambda rng: LayerNorm(8), [TOKENS]),
+    "downsample": (lambda rng: Downsample(rng, 8), [MAP]),
+    "upsample": (lambda rng: Upsample(rng, 8), [MAP]),
+    "residual block": (lambda rng: ResBlock(rng, 8, 6, 2, 1e-5), [MAP]),
+    "residual block with time": (lambda rng: ResBlock(rng, 8, 8, 4, 1e-5, time_features=10), [MAP, TIME]),
+    "attention": (lambda rng: Attention(rng, 8, 7, heads=4), [TOKENS, CONTEXT]),
+    "self-attention": (lambda rng: SelfAttention(rng, 8, heads=2, bias=True), [TOKENS]),
+    "feed-forward": (lambda rng: FeedForward(rng, 8), [TOKENS]),
+    "transformer block": (lambda rng: TransformerBlock(rng, 8, 7, heads=2), [TOKENS, CONTEXT]),
+    "spatial transformer": (lambda rng: SpatialTransformer(rng, 8, 7, 2, groups=4, depth=2), [MAP, CONTEXT]),
+    "CLIP attention": (lambda rng: CLIPAttention(rng, 8, heads=2, causal=True), [TOKENS]),
+    "CLIP layer": (lambda rng: CLIPLayer(rng, 8, 12, 4, ops.quick_gelu, 1e-5, causal=False), [TOKENS]),
+}
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(11)
+
+
+@pytest.fixture
+def block(rng):
+    return in_double(ResBlock(rng, 8, 6, 2, 1e-5, time_features=10), rng)
+
+
+@pytest.fixture
+def inputs(rng):
+    return rng.standard_normal(MAP), rng.standard_normal(TIME)
+
+
+def gradients(module):
+    return {name: p.grad for name, p in module.named_parameters()}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layer_gradients(name, rng):
+    build, shapes = LAYERS[name]
+    layer = in_double(build(rng), rng)
+    assert_gradients_are_central_differences(layer, layer, [rng.standard_normal(shape) for shape in shapes], rng)
+    assert_every_parameter_has_a_gradient(layer)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_keep_single_precision_and_their_arguments(name, rng):
+    build, shapes = LAYERS[name]
+    layer = build(rng)
+    arrays = [rng.standard_normal(shape, np.float32) for shape in shapes]
+    for array in (*arrays, *(p.value for p in layer.parameters())):
+        array.setflags(write=False)
+    y, back = layer(*arrays)
+    dy = rng.standard_normal(y.shape, np.float32)
+    dy.setflags(write=False)
+    dinputs = back(dy)
+    for array in (y, *(dinputs if isinstance(dinputs, tuple) else (dinputs,)), *gradients(layer).values()):
+        assert array.dtype == np.float32
+
+
+def test_embedding_adds_up_the_gradients_of_a_repeated_id(rng):
+    layer = Embedding(rng, 9, 4)
+    y, back = layer(np.array([[3, 3, 5]]))
+    assert back(np.ones_like(y)) is None
+    assert_array_equal(layer.weight.grad[:, 0], [0, 0, 0, 2, 0, 1, 0, 0, 0])
+
+
+def test_fresh_weights_are_uniform_within_one_over_the_root_of_the_fan_in(rng):
+    weight = Linear(rng, 100, 300).weight.value
+    assert 0.0999 < weight.max() <= 0.1 and -0.1 <= weight.min() < -0.0999
+    assert abs(weight.std() - 0.1 / np.sqrt(3)) < 1e-3
+    assert np.abs(Conv2d(rng, 25, 8, kernel=2).weight.value).max() <= 0.1
+
+
+def test_without_a_generator_memory_is_reserved_but_not_touched():
+    tracemalloc.start()
+    parameter = uniform_parameter(None, (1 << 20, 1 << 10), 1)
+    assert parameter.value.shape == (1 << 20, 1 << 10) and parameter.value.dtype == np.float32
+    tracemalloc.stop()
+
+
+def test_names_are_attribute_paths_and_functions_have_none(block):
+    assert [name for name, _ in block.named_parameters()] == [
+        f"{layer}.{part}" for layer in ("norm1", "conv1", "time_emb_proj", "norm2", "conv2", "conv_shortcut")
+        for part in ("weight", "bias")]
+    attention = Attention(None, 4, 3, heads=2)
+    assert [name for name, _ in attention.named_parameters()] == [
+        "to_q.weight", "to_k.weight", "to_v.weight", "to_out.0.weight", "to_out.0.bias"]
+
+
+def test_gradients_add_up_until_they_are_cleared(block, inputs):
+    y, back = block(*inputs)
+    back(np.ones_like(y))
+    once = {name: grad.copy() for name, grad in gradients(block).items()}
+    arrays = gradients(block)
+    back(np.ones_like(y))
+    for name, grad in gradients(block).items():
+        assert grad is arrays[name]
+        assert_allclose(grad, 2 * once[name], rtol=1e-12, atol=1e-12)
+
+
+def test_apply_returns_the_gradients_of_arrays_and_adds_those_of_parameters(rng):
+    weight = Parameter(rng.standard_normal((3, 4)).astype(np.float32))
+    x = rng.standard_normal((5, 4))
+    y, back = apply(ops.linear, x, weight, None)
+    assert y.dtype == np.float64  # the parameter follows the array
+    assert_allclose(back(np.ones_like(y)), np.ones_like(y) @ weight.value.astype(np.float64), rtol=1e-12, atol=1e-12)
+    assert weight.grad.dtype == np.float32
+    assert_allclose(weight.grad, np.ones_like(y).T @ x, rtol=1e-6, atol=1e-6)
+
+
+def test_gradient_of_a_number_is_an_array_that_grows_in_place(rng):
+    scale = Parameter(np.array(0.5))
+    text, image = rng.standard_normal((2, 3, 4))
+    loss, back = apply(ops.contrastive, text, image, scale)
+    back(1.0)
+    grad, once = scale.grad, float(scale.grad)
+    back(1.0)
+    assert isinstance(grad, np.ndarray) and scale.grad is grad
+    assert_allclose(grad, 2 * once, rtol=1e-12, atol=0)
+
+
+def test_chain_runs_backward_in_reverse():
+    def times(factor):
+        return lambda x: (x + [factor], lambda dy: dy + [factor])
+
+    y, back = chain([], times(1), times(2), times(3))
+    assert y == [1, 2, 3]
+    assert back([]) == [3, 2, 1]
+    assert chain("x")[1]("dy") == "dy"
+
+
+def test_residual_adds_what_the_layers_find(rng):
+    layer, norm = in_double(Linear(rng, 8, 8), rng), in_double(LayerNorm(8), rng)
+    x, dy = rng.standard_normal((2, *TOKENS))
+    y, back = residual(x, norm, layer)
+    inner, inner_back = chain(x, norm, layer)
+    assert_allclose(y, x + inner, rtol=1e-12, atol=1e-12)
+    assert_allclose(back(dy), dy + inner_back(dy), rtol=1e-12, atol=1e-12)
+
+
+def test_identity_is_neither_changed_nor_named(rng):
+    x = rng.standard_normal(TOKENS)
+    y, back = identity(x)
+    assert y is x and back(x) is x
+
+
+def test_recompute_gives_the_same_numbers_from_less_memory(block, rng):
+    x, time_emb = rng.standard_normal((2, 32, 32, 8)), rng.standard_normal(TIME)
+
+    def run(layer):
+        for parameter in block.parameters():
+            parameter.grad = None
+        tracemalloc.start()
+        y, back = layer(x, time_emb)
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return kept, [y, *back(np.cos(y)), *gradients(block).values()]
+
+    (plain_memory, plain), (memory, recomputed) = run(block), run(recompute(block))
+    for one, other in zip(plain, recomputed, strict=True):
+        assert_array_equal(one, other)
+    assert memory < 0.4 * plain_memory
+
+
+def test_replica_shares_values_and_has_its_own_gradients(block, inputs):
+    y, back = block(*inputs)
+    back(np.ones_like(y))
+    expected = {name: grad.copy() for name, grad in gradients(block).items()}
+    other = block.replica()
+    assert list(gradients(other)) == list(expected)
+    for mine, theirs in zip(block.parameters(), other.parameters(), strict=True):
+        assert theirs is not mine and theirs.value is mine.value and theirs.grad is None
+    block.conv1.weight.value *= 2
+    assert_array_equal(other(*inputs)[0], block(*inputs)[0])
+    _, back = other(*inputs)
+    back(np.ones_like(y))
+    for name, grad in gradients(block).items():
+        assert_array_equal(grad, expected[name])
+
+
+def test_parts_of_a_batch_on_threads_add_up_to_the_whole(block, rng):
+    x, time_emb = rng.standard_normal((6, 4, 6, 8)), rng.standard_normal((6, 10))
+    y, back = block(x, time_emb)
+    dx, _ = back(y)
+    replicas = [block.replica() for _ in range(3)]
+
+    def work(replica, part):
+        y, back = replica(x[part], time_emb[part])
+        return back(y)[0]
+
+    with ThreadPoolExecutor(3) as pool:
+        parts = list(pool.map(work, replicas, [slice(0, 2), slice(2, 4), slice(4, 6)]))
+    assert_allclose(np.concatenate(parts), dx, rtol=1e-10, atol=1e-12)
+    for name, grad in gradients(block).items():
+        assert_allclose(sum(gradients(replica)[name] for replica in replicas), grad, rtol=1e-10, atol=1e-10)
+
+
+def test_no_grad_drops_backward_and_leaves_gradients_alone(block, inputs):
+    with ops.no_grad():
+        y, back = block(*inputs)
+    with pytest.raises(RuntimeError, match="no_grad"):
+        back(y)
+    assert set(gradients(block).values()) == {None}
+    assert_array_equal(y, block(*inputs)[0])
+
+
+def test_activations_go_when_backward_goes_without_a_garbage_collector(block, rng):
+    seen = []
+
+    class Watch(Module):
+        def __call__(self, x):
+            seen.append(weakref.ref(x))
+            return block.norm1(x)
+
+    gc.disable()
+    try:
+        y, back = chain(rng.standard_normal(MAP), lambda x: (x * 2, lambda dy: dy * 2), Watch())
+        back(y)
+        assert seen[0]() is not None
+        del back
+        assert seen[0]() is None
+    finally:
+        gc.enable()
