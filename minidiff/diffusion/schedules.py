@@ -1,0 +1,113 @@
+"""How much picture and how much noise there is at each training time: x = alpha(t) x0 + sigma(t) eps.
+
+Stable Diffusion's variance-preserving tables, the same with zero terminal SNR, and rectified flow are three tables
+of one thing. They are made in float64: a float32 product of 1000 factors is off by 2e-6.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from ..backend import array_module
+from ..errors import UserError
+
+KINDS = ("linear", "scaled_linear", "squaredcos_cap_v2", "flow")
+SMALLEST_ALPHA = 2.0**-12  # stands for alpha = 0 where samplers work with sigma / alpha: the published choice
+
+
+class Time(NamedTuple):
+    """A moment of the diffusion: `t` is what the network is told, x = alpha x0 + sigma eps what it is given."""
+
+    t: float
+    alpha: float
+    sigma: float
+
+    @property
+    def log_ratio(self) -> float:
+        """lambda = ln(alpha / sigma), half the log signal-to-noise ratio; infinite at both ends."""
+        if self.sigma == 0:
+            return math.inf
+        return math.log(self.alpha / self.sigma) if self.alpha > 0 else -math.inf
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The noise of every training time. Field names are scheduler_config.json's; kind "flow" needs no betas."""
+
+    beta_schedule: str = "scaled_linear"
+    beta_start: float = 0.00085
+    beta_end: float = 0.012
+    rescale_betas_zero_snr: bool = False
+    num_train_timesteps: int = 1000
+
+    def __post_init__(self):
+        if self.beta_schedule not in KINDS:
+            raise UserError(f"unknown beta_schedule {self.beta_schedule!r}: use one of {', '.join(KINDS)}")
+
+    @property
+    def is_flow(self) -> bool:
+        return self.beta_schedule == "flow"
+
+    @cached_property
+    def alpha(self) -> np.ndarray:
+        """alpha of t = 0, 1, 2, ..., float64: the root of the product of 1 - beta; 1 - t / 1000 for flow."""
+        if self.is_flow:
+            return 1.0 - self.sigma
+        alpha = np.sqrt(np.cumprod(1.0 - betas(self)))
+        return zero_terminal_snr(alpha) if self.rescale_betas_zero_snr else alpha
+
+    @cached_property
+    def sigma(self) -> np.ndarray:
+        """sigma of t = 0, 1, 2, ..., float64: √(1 - alpha²); t / 1000 for flow, whose table has both ends."""
+        if self.is_flow:
+            return np.arange(self.num_train_timesteps + 1) / self.num_train_timesteps
+        return np.sqrt(1.0 - self.alpha**2)
+
+    @cached_property
+    def ratio(self) -> np.ndarray:
+        """sigma / alpha of t = 0, 1, 2, ...; 4096 instead of infinite where alpha is 0."""
+        alpha = np.where(self.alpha > 0, self.alpha, SMALLEST_ALPHA)
+        sigma = np.where(self.alpha > 0, self.sigma, np.sqrt(1.0 - SMALLEST_ALPHA**2))
+        return sigma / alpha
+
+    def at(self, t):
+        """(alpha, sigma) at training times: one number gives two floats, an array two float64 arrays.
+
+        Whole times read the table. Between them sigma / alpha is interpolated, as the published samplers do;
+        for flow alpha and sigma are straight lines in t.
+        """
+        xp = array_module(t)
+        times = xp.asarray(t, dtype=np.float64)
+        if self.is_flow:
+            sigma = times / self.num_train_timesteps
+            alpha = 1.0 - sigma
+        else:
+            whole = xp.rint(times).astype(np.int64)
+            ratio = xp.interp(times, xp.arange(len(self.ratio), dtype=np.float64), xp.asarray(self.ratio))
+            alpha = xp.where(times == whole, xp.asarray(self.alpha)[whole], 1.0 / xp.sqrt(1.0 + ratio**2))
+            sigma = xp.where(times == whole, xp.asarray(self.sigma)[whole], ratio / xp.sqrt(1.0 + ratio**2))
+        return (alpha, sigma) if times.ndim else (float(alpha), float(sigma))
+
+
+def betas(schedule: Schedule) -> np.ndarray:
+    """The variance each training step adds: a line, a line of roots (Stable Diffusion), or a cosine's (2102.09672)."""
+    count, start, end = schedule.num_train_timesteps, schedule.beta_start, schedule.beta_end
+    if schedule.beta_schedule == "linear":
+        return np.linspace(start, end, count)
+    if schedule.beta_schedule == "scaled_linear":
+        return np.linspace(start**0.5, end**0.5, count) ** 2
+    signal = np.cos((np.arange(count + 1) / count + 0.008) / 1.008 * np.pi / 2) ** 2
+    return np.minimum(1.0 - signal[1:] / signal[:-1], 0.999)
+
+
+def zero_terminal_snr(alpha: np.ndarray) -> np.ndarray:
+    """Shift and stretch alpha so that its first value stays and its last is 0 (Lin et al., 2305.08891, algorithm 1).
+
+    alpha (T,) -> y (T,)
+    """
+    return (alpha - alpha[-1]) * (alpha[0] / (alpha[0] - alpha[-1]))
