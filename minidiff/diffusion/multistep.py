@@ -1,0 +1,109 @@
+"""Samplers that remember: higher order from earlier answers of the network, at one call a step.
+
+Each improves the estimate of x0 that `advance` takes. lambda = ln(alpha / sigma); h is how far a step goes in it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .objectives import denoised as denoised_of
+from .samplers import State, advance, slope
+
+ADAMS_BASHFORTH = ((1,), (3 / 2, -1 / 2), (23 / 12, -16 / 12, 5 / 12), (55 / 24, -59 / 24, 37 / 24, -9 / 24))
+
+
+def pndm(denoise, x, steps, noise=None, average="epsilon"):
+    """Adams-Bashforth over the network's last four answers (Liu et al., 2202.09778, eq. 12; Stable Diffusion's PLMS).
+
+    There is one answer to begin with, so the second step repeats the first: from its start, with the average of the
+    answers at both ends (steps[1] is that step). `average` is the kind of answer that is averaged: the network's own.
+    """
+    beginning, answers = x, []
+    for i, step in enumerate(steps):
+        here = step.end if i == 1 else step.start
+        denoised = denoise(x, here)
+        answer = slope(average, denoised, x, here)
+        if i == 1:
+            x, mean = beginning, (answers[0] + answer) / 2
+        else:
+            answers = [answer, *answers[:3]]
+            mean = sum(weight * a for weight, a in zip(ADAMS_BASHFORTH[len(answers) - 1], answers, strict=True))
+        x = advance(x, denoised_of(average, mean, x, step.start.alpha, step.start.sigma), step)
+        yield State(i, here.t, x, denoised)
+
+
+def dpm_solver(denoise, x, steps, noise=None, eta=0.0, order=2, lower_order_final=True):
+    """DPM-Solver++ 2M (Lu et al., 2211.01095, algorithm 2); with eta = 1 its stochastic form.
+
+    x0 + h / (2 h') (x0 - previous x0) is x0 extrapolated to the middle of the step. The last step is first order
+    where it ends without noise (h is infinite), or in runs under 15 steps.
+    """
+    previous = None
+    for i, step in enumerate(steps):
+        denoised = estimate = denoise(x, step.start)
+        last = i + 1 == len(steps) and lower_order_final and len(steps) < 15
+        if order == 2 and i > 0 and not last and step.end.sigma > 0:
+            h, before = length(step), step.start.log_ratio - steps[i - 1].start.log_ratio
+            estimate = denoised + (h / (2 * before)) * (denoised - previous)
+        x = advance(x, estimate, step, eta, noise(i) if eta else None)
+        previous = denoised
+        yield State(i, step.start.t, x, denoised)
+
+
+def dpm_solver_sde(denoise, x, steps, noise, order=2, lower_order_final=True):
+    """DPM-Solver++ 2M with all its noise fresh."""
+    return dpm_solver(denoise, x, steps, noise, 1.0, order, lower_order_final)
+
+
+def unipc(denoise, x, steps, noise=None, order=2, lower_order_final=True):
+    """Predict with UniP-p, and once the network has answered there, correct with UniC-p (Zhao et al., 2302.04867).
+
+    The answer at the predicted x serves both the correction and the next step, so there is still one call a step.
+    """
+    used, past, before = 0, [], None
+    for i, step in enumerate(steps):
+        denoised = denoise(x, step.start)
+        if i > 0:
+            known = [*past[1:used], (step.start.log_ratio, denoised)]
+            x = advance(before, unified(past[0], known, length(steps[i - 1])), steps[i - 1])
+        past = [(step.start.log_ratio, denoised), *past[: order - 1]]
+        remaining = len(steps) - i if lower_order_final else order
+        used = min(order, i + 1, remaining) if 0 < length(step) < math.inf else 1
+        before, x = x, advance(x, unified(past[0], past[1:used], length(step)), step)
+        yield State(i, step.start.t, x, denoised)
+
+
+def unified(base, others, h):
+    """x0 + sum of rho_j (x0_j - x0) / r_j, with r_j = (lambda_j - lambda) / h: the estimate of x0 in UniPC.
+
+    Each of base and others is (lambda, x0). rho solves sum_j rho_j r_j^(k-1) = b_k for k = 1, 2, ..., which makes the
+    step exact for polynomials (eq. 5). One alone is 1/2: that keeps the order and needs no b (appendix F).
+    """
+    start, estimate = base
+    ratios = [(moment - start) / h for moment, _ in others]
+    if len(ratios) > 1:
+        powers = np.vander(ratios, increasing=True).T
+        weights = np.linalg.solve(powers, moments(h, len(ratios))).tolist()
+    else:
+        weights = [0.5] * len(ratios)
+    for weight, ratio, (_, other) in zip(weights, ratios, others, strict=True):
+        estimate = estimate + (weight / ratio) * (other - base[1])
+    return estimate
+
+
+def moments(h, count):
+    """b_k = k! z phi_{k+1}(z) / (e^z - 1) with z = -h, phi_1 = (e^z - 1) / z and phi_{k+1} = (phi_k - 1 / k!) / z."""
+    z, values = -h, []
+    phi = math.expm1(z) / z
+    for k in range(1, count + 1):
+        phi = (phi - 1 / math.factorial(k)) / z
+        values.append(math.factorial(k) * z * phi / math.expm1(z))
+    return values
+
+
+def length(step):
+    """h of a step: how far it goes in lambda."""
+    return step.end.log_ratio - step.start.log_ratio
