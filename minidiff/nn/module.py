@@ -10,7 +10,7 @@ import copy
 from collections.abc import Iterator
 
 from ..backend import array_module
-from ..ops.op import grad_enabled, no_backward, no_grad
+from ..ops.op import no_grad
 
 
 class Parameter:
@@ -51,8 +51,6 @@ def apply(op, *args, **options):
     """Call an op with Parameters among its arguments. `backward` adds their gradients up and returns the others'."""
     dtype = next((a.dtype for a in args if hasattr(a, "dtype") and a.dtype.kind == "f"), None)
     y, back = op(*(_value(a, dtype) if isinstance(a, Parameter) else a for a in args), **options)
-    if not grad_enabled():
-        return y, no_backward
     parameters = [a if isinstance(a, Parameter) else None for a in args]
 
     def backward(dy):
