@@ -35,6 +35,7 @@ def between_quarters(rng, shape):
 
 NO_KINKS = {"x": quarters, "target": between_quarters}  # |x − target| is at least 1/8 away from every quarter
 RIGHT_BOTTOM = ((0, 1), (0, 1))
+ALL_DIFFERENT = ((1, 0), (0, 2))
 NONE = ((0, 0), (0, 0))
 
 
@@ -48,6 +49,7 @@ def cases():
     yield case(ops.conv2d, k=[3], BAND_BYTES=1)
     yield case(ops.conv2d, k=[3], stride=2)
     yield case(ops.conv2d, k=[3], stride=2, padding=RIGHT_BOTTOM)
+    yield case(ops.conv2d, k=[3], padding=ALL_DIFFERENT)
     yield case(ops.conv2d, k=[2], stride=2, padding=NONE)
     yield case(ops.conv2d, k=[2], padding=NONE)
     yield case(ops.conv2d, k=[1], stride=2)
@@ -94,33 +96,27 @@ def cases():
 
 
 def case(op, without=None, constant=None, values=None, **rest):
-    """One line of the table. `without` leaves an argument out, `constant` names one that has no gradient."""
-    before, outputs = read(op)
-    return Case(
-        op=op,
-        arguments={name: dims for name, dims in before.items() if name != without},
-        outputs=outputs,
-        constant={constant, *INTEGERS_BELOW},
-        values=values or {},
-        sizes={name: value for name, value in rest.items() if len(name) == 1},
-        limits={name: value for name, value in rest.items() if name.isupper() and len(name) > 1},
-        options={name: value for name, value in rest.items() if not name.isupper() and len(name) > 1},
-        label=", ".join([op.__name__, *(f"{name}={value}" for name, value in rest.items()),
-                         *([f"no {without}"] if without else [])]),
-    )
+    """One line of the table. `without` leaves an argument out, `constant` names one that has no gradient, and
+    `values` says how an argument is drawn where normal numbers will not do."""
+    arguments, outputs = read(op)
+    arguments.pop(without, None)
+    words = [op.__name__, *(f"{name}={value}" for name, value in rest.items()), *([f"no {without}"] if without else [])]
+    sizes = {name: rest.pop(name) for name in list(rest) if len(name) == 1}
+    limits = {name: rest.pop(name) for name in list(rest) if name.isupper()}
+    return Case(", ".join(words), op, arguments, outputs, {constant, *INTEGERS_BELOW}, values or {}, sizes, limits, rest)
 
 
 @dataclass(frozen=True, repr=False)
 class Case:
-    op: Callable
-    arguments: dict
-    outputs: dict
-    constant: set
-    values: dict
-    sizes: dict
-    limits: dict
-    options: dict
     label: str
+    op: Callable
+    arguments: dict  # name -> dims, as the shape line has them
+    outputs: dict
+    constant: set  # names of arguments that have no gradient
+    values: dict  # name -> function of (rng, shape)
+    sizes: dict  # letter -> the sizes it may take
+    limits: dict  # name of a constant of the op's file -> its value during the test
+    options: dict
 
     def __repr__(self):
         return self.label

@@ -42,6 +42,10 @@ def imported(name):
             yield from (".".join([*base, *filter(None, [node.module]), alias.name]) for alias in node.names)
 
 
+def test_every_part_has_its_place_in_the_order():
+    assert {part(name) for name in FILES} <= {*ORDER}
+
+
 @each_file
 def test_a_file_imports_only_from_above(name):
     parts = {dotted.split(".")[1] for dotted in imported(name) if dotted.startswith("minidiff.")}
@@ -62,7 +66,8 @@ def test_the_package_needs_no_other_framework(name):
 
 @each_file
 def test_a_file_is_short_and_says_what_it_is(name):
-    assert len(FILES[name].read_text("utf-8").splitlines()) <= 250
+    lines = len(FILES[name].read_text("utf-8").splitlines())
+    assert lines <= 250
     assert ast.get_docstring(TREES[name]) or not TREES[name].body
     assert Path(name).name not in {"utils.py", "common.py", "base.py", "helpers.py", "misc.py"}
 

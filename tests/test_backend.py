@@ -46,7 +46,8 @@ def test_full_precision_widens_half_only():
 
 
 @pytest.mark.parametrize(("gpu", "name", "device"), [
-    (False, "auto", "cpu"), (False, "cpu", "cpu"), (True, "auto", "cuda"), (True, "cuda", "cuda"), (True, "cpu", "cpu")])
+    (False, "auto", "cpu"), (False, "cpu", "cpu"),
+    (True, "auto", "cuda"), (True, "cpu", "cpu"), (True, "cuda", "cuda")])
 def test_device_is_resolved(monkeypatch, gpu, name, device):
     monkeypatch.setattr(backend, "gpu_available", lambda: gpu)
     assert backend.resolve_device(name) == device

@@ -35,7 +35,9 @@ def test_gradient_is_the_central_difference(case, data):
     _, arrays, rng = data.draw(case.draws())
     y, backward = case(*arrays)
     dy = like(rng, y)
-    gradients = dict(zip(case.arguments, in_tuple(backward(dy)), strict=False))
+    gradients = in_tuple(backward(dy))
+    assert len(gradients) <= len(arrays)
+    gradients = dict(zip(case.arguments, gradients, strict=False))
     for i, (name, x) in enumerate(zip(case.arguments, arrays, strict=True)):
         if name in case.constant:
             assert gradients.get(name) is None

@@ -95,6 +95,18 @@ def test_causal_attention_sees_no_later_token():
     assert np.abs(before[:, 4:] - after[:, 4:]).min() > 0
 
 
+def test_norms_are_their_formulas():
+    x, (weight, bias), eps = rng.normal(size=(2, 5, 4, 6)), rng.normal(size=(2, 6)), 0.1
+    y, _ = ops.layer_norm(x, weight, bias, eps=eps)
+    xhat = (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + eps)
+    assert_allclose(y, xhat * weight + bias, rtol=1e-12, atol=1e-12)
+    y, _ = ops.group_norm(x, weight, bias, groups=2, eps=eps)
+    grouped = x.reshape(2, 5, 4, 2, 3)
+    mean, var = (f(grouped, axis=(1, 2, 4), keepdims=True) for f in (np.mean, np.var))
+    xhat = ((grouped - mean) / np.sqrt(var + eps)).reshape(x.shape)
+    assert_allclose(y, xhat * weight + bias, rtol=1e-12, atol=1e-12)
+
+
 def test_group_norm_of_a_constant_picture_is_its_bias():
     x = np.full((2, 5, 4, 6), 0.1, np.float32)
     weight, bias = rng.normal(size=(2, 6)).astype(np.float32)
@@ -169,8 +181,11 @@ def test_contrastive_of_matching_pairs_is_low_and_of_shuffled_pairs_high():
 def test_sinusoidal_embedding_is_that_of_diffusion():
     t = np.array([0.0, 1.0, 999.0])
     y, _ = ops.sinusoidal_embedding(t, 4)
-    angle = t[:, None] * np.array([1.0, 0.01])
+    angle = t[:, None] * [1, 0.01]
     assert_allclose(y, np.concatenate((np.cos(angle), np.sin(angle)), axis=-1), rtol=1e-12, atol=1e-12)
+    y, _ = ops.sinusoidal_embedding(t, 4, flip_sin_to_cos=False, freq_shift=1)
+    angle = t[:, None] * [1, 0.0001]
+    assert_allclose(y, np.concatenate((np.sin(angle), np.cos(angle)), axis=-1), rtol=1e-12, atol=1e-12)
 
 
 def test_upsampling_repeats_pixels():
