@@ -1,0 +1,250 @@
+"""Text to numbers and back: CLIP's byte-level byte-pair encoding.
+
+    "A red heart!"  ->  words: a, red, heart, !  ->  bytes, the last one of a word marked </w>
+                    ->  merge the pair of neighbours that was learnt first, again and again  ->  [start, 320, ..., end]
+
+Every text can be encoded, since all 256 bytes are in the vocabulary: the byte symbols, the same at the end of a word,
+one token a merge in the order of learning, start and end of text. Byte pairs: Sennrich, Haddow and Birch 2016
+(arXiv 1508.07909); bytes as printable letters: GPT-2; the end-of-word mark and the splitting rule: CLIP.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import regex
+
+from .errors import UserError
+
+Pair = tuple[str, str]
+
+START, END, END_OF_WORD = "<|startoftext|>", "<|endoftext|>", "</w>"
+
+# A run of letters, one digit, or a run of anything else; white space only separates. The special tokens are found
+# before a text is lower-cased, so one in capitals is no special token: its three parts are words.
+WORD = regex.compile(r"(<\|)((?:start|end)oftext)(\|>)|('s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+)")
+
+
+def byte_symbols() -> dict[int, str]:
+    """byte -> one printable character: itself where it is one in Latin-1, else the next unused one from 256 on."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = sorted(set(range(256)) - set(printable))
+    return {byte: chr(byte) for byte in printable} | {byte: chr(256 + i) for i, byte in enumerate(others)}
+
+
+SYMBOLS = byte_symbols()
+BYTES = {symbol: byte for byte, symbol in SYMBOLS.items()}
+BASE = [*SYMBOLS.values(), *(symbol + END_OF_WORD for symbol in SYMBOLS.values())]
+SMALLEST = len(BASE) + 2
+
+
+def split_words(text: str) -> list[str]:
+    """The words, digits and runs of signs of a text without special tokens, in NFC and lower case.
+
+    Letter by letter, because `text.lower()` looks at neighbours: CLIP's final Σ is σ, not ς.
+    """
+    text = "".join(letter.lower() for letter in unicodedata.normalize("NFC", text))
+    return [part for parts in WORD.findall(text) for part in parts if part]
+
+
+def spell(word: str) -> list[str]:
+    """The UTF-8 bytes of a word as symbols, the last one marked. Lone surrogates, which no UTF-8 has, become "?"."""
+    *body, last = (SYMBOLS[byte] for byte in word.encode("utf-8", errors="replace"))
+    return [*body, last + END_OF_WORD]
+
+
+def merge(symbols: list[str], pair: Pair) -> list[str]:
+    """`symbols` with each occurrence of the pair, from left to right, made one symbol."""
+    left, right = pair
+    merged = []
+    for symbol in symbols:
+        if symbol == right and merged and merged[-1] == left:
+            merged[-1] = left + right
+        else:
+            merged.append(symbol)
+    return merged
+
+
+def learn_merges(words: Counter[str], count: int) -> list[Pair]:
+    """The `count` merges that each join the most frequent pair of neighbours; of equals, the first in the alphabet.
+
+    A merge changes only the words that hold its pair, so only their pairs are counted anew. Outdated entries stay in
+    the heap: an entry counts if its number is still the pair's.
+    """
+    spelled = [(spell(word), times) for word, times in words.items()]
+    counts, change = Counter(), Counter()
+    places, heap, merges = defaultdict(set), [], []
+
+    def tally(i, sign):
+        symbols, times = spelled[i]
+        for pair in pairwise(symbols):
+            change[pair] += sign * times
+            places[pair].add(i)
+
+    for i in range(len(spelled)):
+        tally(i, 1)
+    while len(merges) < count:
+        for pair, difference in change.items():
+            if difference:
+                counts[pair] += difference
+                heapq.heappush(heap, (-counts[pair], pair))
+        change.clear()
+        while heap and -heap[0][0] != counts[heap[0][1]]:
+            heapq.heappop(heap)
+        if not heap or heap[0][0] == 0:
+            break
+        merges.append(best := heap[0][1])
+        for i in places.pop(best):
+            tally(i, -1)
+            spelled[i] = merge(spelled[i][0], best), spelled[i][1]
+            tally(i, 1)
+    return merges
+
+
+def read_folder(folder: Path) -> tuple[dict[str, int], list[Pair], int, str | None]:
+    """Vocabulary, merges (some lists go on after the vocabulary ends), row length and padding token of a folder."""
+    def read(name):
+        return json.loads((folder / name).read_text(encoding="utf-8"))
+    try:
+        if (folder / "vocab.json").is_file():
+            vocabulary, lines = read("vocab.json"), (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
+            merges = [line for line in lines if line.strip() and not line.startswith("#version")]
+        else:
+            vocabulary, merges = (read("tokenizer.json")["model"][key] for key in ("vocab", "merges"))
+        merges = [m.split() if isinstance(m, str) else m for m in merges[:max(0, len(vocabulary) - SMALLEST)]]
+        config = {"model_max_length": 77, "pad_token": None}
+        for name in ("tokenizer_config.json", "special_tokens_map.json"):
+            config |= read(name) if (folder / name).is_file() else {}
+        # transformers writes a length of 1e30 for "not known", and a token as a string or with its options.
+        length = config["model_max_length"] if config["model_max_length"] < 1e6 else 77
+        pad = config["pad_token"]["content"] if isinstance(config["pad_token"], dict) else config["pad_token"]
+        return dict(vocabulary), [(left, right) for left, right in merges], length, pad
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        raise UserError(f"no readable tokenizer in {folder} ({type(error).__name__}: {error}): it needs vocab.json and "
+                        "merges.txt, or tokenizer.json, as CLIPTokenizer writes them") from error
+
+
+class Tokenizer:
+    """Text <-> token numbers. `merges`, in the order of learning, is all there is to know about a vocabulary.
+
+    `max_length` is the row length of `tokenizer(texts)`; `pad_token` fills short rows: end of text if None (as Stable
+    Diffusion 1 does), "!" in Stable Diffusion 2. The padding token is a special token too, also inside a text.
+    """
+
+    def __init__(self, merges: Iterable[Sequence[str]], max_length: int = 77, pad_token: str | None = None):
+        self.merges, self.max_length, self.pad_token = list(map(tuple, merges)), max_length, pad_token or END
+        self.tokens = [*BASE, *(left + right for left, right in self.merges), START, END]
+        self.vocabulary = {token: i for i, token in enumerate(self.tokens)}
+        if len(self.vocabulary) != len(self.tokens):
+            raise UserError("the merge list makes one token twice: take the list from the tokenizer it belongs to")
+        if self.pad_token not in self.vocabulary:
+            raise UserError(f"the padding token {pad_token!r} is not in the vocabulary: use {END!r} or '!'")
+        if max_length < 2:
+            raise UserError(f"max_length {max_length} leaves no room for start and end of text: use 2 or more")
+        self.start_id, self.end_id, self.pad_id = (self.vocabulary[token] for token in (START, END, self.pad_token))
+        self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
+        self._specials = regex.compile(f"({'|'.join(map(regex.escape, (START, END, self.pad_token)))})")
+        self._cache: dict[str, list[int]] = {}
+
+    def __len__(self) -> int:
+        """The size of the vocabulary, special tokens included."""
+        return len(self.tokens)
+
+    @classmethod
+    def train(cls, captions: Iterable[str], vocab_size: int, max_length: int = 77) -> Tokenizer:
+        """Learn a vocabulary of `vocab_size` tokens; fewer where every word of the captions is one token already.
+
+        The same captions give the same vocabulary, in whatever order they come.
+        """
+        if vocab_size < SMALLEST:
+            raise UserError(f"a vocabulary of {vocab_size} is too small: {SMALLEST} or more (bytes and special tokens)")
+        split = cls([])._specials.split
+        words = Counter(word for caption in captions for text in split(caption)[::2] for word in split_words(text))
+        return cls(learn_merges(words, vocab_size - SMALLEST), max_length)
+
+    def encode(self, text: str) -> list[int]:
+        """All tokens of a text, uncut, between start and end of text."""
+        ids = [self.start_id]
+        for i, part in enumerate(self._specials.split(text)):           # text, special token, text, ..., text
+            if i % 2:
+                ids.append(self.vocabulary[part])
+            else:
+                ids += (j for word in split_words(part) for j in self._encode_word(word))
+        return [*ids, self.end_id]
+
+    def _encode_word(self, word: str) -> list[int]:
+        if word not in self._cache:
+            symbols, unknown = spell(word), len(self.merges)
+            while len(symbols) > 1:
+                pair = min(pairwise(symbols), key=lambda pair: self._ranks.get(pair, unknown))
+                if pair not in self._ranks:
+                    break
+                symbols = merge(symbols, pair)
+            self._cache[word] = [self.vocabulary[symbol] for symbol in symbols]
+        return self._cache[word]
+
+    def __call__(self, texts: str | Sequence[str]) -> np.ndarray:
+        """Token numbers of N texts, padded or cut to T = max_length; a cut row ends with end of text all the same.
+
+        N texts -> ids (N, T), int64
+        """
+        texts = [texts] if isinstance(texts, str) else texts
+        ids = np.full((len(texts), self.max_length), self.pad_id, dtype=np.int64)
+        for row, text in zip(ids, texts, strict=True):
+            tokens = self.encode(text)
+            row[:len(tokens)] = tokens[:self.max_length]
+            if len(tokens) > self.max_length:
+                row[-1] = self.end_id
+        return ids
+
+    def tokens_cut(self, text: str) -> int:
+        """How many tokens of a text do not fit into `max_length`: what a model never sees of it."""
+        return max(0, len(self.encode(text)) - self.max_length)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of token numbers, words apart, special tokens left out; broken UTF-8 becomes U+FFFD."""
+        ids = [int(i) for i in ids]
+        if ids and not 0 <= min(ids) <= max(ids) < len(self):
+            raise UserError(f"token numbers from {min(ids)} to {max(ids)}: this vocabulary has 0 to {len(self) - 1}")
+        symbols = "".join(self.tokens[i] for i in ids if i not in (self.start_id, self.end_id, self.pad_id))
+        text = bytes(BYTES[symbol] for symbol in symbols).decode("utf-8", errors="replace")
+        return text.replace(END_OF_WORD, " ").strip()
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the folder that transformers' CLIPTokenizer opens."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        specials = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": self.pad_token}
+        config = {"tokenizer_class": "CLIPTokenizer", "model_max_length": self.max_length, "do_lower_case": True}
+        for name, content in (("vocab.json", self.vocabulary), ("special_tokens_map.json", specials),
+                              ("tokenizer_config.json", config | specials)):
+            (folder / name).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        lines = ["#version: 0.2", *map(" ".join, self.merges), ""]
+        (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8")
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Tokenizer:
+        """Open a folder of Stable Diffusion or transformers: vocab.json and merges.txt, or tokenizer.json."""
+        vocabulary, *arguments = read_folder(Path(folder))
+        tokenizer = cls(*arguments)
+        if tokenizer.vocabulary != vocabulary:
+            raise UserError(f"the vocabulary in {folder} does not follow from its merges: it is not a CLIP tokenizer")
+        return tokenizer
+
+
+def train_tokenizer(captions: str | Path, folder: str | Path, vocab_size: int, max_length: int = 77) -> Tokenizer:
+    """Learn from a text file with one caption a line and write the tokenizer's folder."""
+    try:
+        lines = Path(captions).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read captions ({error}): give a UTF-8 text file, one caption a line") from error
+    tokenizer = Tokenizer.train(lines, vocab_size, max_length)
+    tokenizer.save_pretrained(folder)
+    return tokenizer
