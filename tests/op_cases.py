@@ -103,7 +103,8 @@ def case(op, without=None, constant=None, values=None, **rest):
     words = [op.__name__, *(f"{name}={value}" for name, value in rest.items()), *([f"no {without}"] if without else [])]
     sizes = {name: rest.pop(name) for name in list(rest) if len(name) == 1}
     limits = {name: rest.pop(name) for name in list(rest) if name.isupper()}
-    return Case(", ".join(words), op, arguments, outputs, {constant, *INTEGERS_BELOW}, values or {}, sizes, limits, rest)
+    constants = {constant, *INTEGERS_BELOW}
+    return Case(", ".join(words), op, arguments, outputs, constants, values or {}, sizes, limits, options=rest)
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,7 +113,7 @@ class Case:
     op: Callable
     arguments: dict  # name -> dims, as the shape line has them
     outputs: dict
-    constant: set  # names of arguments that have no gradient
+    constants: set  # names of arguments that have no gradient
     values: dict  # name -> function of (rng, shape)
     sizes: dict  # letter -> the sizes it may take
     limits: dict  # name of a constant of the op's file -> its value during the test

@@ -39,7 +39,7 @@ def test_gradient_is_the_central_difference(case, data):
     assert len(gradients) <= len(arrays)
     gradients = dict(zip(case.arguments, gradients, strict=False))
     for i, (name, x) in enumerate(zip(case.arguments, arrays, strict=True)):
-        if name in case.constant:
+        if name in case.constants:
             assert gradients.get(name) is None
             continue
         direction = np.asarray(rng.standard_normal(x.shape))
