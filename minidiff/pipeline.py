@@ -188,18 +188,20 @@ class Pipeline:
             raise UserError(f"a mask of height and width {as_mask(mask).shape[:2]} for a picture of {usual}: "
                             "make them the same")
         pixels = as_mask(mask, size)
-        return canvas._replace(mask=self._array(pixels[None]), latent_mask=self._array(latent_mask(pixels, factor)[None]))
+        coarse = latent_mask(pixels, factor)
+        return canvas._replace(mask=self._array(pixels[None]), latent_mask=self._array(coarse[None]))
 
     @no_grad()
     def _read(self, prompts, negative, each):
-        """For each picture its token ids, what they mean, and what the negative prompt means; each text is read once."""
+        """Each picture's token ids, its prompt's vectors and its negative prompt's; every text is read once."""
         negatives = [negative or ""] * len(prompts) if isinstance(negative, str | None) else list(negative)
         if len(negatives) != len(prompts):
             raise UserError(f"{len(negatives)} negative prompts for {len(prompts)} prompts: give one, or one for each")
         texts = list(dict.fromkeys([*prompts, *negatives]))
         for text in texts:
             if cut := self.tokenizer.tokens_cut(text):
-                warnings.warn(f"prompt too long for this model: its last {cut} tokens are cut off", stacklevel=3)
+                warnings.warn(f"the last {cut} tokens of {text[:40]!r}... are cut off: this model reads "
+                              f"{self.tokenizer.max_length}", stacklevel=4)
         ids, xp = self.tokenizer(texts), array_module(self.unet.conv_in.weight.value)
         contexts, _ = self.text_encoder(xp.asarray(ids))
         cond, uncond = (np.repeat([texts.index(text) for text in chosen], each) for chosen in (prompts, negatives))

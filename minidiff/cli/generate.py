@@ -1,0 +1,80 @@
+"""minidiff generate: pictures of prompts."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+from ..errors import UserError
+from .options import SHIPPED, add_device, check_picture_name, open_picture, whole_number
+
+
+def add_to(commands) -> None:
+    parser = commands.add_parser(
+        "generate", help="draw pictures of prompts", description="Draw pictures of prompts. Several make a labelled "
+        "grid at FILE and single files beside it, FILE-1, FILE-2, ...")
+    parser.add_argument("prompt", nargs="+", help="what to draw; an empty text draws unconditionally")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: named like the first prompt")
+    parser.add_argument("--model", default=SHIPPED, help=f"a shipped model, or a folder (default: {SHIPPED})")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="picture j of a prompt uses SEED + j (0)")
+    parser.add_argument("--num", type=whole_number(1), default=1, help="pictures of each prompt (1)")
+    parser.add_argument("--steps", type=whole_number(1), help="sampling steps (the model's)")
+    parser.add_argument("--guidance", type=float, help="how closely to follow the prompt; 1 is off (the model's)")
+    parser.add_argument("--negative", default="", metavar="TEXT", help="what to stay away from")
+    parser.add_argument("--sampler", metavar="NAME", help="ddim, dpm++, euler, ... (the model's)")
+    parser.add_argument("--height", type=whole_number(1), help="in pixels (the model's)")
+    parser.add_argument("--width", type=whole_number(1), help="in pixels (the model's)")
+    parser.add_argument("--init-image", type=Path, metavar="FILE", help="a picture to start from")
+    parser.add_argument("--strength", type=float, help="how far to go from it, 0 to 1 (0.8; with a mask 1)")
+    parser.add_argument("--mask", type=Path, metavar="FILE", help="a picture; where it is white, paint anew")
+    add_device(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args) -> None:
+    start = time.perf_counter()
+    for name, needed in (("--strength", args.strength), ("--mask", args.mask)):
+        if needed is not None and args.init_image is None:
+            raise UserError(f"{name} needs a picture to start from: give --init-image FILE")
+    count = len(args.prompt) * args.num
+    path = args.output or Path(file_name(args.prompt[0]))
+    singles = [path.with_stem(f"{path.stem}-{i + 1}") for i in range(count)] if count > 1 else [path]
+    for each in {path, *singles}:
+        check_picture_name(each)
+    init_image, mask = (file and open_picture(file) for file in (args.init_image, args.mask))
+
+    from ..data.pictures import to_pillow
+    from ..pipeline import Pipeline
+    from ..report.pictures import grid
+
+    pipe, pictures = Pipeline.from_pretrained(args.model, args.device), []
+    for moment in watched(pipe.stream(
+            args.prompt, negative_prompt=args.negative, num_inference_steps=args.steps, guidance_scale=args.guidance,
+            sampler=args.sampler, seed=args.seed, num_images_per_prompt=args.num, init_image=init_image,
+            strength=args.strength, mask=mask, height=args.height, width=args.width)):
+        if moment.name == "pictures":
+            pictures += to_pillow(moment.value)
+    for picture, name in zip(pictures, singles, strict=True):
+        picture.save(name)
+    if count > 1:
+        grid(pictures, [prompt for prompt in args.prompt for _ in range(args.num)]).save(path)
+    others = f", {singles[0].name} to {singles[-1].name}" if count > 1 else ""
+    print(f"{path}{others}  ({time.perf_counter() - start:.1f} s)")
+
+
+def watched(moments):
+    """The moments of a pipeline, with a progress bar where it takes more than a second."""
+    from tqdm import tqdm
+
+    bar = tqdm(desc="drawing", unit="step", delay=1, leave=False, disable=None)
+    with bar:
+        for moment in moments:
+            bar.total, bar.n = moment.total, moment.done
+            bar.update(0)
+            yield moment
+
+
+def file_name(prompt: str) -> str:
+    """'A red heart!' -> 'a-red-heart.png'"""
+    return (re.sub(r"\W+", "-", prompt.lower()).strip("-")[:80].strip("-") or "picture") + ".png"

@@ -1,0 +1,66 @@
+"""minidiff tokenizer: learn a vocabulary, turn texts into token numbers and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import UserError
+from .options import SHIPPED, make_folder, whole_number
+
+
+def add_to(commands) -> None:
+    parser = commands.add_parser("tokenizer", help="text to token numbers and back")
+    actions = parser.add_subparsers(required=True, metavar="train|encode|decode")
+    train = actions.add_parser("train", help="learn a vocabulary from captions")
+    train.add_argument("captions", nargs="+", type=Path, metavar="FILE", help="text files, one caption a line")
+    train.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="the folder to write")
+    train.add_argument("--vocab-size", type=whole_number(1), default=1024, help="tokens (1024)")
+    train.add_argument("--max-length", type=whole_number(2), default=77, help="tokens of a text (77)")
+    train.set_defaults(run=run_train)
+    encode = actions.add_parser("encode", help="print the token numbers of texts, a line each")
+    encode.add_argument("text", nargs="+")
+    encode.add_argument("--tokens", action="store_true", help="print the tokens themselves too")
+    encode.set_defaults(run=run_encode)
+    decode = actions.add_parser("decode", help="print the text of token numbers")
+    decode.add_argument("ids", nargs="+", type=whole_number(0), metavar="NUMBER")
+    decode.set_defaults(run=run_decode)
+    for parser in (encode, decode):
+        parser.add_argument("--model", default=SHIPPED, help=f"a model, or a tokenizer's folder (default: {SHIPPED})")
+
+
+def run_train(args) -> None:
+    from ..tokenizer import Tokenizer
+
+    captions = []
+    for path in args.captions:
+        try:
+            captions += path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
+    make_folder(args.out)
+    tokenizer = Tokenizer.train(captions, args.vocab_size, args.max_length)
+    tokenizer.save_pretrained(args.out)
+    print(f"{args.out}: {len(tokenizer)} tokens from {len(captions)} captions")
+
+
+def run_encode(args) -> None:
+    tokenizer = find(args.model)
+    for text in args.text:
+        ids = tokenizer.encode(text)
+        print(*ids)
+        if args.tokens:
+            print(*(tokenizer.tokens[i] for i in ids))
+
+
+def run_decode(args) -> None:
+    print(find(args.model).decode(args.ids))
+
+
+def find(model: str):
+    """The tokenizer of a model, or the one in a folder."""
+    from ..storage.pipeline_folder import find_model
+    from ..tokenizer import Tokenizer
+
+    folder = Path(model)
+    alone = (folder / "vocab.json").is_file() or (folder / "tokenizer.json").is_file()
+    return Tokenizer.from_pretrained(folder if alone else find_model(model) / "tokenizer")

@@ -1,0 +1,160 @@
+"""minidiff train: from nothing to a model that `generate` draws with."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from ..errors import UserError
+from ..training.presets import PRESETS, override, preset, setting_names
+from .options import add_device, judging, make_folder, say, whole_number
+
+PICTURES = 10        # how often in a stage sample pictures are drawn
+LAST_COUNT = 48      # prompts of each split that are judged at the end
+
+
+def add_to(commands) -> None:
+    parser = commands.add_parser(
+        "train", help="train a model from nothing", description="Train tokenizer, autoencoder, contrastive model and "
+        "diffusion, one after the other. Ctrl-C saves a checkpoint and stops; --resume goes on from it bit for bit.")
+    parser.add_argument("--preset", metavar="NAME", help=f"the size: {', '.join(PRESETS)} (tiny)")
+    parser.add_argument("--minutes", type=float, help="fit the number of steps to this time")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the run (runs/PRESET)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in DIR, by its own settings")
+    parser.add_argument("--stage", nargs="+", metavar="NAME",
+                        help="only these of tokenizer, autoencoder, contrastive, latents, diffusion")
+    parser.add_argument("--threads", type=whole_number(1), help="cores to use (all)")
+    parser.add_argument("--dry-run", action="store_true", help="print all settings as JSON and stop")
+    add_device(parser)
+    group, title = None, ""
+    for name, value in setting_names().items():
+        if group is None or name.rpartition(".")[0] != title:
+            title = name.rpartition(".")[0]
+            group = parser.add_argument_group(f"settings of {title}" if title else "settings", "(defaults: small's)")
+        shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
+        group.add_argument(f"--{name}", metavar="VALUE", help=str(shown))
+    parser.set_defaults(run=run)
+
+
+def run(args) -> int:
+    changes = {name: vars(args)[name] for name in setting_names() if vars(args)[name] is not None}
+    if args.resume and (changes or (args.preset and args.out)):
+        raise UserError("a resumed run keeps its own settings: leave out --preset and single settings, or begin "
+                        "another run with another --out")
+    if args.minutes is not None and not 0 < args.minutes < 1e6:
+        raise UserError(f"--minutes {args.minutes}: use a number above 0")
+    name = args.preset or "tiny"
+    settings = preset(name)
+    for path, text in changes.items():
+        settings = override(settings, path, text)
+    if args.dry_run:
+        print(json.dumps(asdict(settings), indent=2))
+        return 0
+    folder = args.out or Path("runs") / name
+    if not args.resume:
+        make_folder(folder)
+
+    from ..backend import resolve_device
+    from ..training.run import STAGES, Run
+
+    device = resolve_device(args.device)
+    run = (Run.resume(folder, device, args.threads) if args.resume
+           else Run(folder, settings, device, args.threads))
+    stages = args.stage or STAGES
+    drawn: dict[str, int] = {}
+    with asked_to_stop() as stop:
+        for now in shown(run.train(stages, args.minutes)):
+            draw_now_and_then(run, now, drawn)
+            if stop and (now.step < now.total or now.stage != stages[-1]):
+                return stopped(run, now)
+    if "diffusion" in stages:
+        finish(run)
+    return 0
+
+
+def stopped(run, now) -> int:
+    """Save what is trained so far and say how to go on."""
+    if now.stage in run.trainers:
+        run.trainer(now.stage).save()
+    say("stopped", f"{now.stage} at step {now.step} of {now.total}; go on with: "
+        f"minidiff train --resume --out {run.folder}")
+    return 130
+
+
+def draw_now_and_then(run, now, drawn) -> None:
+    """About ten times in a stage that has pictures to show, write a grid of them; `drawn` remembers the last."""
+    from ..pipeline import Pipeline
+    from ..report.training import reconstructions, samples
+
+    tenth = now.step * PICTURES // now.total
+    if now.stage not in ("autoencoder", "diffusion") or tenth <= drawn.get(now.stage, 0):
+        return
+    drawn[now.stage] = tenth
+    with run.trainer(now.stage).averaged():
+        page = reconstructions(run.trainer(now.stage).stage.model) if now.stage == "autoencoder" else samples(
+            Pipeline(**vars(run.parts())))
+    folder = run.folder / "samples"
+    folder.mkdir(exist_ok=True)
+    page.save(folder / f"{now.stage}-{now.step:08d}.png")
+
+
+def finish(run) -> None:
+    """Judge the model, and write scores.json and report.md."""
+    from ..evaluation import evaluate
+    from ..pipeline import Pipeline
+    from ..report.training import write_report
+    from ..storage.files import new_file, write_json
+    from ..storage.pipeline_folder import load_clip
+
+    pipe = Pipeline.from_pretrained(run.model_folder, run.device)
+    scores = evaluate(pipe, load_clip(run.model_folder, device=run.device), LAST_COUNT, judging)
+    with new_file(run.folder / "scores.json") as path:
+        write_json(path, scores)
+    report = write_report(run.folder, scores)
+    print(f"{run.model_folder}: drawn right {scores['seen']:.2f} of seen, {scores['held_out']:.2f} of held-out "
+          f"compositions ({LAST_COUNT} prompts each); {report}")
+    print(f'minidiff generate --model {run.model_folder} "a red heart above a blue square"')
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[list]:
+    """Yields a list that is empty until Ctrl-C: a training step must not be cut in two. A second Ctrl-C does."""
+    stop: list = []
+
+    def remember(*_):
+        stop.append(True)
+        signal.signal(signal.SIGINT, before)
+        say("stopping", "after a few steps (Ctrl-C again: at once, back to the last checkpoint)")
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def shown(progress: Iterator) -> Iterator:
+    """The same, with a bar for each stage: loss, speed, time left."""
+    from tqdm import tqdm
+
+    bar = None
+    try:
+        for now in progress:
+            if bar is None or bar.desc != now.stage:
+                if bar is not None:
+                    bar.close()
+                bar = tqdm(desc=now.stage, total=now.total,
+                           bar_format="{desc:<12} {percentage:3.0f}% |{bar}| {n}/{total}{postfix}")
+            bar.total, bar.n = now.total, now.step
+            loss = f"loss {now.losses['loss']:.4f}, " if "loss" in now.losses else ""
+            left = f"{int(now.seconds_left) // 60}:{int(now.seconds_left) % 60:02}"
+            bar.set_postfix_str(f"{loss}{now.samples_per_second:.0f} pictures/s, {left} left")
+            yield now
+    finally:
+        progress.close()
+        if bar is not None:
+            bar.close()
