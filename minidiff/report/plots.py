@@ -1,0 +1,119 @@
+"""Plots of a training run, of scores and of a noise schedule, written to a picture file (.png, .svg, .pdf).
+
+matplotlib is imported where a plot is drawn and nowhere else; without it, everything but plots works.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from ..diffusion.schedules import Schedule
+from ..errors import UserError
+from ..storage.files import new_file
+from ..training.loop import Progress
+
+NOT_LOSSES = {field.name for field in fields(Progress)} | {"time"}
+COLOURS = ("#2d55cd", "#f58c1e", "#32a046", "#82419f")
+
+
+def plot_losses(records: list[dict], path: str | Path) -> None:
+    """The losses of every stage over its steps, both axes logarithmic; `records` are those of `read_metrics`."""
+    curves = loss_curves(records)
+    if not curves:
+        raise UserError("no losses in these metrics: train a little longer")
+    figure, panels = new_figure(len(curves))
+    for panel, (stage, losses) in zip(panels, curves.items(), strict=True):
+        for colour, (name, points) in zip(COLOURS * len(losses), losses.items(), strict=False):
+            panel.loglog(*zip(*sorted(points.items()), strict=True), color=colour, label=name)
+        panel.set(title=stage, xlabel="step")
+        panel.legend()
+    save(figure, path)
+
+
+def loss_curves(records: list[dict]) -> dict[str, dict[str, dict[int, float]]]:
+    """stage -> loss -> step -> value; where a resumed run did a step again, the second time counts."""
+    curves: dict = {}
+    for record in records:
+        for name, value in record.items():
+            if name not in NOT_LOSSES:
+                curves.setdefault(record["stage"], {}).setdefault(name, {})[record["step"]] = value
+    return curves
+
+
+def read_metrics(path: str | Path) -> list[dict]:
+    """The records of a metrics.jsonl, without lines that a killed run left half-written.
+
+    Raises UserError where there is none.
+    """
+    path, records = Path(path), []
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise UserError(f"cannot read {path} ({error.strerror}): give the metrics.jsonl of a training run") from error
+    for line in lines:
+        with suppress(ValueError):
+            records.append(json.loads(line))
+    records = [record for record in records if isinstance(record, dict) and {"stage", "step"} <= record.keys()]
+    if not records:
+        raise UserError(f"{path} holds no metrics: give the metrics.jsonl of a training run")
+    return records
+
+
+def plot_scores(scores: dict, path: str | Path) -> None:
+    """What `evaluate` found, as bars: by kind of scene and by attribute, seen compositions beside held-out ones."""
+    figure, panels = new_figure(2)
+    for panel, key in zip(panels, ("by_kind", "by_attribute"), strict=True):
+        names = list(scores[key]["seen"] | scores[key]["held_out"])
+        for place, (split, colour) in enumerate(zip(("seen", "held_out"), COLOURS, strict=False)):
+            heights = scores[key][split]
+            bars = panel.bar([names.index(name) + 0.4 * place for name in heights], heights.values(), 0.38,
+                             color=colour, label=f"{split.replace('_', '-')}: {scores[split]:.3f}")
+            panel.bar_label(bars, [f"{100 * height:.0f}" for height in heights.values()], fontsize=7)
+        panel.set(title=key.replace("_", " "), ylabel="drawn right", ylim=(0, 1.1))
+        panel.set_xticks(np.arange(len(names)) + 0.2, names, fontsize=8)
+        panel.axhline(scores["judge"]["reconstruction"], color="gray", linestyle=":", label="autoencoder's pictures")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    save(figure, path)
+
+
+def plot_schedule(schedule: Schedule, path: str | Path) -> None:
+    """How much picture and noise there is at each training time, and the signal-to-noise ratio in decibel."""
+    figure, (amounts, ratio) = new_figure(2)
+    times, within = np.arange(len(schedule.alpha)), (schedule.alpha > 0) & (schedule.sigma > 0)
+    amounts.plot(times, schedule.alpha, color=COLOURS[0], label="α: picture")
+    amounts.plot(times, schedule.sigma, color=COLOURS[1], label="σ: noise")
+    amounts.set(title="x = α x₀ + σ ε", xlabel="t")
+    amounts.legend()
+    ratio.plot(times[within], 20 * np.log10(schedule.alpha[within] / schedule.sigma[within]), color=COLOURS[2])
+    ratio.set(title="signal to noise, 20 log₁₀(α/σ)", xlabel="t", ylabel="dB")
+    save(figure, path)
+
+
+def new_figure(count: int):
+    """A figure and its panels, side by side. Raises UserError where matplotlib is not installed."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UserError("plots need matplotlib: pip install minidiff[plots]") from error
+    figure = Figure(figsize=(5 * count, 3.6), layout="constrained")
+    panels = figure.subplots(1, count, squeeze=False)[0]
+    for panel in panels:
+        panel.grid(alpha=0.3)
+        panel.set_axisbelow(True)
+        panel.spines[["top", "right"]].set_visible(False)
+    return figure, panels
+
+
+def save(figure, path: str | Path) -> None:
+    """Write a figure in the format that the name ends in. Raises UserError where that is none, or not writable."""
+    path = Path(path)
+    format = path.suffix[1:].lower()
+    if format not in figure.canvas.get_supported_filetypes():
+        raise UserError(f"can't write a plot as {path.name!r}: end the name in .png, .svg or .pdf")
+    with new_file(path) as temporary:
+        figure.savefig(temporary, format=format, dpi=120)
