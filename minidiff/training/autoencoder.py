@@ -1,0 +1,76 @@
+"""The first stage: an autoencoder learns to write pictures in few numbers and to read them back."""
+
+from __future__ import annotations
+
+from .. import ops
+from ..backend import array_module, random_stream, to_device
+from ..data.batches import SceneBatches, scene_stream
+from ..models.autoencoder import AutoencoderKL
+from ..models.configs import AutoencoderConfig
+from .presets import Settings
+from .workers import Workers
+
+INITIAL, NOISE = 11, 12  # what random streams are for
+INITIAL_LOGVAR = -6.0
+
+
+def reconstruct(model, pictures, noise, settings):
+    """loss = a · mean |y − x| + b · mean (y − x)² + c · KL(q(z|x) ‖ N(0, 1)), y = decode(mean + std · noise).
+
+    pictures (N, H, W, 3), noise (N, P, Q, C) -> losses, backward
+
+    Rombach et al. 2022, appendix G, without the adversary. backward(share) takes that share of the gradient.
+    """
+    xp = array_module(pictures)
+    (mean, logvar), encode_back = model.encode(pictures)
+    std = xp.exp(0.5 * logvar)
+    y, decode_back = model.decode(mean + std * noise)
+    l1, l1_back = ops.l1(y, pictures)
+    mse, mse_back = ops.mse(y, pictures)
+    kl, kl_back = ops.kl_standard_normal(mean, logvar)
+    loss = settings.l1_weight * l1 + settings.mse_weight * mse + settings.kl_weight * kl
+
+    def backward(share):
+        dy = l1_back(share * settings.l1_weight)[0] + mse_back(share * settings.mse_weight)[0]
+        dz = decode_back(dy)
+        dmean, dlogvar = kl_back(share * settings.kl_weight)
+        encode_back(dmean + dz, dlogvar + dz * noise * std * 0.5)
+
+    return {"loss": loss, "mse": mse, "kl": kl}, backward
+
+
+class AutoencoderTraining:
+    """Step i is a function of the parameters and i alone: its pictures and its noise come from streams numbered i."""
+
+    name = "autoencoder"
+
+    def __init__(self, settings: Settings, device: str = "cpu"):
+        self.settings, self.device = settings, device
+        self.model = AutoencoderKL(random_stream([settings.seed, INITIAL]), autoencoder_config(settings))
+        # Latents begin with little noise: from a variance of 1 the first thousand steps went into getting rid of it.
+        self.model.quant_conv.bias.value[settings.autoencoder.latent_channels :] = INITIAL_LOGVAR
+        self.models = [self.model]
+
+    def step(self, workers: Workers, index: int, share: float) -> dict:
+        """The losses of batch `index`; adds `share` of its gradient."""
+        config, batch_size = self.model.config, self.settings.train_autoencoder.batch_size
+        side = self.settings.size // config.downsampling
+        pictures = next(SceneBatches(batch_size, self.settings.size, self.settings.seed, position=index)).pictures
+        noise = scene_stream(self.settings.seed, NOISE, index).standard_normal(
+            (batch_size, side, side, config.latent_channels), dtype="float32")
+
+        def part(models, pictures, noise):
+            losses, backward = reconstruct(models[0], pictures, noise, self.settings.autoencoder)
+            part_share = len(pictures) / batch_size
+            backward(share * part_share)
+            return {name: value * part_share for name, value in losses.items()}
+
+        return workers.sum(part, to_device(pictures, self.device), to_device(noise, self.device))
+
+
+def autoencoder_config(settings: Settings) -> AutoencoderConfig:
+    own = settings.autoencoder
+    return AutoencoderConfig(
+        block_out_channels=own.block_out_channels, layers_per_block=own.layers_per_block,
+        latent_channels=own.latent_channels, norm_num_groups=own.norm_num_groups, sample_size=settings.size,
+        mid_block_add_attention=own.mid_block_add_attention, scaling_factor=1.0)

@@ -1,0 +1,67 @@
+"""The second stage: captions and pictures learn to point in the same direction of one space (CLIP)."""
+
+from __future__ import annotations
+
+from ..backend import random_stream, to_device
+from ..data.batches import SceneBatches
+from ..models.clip import CLIPModel
+from ..models.configs import CLIPConfig, TextConfig, VisionConfig
+from ..tokenizer import Tokenizer
+from .presets import Settings
+from .workers import Workers
+
+INITIAL = 21
+LARGEST_SCALE = 4.605170185988092  # ln 100: Radford et al. 2021, section 2.5
+
+
+class ContrastiveTraining:
+    """Workers embed their parts of a batch, the loss is taken over all of it, and its gradient goes back in parts."""
+
+    name = "contrastive"
+
+    def __init__(self, settings: Settings, tokenizer: Tokenizer, device: str = "cpu"):
+        self.settings, self.tokenizer, self.device = settings, tokenizer, device
+        self.model = CLIPModel(random_stream([settings.seed, INITIAL]), clip_config(settings, tokenizer))
+        self.models = [self.model]
+
+    def step(self, workers: Workers, index: int, share: float) -> dict:
+        """The losses of batch `index`; adds `share` of its gradient."""
+        settings = self.settings
+        # Batches far from those that the autoencoder learns from: the two stages see different pictures.
+        batch = next(SceneBatches(settings.train_contrastive.batch_size, settings.size, settings.seed + 1,
+                                  position=index))
+        ids = to_device(self.tokenizer(batch.captions), self.device)
+        pictures = to_device(batch.pictures, self.device)
+        embedded = workers.run(lambda models, ids, pictures: (models[0].embed_text(ids), models[0].embed_image(pictures)),
+                               *workers.split(ids, pictures))
+        text = workers.join([text for (text, _), _ in embedded])
+        image = workers.join([image for _, (image, _) in embedded])
+        loss, loss_back = self.model.contrast(text, image)
+
+        def backward(_, backs, dtext, dimage):
+            (_, text_back), (_, image_back) = backs
+            text_back(dtext)
+            image_back(dimage)
+
+        workers.run(backward, embedded, *workers.split(*loss_back(share)))
+        return {"loss": loss}
+
+    def after_update(self):
+        """The temperature stays within its published bound."""
+        scale = self.model.logit_scale.value
+        scale.clip(None, LARGEST_SCALE, out=scale)
+
+
+def clip_config(settings: Settings, tokenizer: Tokenizer) -> CLIPConfig:
+    text, image = settings.text, settings.image
+    return CLIPConfig(
+        text_config=TextConfig(
+            vocab_size=len(tokenizer), hidden_size=text.hidden_size, intermediate_size=4 * text.hidden_size,
+            num_hidden_layers=text.num_hidden_layers, num_attention_heads=text.num_attention_heads,
+            max_position_embeddings=text.max_length, hidden_act=text.hidden_act, projection_dim=image.projection_dim,
+            bos_token_id=tokenizer.start_id, eos_token_id=tokenizer.end_id, pad_token_id=tokenizer.pad_id),
+        vision_config=VisionConfig(
+            hidden_size=image.hidden_size, intermediate_size=4 * image.hidden_size,
+            num_hidden_layers=image.num_hidden_layers, num_attention_heads=image.num_attention_heads,
+            image_size=settings.size, patch_size=image.patch_size, projection_dim=image.projection_dim),
+        projection_dim=image.projection_dim)

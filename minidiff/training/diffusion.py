@@ -1,0 +1,128 @@
+"""The last stage: a UNet learns to take noise from latents, listening to their captions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import ops
+from ..backend import array_module, random_stream, to_device, to_host
+from ..data.batches import SceneBatches, scene_stream
+from ..diffusion.objectives import add_noise, draw_times, target
+from ..diffusion.schedules import Schedule
+from ..models.autoencoder import AutoencoderKL
+from ..models.configs import UNetConfig
+from ..models.text_encoder import CLIPTextModel
+from ..models.unet import UNet2DConditionModel
+from ..tokenizer import Tokenizer
+from .presets import Settings
+from .workers import Workers
+
+INITIAL, DRAWS = 31, 32
+ENCODE_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Encoded pictures: mean and standard deviation (M, P, Q, C) in float16, and their captions' ids (M, T)."""
+
+    mean: np.ndarray
+    std: np.ndarray
+    ids: np.ndarray
+
+    @property
+    def scaling_factor(self) -> float:
+        """1 / the standard deviation of all latents (Rombach et al. 2022, appendix G)."""
+        variance = self.mean.astype(np.float64).var() + (self.std.astype(np.float64) ** 2).mean()
+        return float(1 / np.sqrt(variance))
+
+
+def encode_scenes(settings: Settings, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str = "cpu"):
+    """Encode `settings.diffusion.latents` scenes once, so that training never sees a pixel. Yields Latents in parts."""
+    count = settings.diffusion.latents
+    batches = SceneBatches(ENCODE_BATCH, settings.size, settings.seed + 2)
+    for start in range(0, count, ENCODE_BATCH):
+        batch = next(batches)
+        pictures = to_device(batch.pictures[: count - start], device)
+        with ops.no_grad():
+            (mean, logvar), _ = autoencoder.encode(pictures)
+        std = array_module(logvar).exp(0.5 * logvar)
+        yield Latents(to_host(mean).astype(np.float16), to_host(std).astype(np.float16),
+                      tokenizer(batch.captions[: count - start]).astype(np.int32))
+
+
+def predict_noise(unet, text_encoder, x, timesteps, ids, answer, train_text_encoder=True):
+    """loss = mean (unet(x, t, text_encoder(ids)) − answer)²
+
+    x (N, H, W, C), timesteps (N), ids (N, T), answer (N, H, W, C) -> losses, backward
+
+    Ho et al. 2020, eq. 14; conditioned as Rombach et al. 2022, eq. 3.
+    """
+    context, text_back = text_encoder(ids)
+    y, unet_back = unet(x, timesteps, context)
+    loss, loss_back = ops.mse(y, answer)
+
+    def backward(share):
+        _, _, dcontext = unet_back(loss_back(share)[0])
+        if train_text_encoder:
+            text_back(dcontext)
+
+    return {"loss": loss}, backward
+
+
+class DiffusionTraining:
+    """Step i is a function of the parameters, the latents and i alone."""
+
+    name = "diffusion"
+
+    def __init__(self, settings: Settings, tokenizer: Tokenizer, text_encoder: CLIPTextModel, latents: Latents,
+                 device: str = "cpu"):
+        self.settings, self.latents, self.device = settings, latents, device
+        self.schedule = schedule_of(settings)
+        self.scaling_factor = latents.scaling_factor
+        self.empty = tokenizer([""])[0]
+        self.unet = UNet2DConditionModel(random_stream([settings.seed, INITIAL]),
+                                         unet_config(settings, text_encoder.config.hidden_size))
+        self.text_encoder = text_encoder
+        self.models = [self.unet, text_encoder]
+
+    def step(self, workers: Workers, index: int, share: float) -> dict:
+        """The losses of batch `index`; adds `share` of its gradient."""
+        own, batch_size = self.settings.diffusion, self.settings.train_diffusion.batch_size
+        rng = scene_stream(self.settings.seed, DRAWS, index)
+        rows = rng.integers(len(self.latents.ids), size=batch_size)
+        shape = (batch_size, *self.latents.mean.shape[1:])
+        x0 = self.latents.std[rows] * rng.standard_normal(shape, dtype=np.float32)
+        x0 += self.latents.mean[rows]
+        x0 *= self.scaling_factor
+        noise = rng.standard_normal(shape, dtype=np.float32)
+        t = draw_times(self.schedule, rng, batch_size)
+        alpha, sigma = self.schedule.at(t)
+        ids = np.where(rng.random(batch_size)[:, None] < own.caption_dropout, self.empty, self.latents.ids[rows])
+        batch = (add_noise(x0, noise, alpha, sigma), np.floor(t).astype(np.float32), ids,
+                 target(own.prediction, x0, noise, alpha, sigma))
+
+        def part(models, x, t, ids, answer):
+            losses, backward = predict_noise(*models, x, t, ids, answer, own.train_text_encoder)
+            part_share = len(x) / batch_size
+            backward(share * part_share)
+            return {name: value * part_share for name, value in losses.items()}
+
+        return workers.sum(part, *(to_device(array, self.device) for array in batch))
+
+
+def schedule_of(settings: Settings) -> Schedule:
+    """Straight lines for flow prediction, else Stable Diffusion's."""
+    return Schedule("flow" if settings.diffusion.prediction == "flow_prediction" else "scaled_linear")
+
+
+def unet_config(settings: Settings, context_width: int) -> UNetConfig:
+    own, channels = settings.unet, settings.autoencoder.latent_channels
+    down = tuple("CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in own.attention_levels)
+    return UNetConfig(
+        in_channels=channels, out_channels=channels, block_out_channels=own.block_out_channels, down_block_types=down,
+        up_block_types=tuple(name.replace("Down", "Up") for name in reversed(down)),
+        sample_size=settings.size // 2 ** (len(settings.autoencoder.block_out_channels) - 1),
+        layers_per_block=own.layers_per_block, cross_attention_dim=context_width,
+        attention_head_dim=own.attention_head_dim, norm_num_groups=own.norm_num_groups)

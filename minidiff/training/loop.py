@@ -1,0 +1,150 @@
+"""The loop that trains any stage: a generator of Progress. The caller prints, plots, draws samples, and may stop.
+
+It knows nothing of what is learned. A stage has `models` and a `step(workers, index, share)` that adds the gradient of
+batch `index`. All randomness follows from the index, so parameters, moments, average and the index are the whole state,
+and a resumed run continues bit for bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..backend import array_module, to_host
+from ..errors import UserError
+from ..storage.checkpoint import latest, list_checkpoints, save_step
+from .optimizer import AdamW, Flat, average_decay, learning_rate
+from .presets import StageSettings
+from .workers import Workers, worker_count
+
+LOOK_EVERY = 20          # steps between reads of the losses: each read waits for the device
+CHECKPOINT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a stage stands after `step` of `total` steps; losses are means since the last Progress."""
+
+    stage: str
+    step: int
+    total: int
+    losses: dict[str, float]
+    learning_rate: float
+    gradient_norm: float
+    samples_per_second: float
+    seconds_left: float
+
+
+class Trainer:
+    """A stage, its optimiser and the folder of its checkpoints."""
+
+    def __init__(self, stage, settings: StageSettings, checkpoints: Path, threads: int | None = None):
+        self.stage, self.settings, self.checkpoints = stage, settings, checkpoints
+        self.flat = Flat([p for model in stage.models for p in model.parameters()], stage.device)
+        self.optimizer = AdamW(self.flat, (settings.beta1, settings.beta2), weight_decay=settings.weight_decay)
+        self.step, self.total = 0, settings.steps
+        self.threads = worker_count(settings.batch_size, stage.device, threads)
+
+    def train(self, seconds: float | None = None) -> Iterator[Progress]:
+        """Train to the end, saving a checkpoint every two minutes; `seconds` fits the number of steps to a time.
+
+        The steps are counted out from the speed seen during warm-up, in which the learning rate does not depend on
+        them. Raises UserError when a loss is not finite; the last checkpoint is from before that.
+        """
+        workers = Workers(self.stage.models, self.flat, self.threads)
+        start, start_step = time.monotonic(), self.step
+        looked, saved = start, start
+        if seconds is not None and self.step == 0:
+            self.total = None
+        sums, since = {}, 0
+        try:
+            while self.total is None or self.step < self.total:
+                losses, norm = self._update(workers)
+                sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
+                since += 1
+                if self.total is None and self.step >= self.settings.warmup:
+                    pace = (time.monotonic() - start) / (self.step - start_step)
+                    self.total = max(self.step + 1, round(seconds / pace))
+                if self.step % LOOK_EVERY and self.step != self.total:
+                    continue
+                means = {name: float(value) / since for name, value in sums.items()}
+                self._check(means | {"the gradient's norm": float(norm)})
+                now = time.monotonic()
+                if now - saved > CHECKPOINT_SECONDS or self.step == self.total:
+                    self.save()
+                    saved = now
+                pace = (now - looked) / since
+                total = self.total or round(seconds / pace)
+                yield Progress(self.stage.name, self.step, total, means, self._rate(self.step - 1), float(norm),
+                               self.settings.batch_size * self.settings.accumulation / pace,
+                               (total - self.step) * (now - start) / (self.step - start_step))
+                looked, sums, since = time.monotonic(), {}, 0
+        finally:
+            workers.close()
+
+    def _update(self, workers):
+        """One step: the gradient of the batch, gathered from all workers, and the move of the parameters."""
+        settings = self.settings
+        workers.clear()
+        totals = {}
+        for part in range(settings.accumulation):
+            index = self.step * settings.accumulation + part
+            losses = self.stage.step(workers, index, 1 / settings.accumulation)
+            totals = {name: totals.get(name, 0.0) + value / settings.accumulation for name, value in losses.items()}
+        workers.gather()
+        norm = self.optimizer.step(self.step + 1, self._rate(self.step), settings.clip,
+                                   average_decay(self.step, settings.average_decay))
+        if hasattr(self.stage, "after_update"):
+            self.stage.after_update()
+        self.step += 1
+        return totals, norm
+
+    def _rate(self, step):
+        # Before the number of steps is known, the rate is in its warm-up.
+        return learning_rate(step, self.total or self.settings.warmup + 1, self.settings.learning_rate,
+                             self.settings.warmup)
+
+    def _check(self, losses):
+        for name, value in losses.items():
+            if not np.isfinite(value):
+                good = [f"the last good checkpoint is {path}" for path in list_checkpoints(self.checkpoints)[-1:]]
+                raise UserError(f"{self.stage.name}: {name} is {value} at step {self.step}; "
+                                f"{good[0] if good else 'there is no checkpoint yet'}; train with a lower learning rate")
+
+    def save(self):
+        """Write the whole state, atomically."""
+        arrays = {"value": self.flat.value, "average": self.optimizer.average,
+                  "first": self.optimizer.first, "second": self.optimizer.second}
+        save_step(self.checkpoints, self.step, {name: to_host(array) for name, array in arrays.items()},
+                  {"step": self.step, "total": self.total})
+
+    def resume(self) -> bool:
+        """Continue from the newest checkpoint that is whole, if there is one."""
+        found = latest(self.checkpoints)
+        if found is None:
+            return False
+        path, arrays, state = found
+        if arrays["value"].shape != self.flat.value.shape:
+            raise UserError(f"{path} holds {arrays['value'].size} parameters, the model has "
+                            f"{self.flat.value.size}: it was made with other settings")
+        xp = array_module(self.flat.value)
+        for name, target in (("value", self.flat.value), ("average", self.optimizer.average),
+                             ("first", self.optimizer.first), ("second", self.optimizer.second)):
+            target[...] = xp.asarray(arrays[name])
+        self.step, self.total = state["step"], state["total"]
+        return True
+
+    @contextmanager
+    def averaged(self):
+        """Inside, the models have the moving average of their parameters: what is judged and shipped."""
+        own = self.flat.value.copy()
+        self.flat.value[...] = self.optimizer.average
+        try:
+            yield
+        finally:
+            self.flat.value[...] = own

@@ -1,0 +1,94 @@
+"""AdamW over flat buffers, with the norm of the gradient and the moving average of the parameters.
+
+All parameters of a training run are views of one buffer, and so are their gradients: an update is one pass in blocks
+that stay in the cache, clipping is one norm, and adding the gradients of several workers is one sum.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..backend import array_module, to_device
+from ..nn.module import Parameter
+
+BLOCK = 1 << 16
+
+
+class Flat:
+    """Parameters moved into one buffer `value`, their gradients into another, `grad`; their addresses never change."""
+
+    def __init__(self, parameters: list[Parameter], device: str = "cpu"):
+        parameters = list({id(p): p for p in parameters}.values())
+        self.value = to_device(np.concatenate([p.value.reshape(-1) for p in parameters]), device)
+        self.grad = array_module(self.value).zeros_like(self.value)
+        self.block = BLOCK if device == "cpu" else self.value.size
+        start = 0
+        for parameter in parameters:
+            view = slice(start, start + parameter.value.size)
+            shape = parameter.value.shape
+            parameter.value = self.value[view].reshape(shape)
+            parameter.grad = self.grad[view].reshape(shape)
+            start = view.stop
+
+
+def flat_gradient(parameters: list[Parameter]):
+    """One zeroed buffer that the gradients of a replica's parameters are views of."""
+    first = parameters[0].value
+    grad = array_module(first).zeros(sum(p.value.size for p in parameters), first.dtype)
+    start = 0
+    for parameter in parameters:
+        parameter.grad = grad[start : start + parameter.value.size].reshape(parameter.value.shape)
+        start += parameter.value.size
+    return grad
+
+
+class AdamW:
+    """m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,  w ← w − lr (m̂ / (√v̂ + ε) + λ w),  m̂ = m / (1 − β₁ᵗ), v̂ likewise.
+
+    Loshchilov & Hutter 2019, algorithm 2. In the same pass the average follows: a ← a + (1 − d) (w − a).
+    """
+
+    def __init__(self, flat: Flat, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.01):
+        xp = array_module(flat.value)
+        self.flat, self.betas, self.eps, self.weight_decay = flat, betas, eps, weight_decay
+        self.first, self.second = xp.zeros_like(flat.value), xp.zeros_like(flat.value)
+        self.average = flat.value.copy()
+
+    def step(self, step: int, lr: float, clip: float = math.inf, average_decay: float = 0.0):
+        """Update `step` (from 1) with the gradient scaled down to norm `clip` at most; returns the norm, a 0-d array."""
+        xp = array_module(self.flat.value)
+        norm = xp.sqrt(xp.dot(self.flat.grad, self.flat.grad))
+        scale = xp.minimum(1.0, clip / (norm + 1e-6)).astype(norm.dtype)
+        beta1, beta2 = self.betas
+        correction1, correction2 = 1 - beta1**step, 1 - beta2**step
+        for start in range(0, self.flat.value.size, self.flat.block):
+            block = slice(start, start + self.flat.block)
+            w, g, m, v = self.flat.value[block], self.flat.grad[block], self.first[block], self.second[block]
+            g = g * scale
+            m += (1 - beta1) * (g - m)
+            g *= g
+            v += (1 - beta2) * (g - v)
+            update = xp.sqrt(v * (1 / correction2))
+            update += self.eps
+            update = m / update
+            update *= lr / correction1
+            update += (lr * self.weight_decay) * w
+            w -= update
+            average = self.average[block]
+            average += (1 - average_decay) * (w - average)
+        return norm
+
+
+def learning_rate(step: int, total: int, peak: float, warmup: int, floor: float = 0.02) -> float:
+    """Linear warm-up to `peak`, then half a cosine down to `floor` · peak at `total` (Loshchilov & Hutter 2017, eq. 5)."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    progress = min(1.0, (step - warmup) / max(1, total - warmup))
+    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def average_decay(step: int, longest: float) -> float:
+    """Decay of the moving average: short at first, (1 + step) / (10 + step), then at most `longest`."""
+    return min(longest, (1 + step) / (10 + step))

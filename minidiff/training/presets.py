@@ -1,0 +1,152 @@
+"""Every setting of a training run, and the named sizes. A setting is a field; the command line can override each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+
+from ..errors import UserError
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """How long and how fast one stage learns. `share` is its part of the time when `--minutes` is given."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    share: float
+    warmup: int = 100
+    weight_decay: float = 0.01
+    beta1: float = 0.9
+    beta2: float = 0.99
+    clip: float = 1.0
+    accumulation: int = 1
+    average_decay: float = 0.999
+
+
+@dataclass(frozen=True)
+class AutoencoderSettings:
+    block_out_channels: tuple[int, ...] = (16, 16, 32)
+    layers_per_block: int = 1
+    latent_channels: int = 4
+    norm_num_groups: int = 8
+    mid_block_add_attention: bool = False
+    mse_weight: float = 1.0
+    l1_weight: float = 1.0
+    kl_weight: float = 1e-4
+
+
+@dataclass(frozen=True)
+class TextSettings:
+    vocab_size: int = 1024
+    max_length: int = 20
+    hidden_size: int = 96
+    num_hidden_layers: int = 3
+    num_attention_heads: int = 4
+    hidden_act: str = "quick_gelu"
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    patch_size: int = 8
+    hidden_size: int = 96
+    num_hidden_layers: int = 3
+    num_attention_heads: int = 4
+    projection_dim: int = 64
+
+
+@dataclass(frozen=True)
+class UNetSettings:
+    block_out_channels: tuple[int, ...] = (32, 64, 128)
+    attention_levels: tuple[bool, ...] = (False, True, True)
+    layers_per_block: int = 1
+    attention_head_dim: int = 4
+    norm_num_groups: int = 16
+
+
+@dataclass(frozen=True)
+class DiffusionSettings:
+    prediction: str = "flow_prediction"
+    latents: int = 60_000
+    caption_dropout: float = 0.1
+    train_text_encoder: bool = True
+    num_inference_steps: int = 20
+    guidance_scale: float = 3.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A whole run: what is built, and how each stage is trained."""
+
+    size: int = 64
+    seed: int = 0
+    autoencoder: AutoencoderSettings = field(default_factory=AutoencoderSettings)
+    text: TextSettings = field(default_factory=TextSettings)
+    image: ImageSettings = field(default_factory=ImageSettings)
+    unet: UNetSettings = field(default_factory=UNetSettings)
+    diffusion: DiffusionSettings = field(default_factory=DiffusionSettings)
+    train_autoencoder: StageSettings = field(default_factory=lambda: StageSettings(8000, 8, 2e-3, share=0.30))
+    train_contrastive: StageSettings = field(
+        default_factory=lambda: StageSettings(2000, 64, 1e-3, share=0.12, weight_decay=0.05))
+    train_diffusion: StageSettings = field(default_factory=lambda: StageSettings(16000, 32, 1e-3, share=0.53))
+
+
+TINY = Settings(
+    autoencoder=AutoencoderSettings(block_out_channels=(8, 16, 32)),
+    text=TextSettings(hidden_size=64, num_hidden_layers=2),
+    image=ImageSettings(hidden_size=64, num_hidden_layers=2),
+    unet=UNetSettings(block_out_channels=(32, 64, 64), norm_num_groups=8),
+    diffusion=DiffusionSettings(latents=12_000),
+)
+
+PRESETS = {"tiny": TINY, "small": Settings()}
+
+
+def preset(name: str) -> Settings:
+    if name not in PRESETS:
+        raise UserError(f"unknown preset {name!r}: use one of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def setting_names(settings=None, prefix: str = "") -> dict[str, object]:
+    """Every setting as a dotted name with its value: `train_diffusion.batch_size`."""
+    settings = settings or Settings()
+    names = {}
+    for f in fields(settings):
+        value = getattr(settings, f.name)
+        names |= setting_names(value, f"{prefix}{f.name}.") if is_dataclass(value) else {prefix + f.name: value}
+    return names
+
+
+def override(settings: Settings, name: str, text: str) -> Settings:
+    """The settings with one field, named by its dotted path, read from `text` in the type that it has."""
+    head, _, rest = name.partition(".")
+    if not hasattr(settings, head):
+        raise UserError(f"unknown setting {name!r}: see minidiff train --dry-run for all of them")
+    current = getattr(settings, head)
+    return replace(settings, **{head: override(current, rest, text) if rest else _read(name, current, text)})
+
+
+def _read(name, current, text):
+    try:
+        if isinstance(current, bool):
+            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+        if isinstance(current, tuple):
+            return tuple(_read(name, current[0], part) for part in text.split(","))
+        return type(current)(text)
+    except (KeyError, ValueError):
+        raise UserError(f"setting {name}: {text!r} is no {type(current).__name__} (now {current})") from None
+
+
+def from_dict(cls, values: dict):
+    """Settings as `dataclasses.asdict` and JSON made them a dictionary; what is missing has its default."""
+    known = {f.name: f for f in fields(cls) if f.name in values}
+    default = cls() if cls is Settings else None
+    read = {}
+    for name in known:
+        value = values[name]
+        if isinstance(value, dict):
+            read[name] = from_dict(type(getattr(default, name)), value)
+        else:
+            read[name] = tuple(value) if isinstance(value, list) else value
+    return cls(**read)

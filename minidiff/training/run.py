@@ -1,0 +1,167 @@
+"""A training run in a folder: tokenizer → autoencoder → contrastive → latents → diffusion → a model to generate with.
+
+    settings.json   metrics.jsonl   tokenizer/   checkpoints/STAGE/   latents.safetensors   model/
+
+Each stage begins where its files end: a run that was stopped, in whatever way, goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..data.batches import SceneBatches
+from ..diffusion.scheduler import Scheduler
+from ..diffusion.scheduler_config import to_config
+from ..errors import UserError
+from ..storage.checkpoint import load_checkpoint, save_checkpoint
+from ..storage.files import new_file, read_json, write_json
+from ..storage.pipeline_folder import Parts, save_pipeline
+from ..tokenizer import Tokenizer
+from .autoencoder import AutoencoderTraining
+from .contrastive import ContrastiveTraining
+from .diffusion import DiffusionTraining, Latents, encode_scenes, schedule_of
+from .loop import Progress, Trainer
+from .presets import Settings, from_dict
+
+STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
+CAPTIONS = 4000          # enough for every word of the scenes to be one token
+LATENTS_SHARE = 0.05     # of the minutes of a run
+
+
+class Run:
+    """A folder, the settings it began with, and the stages trained so far."""
+
+    def __init__(self, folder: Path, settings: Settings, device: str = "cpu", threads: int | None = None):
+        """Begin a run. Raises UserError where the folder holds one."""
+        if (folder / "settings.json").exists():
+            raise UserError(f"{folder} holds a training run: go on with --resume, or choose another --out")
+        with new_file(folder / "settings.json") as path:
+            write_json(path, asdict(settings))
+        self._open(folder, settings, device, threads)
+
+    @classmethod
+    def resume(cls, folder: Path, device: str = "cpu", threads: int | None = None) -> Run:
+        """Open a run that was begun, with its own settings."""
+        if not (folder / "settings.json").exists():
+            raise UserError(f"{folder} holds no training run: begin one without --resume")
+        run = cls.__new__(cls)
+        run._open(folder, from_dict(Settings, read_json(folder / "settings.json")), device, threads)
+        return run
+
+    def _open(self, folder, settings, device, threads):
+        self.folder, self.settings, self.device, self.threads = folder, settings, device, threads
+        self.model_folder = folder / "model"
+        self.trainers: dict[str, Trainer] = {}
+
+    def train(self, stages: Sequence[str] = STAGES, minutes: float | None = None) -> Iterator[Progress]:
+        """Train the stages one after the other, each to its end, and write the model when the last is done.
+
+        `minutes` is shared among the stages; what one leaves over or overdraws goes to those after it.
+        """
+        unknown = [stage for stage in stages if stage not in STAGES]
+        if unknown:
+            raise UserError(f"unknown stage {unknown[0]!r}: use some of {', '.join(STAGES)}")
+        deadline = None if minutes is None else time.monotonic() + 60 * minutes
+        for stage in (stage for stage in STAGES if stage in stages):
+            if stage == "tokenizer":
+                self.tokenizer(train=True)
+            elif stage == "latents":
+                yield from self._encode()
+            else:
+                trainer = self.trainer(stage)
+                seconds = None if deadline is None else self._seconds(stage, deadline, stages)
+                for progress in trainer.train(seconds):
+                    self._log(progress)
+                    yield progress
+        if "diffusion" in stages:
+            self.save()
+
+    def _seconds(self, stage, deadline, stages):
+        """The part of the time left that a stage gets, by its share among the stages to come."""
+        shares = {name: LATENTS_SHARE if name == "latents" else getattr(self.settings, f"train_{name}").share
+                  for name in STAGES[1:] if name in stages}
+        to_come = sum(share for name, share in shares.items() if STAGES.index(name) >= STAGES.index(stage))
+        return max(1.0, (deadline - time.monotonic()) * shares[stage] / to_come)
+
+    def trainer(self, stage: str) -> Trainer:
+        """The trainer of a stage, with the newest checkpoint's state."""
+        if stage not in self.trainers:
+            self.trainers[stage] = Trainer(self._stage(stage), getattr(self.settings, f"train_{stage}"),
+                                           self.folder / "checkpoints" / stage, self.threads)
+            self.trainers[stage].resume()
+        return self.trainers[stage]
+
+    def _stage(self, stage):
+        if stage == "autoencoder":
+            return AutoencoderTraining(self.settings, self.device)
+        if stage == "contrastive":
+            return ContrastiveTraining(self.settings, self.tokenizer(), self.device)
+        text_encoder = self.finished("contrastive").model.replica().text_model
+        for parameter in text_encoder.parameters():
+            parameter.value = parameter.value.copy()  # it goes on learning; CLIP's own stays as it is
+        return DiffusionTraining(self.settings, self.tokenizer(), text_encoder, self.latents(), self.device)
+
+    def finished(self, stage: str):
+        """A stage that is done, with the moving average of its parameters in its models."""
+        trainer = self.trainer(stage)
+        if trainer.total is None or trainer.step < trainer.total:
+            raise UserError(f"the {stage} stage of {self.folder} is not done (step {trainer.step} of {trainer.total}): "
+                            f"train --resume it first")
+        trainer.flat.value[...] = trainer.optimizer.average
+        return trainer.stage
+
+    def tokenizer(self, train: bool = False) -> Tokenizer:
+        folder = self.folder / "tokenizer"
+        if train and not folder.exists():
+            own = self.settings.text
+            captions = next(SceneBatches(CAPTIONS, 8, self.settings.seed)).captions
+            Tokenizer.train(captions, own.vocab_size, own.max_length).save_pretrained(folder)
+        return Tokenizer.from_pretrained(folder)
+
+    def _encode(self) -> Iterator[Progress]:
+        """Encode the pictures of the diffusion stage into latents.safetensors, if they are not there."""
+        path, count = self.folder / "latents.safetensors", self.settings.diffusion.latents
+        if path.exists():
+            return
+        parts, start, done = [], time.monotonic(), 0
+        for part in encode_scenes(self.settings, self.tokenizer(), self.finished("autoencoder").model, self.device):
+            parts.append(part)
+            done += len(part.ids)
+            pace = (time.monotonic() - start) / done
+            yield Progress("latents", done, count, {}, 0.0, 0.0, 1 / pace, pace * (count - done))
+        save_checkpoint(path, {name: np.concatenate([getattr(part, name) for part in parts])
+                               for name in ("mean", "std", "ids")}, {})
+
+    def latents(self) -> Latents:
+        path = self.folder / "latents.safetensors"
+        if not path.exists():
+            raise UserError(f"{path} is missing: run the latents stage first")
+        arrays, _ = load_checkpoint(path)
+        return Latents(**arrays)
+
+    def parts(self) -> Parts:
+        """What generates pictures: the models as they are in memory, so inside `averaged()` for their averages."""
+        diffusion = self.trainer("diffusion").stage
+        autoencoder = self.finished("autoencoder").model
+        autoencoder.config = replace(autoencoder.config, scaling_factor=diffusion.scaling_factor)
+        own = self.settings.diffusion
+        scheduler = Scheduler("dpm++", schedule_of(self.settings), prediction_type=own.prediction)
+        defaults = {"num_inference_steps": own.num_inference_steps, "guidance_scale": own.guidance_scale}
+        return Parts(diffusion.unet, autoencoder, diffusion.text_encoder, self.tokenizer(),
+                     to_config(scheduler) | defaults)
+
+    def save(self):
+        """Write the model folder: the averages of all stages."""
+        with self.trainer("diffusion").averaged():
+            save_pipeline(self.parts(), self.model_folder, self.finished("contrastive").model)
+
+    def _log(self, progress):
+        record = {name: value for name, value in asdict(progress).items() if name not in ("losses", "seconds_left")}
+        with open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(record | progress.losses | {"time": round(time.time(), 1)}) + "\n")

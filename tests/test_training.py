@@ -1,0 +1,356 @@
+"""Training: the optimiser's formulas, workers, stages, and runs that stop and go on."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from minidiff import ops
+from minidiff.errors import UserError
+from minidiff.nn.module import Parameter
+from minidiff.storage.checkpoint import latest, list_checkpoints
+from minidiff.training import loop, optimizer, presets
+from minidiff.training.autoencoder import AutoencoderTraining
+from minidiff.training.contrastive import ContrastiveTraining
+from minidiff.training.diffusion import DiffusionTraining, Latents
+from minidiff.training.optimizer import AdamW, Flat, average_decay, learning_rate
+from minidiff.training.presets import StageSettings
+from minidiff.training.run import Run
+from minidiff.training.workers import Workers, worker_count
+
+STAGE = StageSettings(steps=6, batch_size=8, learning_rate=1e-3, share=0.3, warmup=2)
+SETTINGS = presets.Settings(
+    size=16,
+    autoencoder=presets.AutoencoderSettings(block_out_channels=(4, 8), norm_num_groups=2),
+    text=presets.TextSettings(vocab_size=600, max_length=16, hidden_size=8, num_hidden_layers=1, num_attention_heads=2),
+    image=presets.ImageSettings(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, projection_dim=4),
+    unet=presets.UNetSettings(block_out_channels=(8, 16), attention_levels=(False, True), attention_head_dim=2,
+                              norm_num_groups=4),
+    diffusion=presets.DiffusionSettings(latents=40),
+    train_autoencoder=STAGE, train_contrastive=STAGE, train_diffusion=STAGE)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A tiny run, trained to its end without a stop."""
+    run = Run(tmp_path_factory.mktemp("run") / "run", SETTINGS, threads=1)
+    list(run.train())
+    return run
+
+
+def test_adamw_follows_its_formula_for_ten_steps():
+    rng = np.random.default_rng(0)
+    parameters = [Parameter(rng.normal(size=shape)) for shape in ((3, 4), (5,), ())]
+    w = np.concatenate([p.value.reshape(-1) for p in parameters])
+    flat = Flat(parameters)
+    adam = AdamW(flat, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1)
+    m, v, average = np.zeros_like(w), np.zeros_like(w), w.copy()
+    for t in range(1, 11):
+        g = rng.normal(size=w.shape)
+        flat.grad[...] = g
+        norm = adam.step(t, lr=0.01, clip=3.0, average_decay=0.9)
+        assert_allclose(norm, np.linalg.norm(g), rtol=1e-12, atol=0)
+        g = g * min(1.0, 3.0 / (np.linalg.norm(g) + 1e-6))
+        m, v = 0.8 * m + 0.2 * g, 0.95 * v + 0.05 * g * g
+        w = w - 0.01 * (m / (1 - 0.8**t) / (np.sqrt(v / (1 - 0.95**t)) + 1e-6) + 0.1 * w)
+        average = 0.9 * average + 0.1 * w
+        assert_allclose(flat.value, w, rtol=1e-12, atol=1e-14)
+        assert_allclose(adam.average, average, rtol=1e-12, atol=1e-14)
+
+
+def test_an_update_in_blocks_equals_one_in_one_piece(monkeypatch):
+    def trained(block):
+        monkeypatch.setattr(optimizer, "BLOCK", block)
+        flat = Flat([Parameter(np.linspace(-1, 1, 50))])
+        adam = AdamW(flat)
+        flat.grad[...] = np.cos(np.arange(50))
+        adam.step(1, lr=0.1)
+        return flat.value
+
+    assert_array_equal(trained(7), trained(1000))
+
+
+def test_flat_parameters_are_views_that_keep_their_values_and_addresses():
+    parameters = [Parameter(np.arange(6.0).reshape(2, 3)), Parameter(np.arange(4.0))]
+    flat = Flat([*parameters, parameters[0]])  # a shared parameter is there once
+    assert flat.value.size == 10
+    assert_array_equal(parameters[0].value, np.arange(6.0).reshape(2, 3))
+    flat.value[...] = 7
+    flat.grad[...] = 3
+    assert all((p.value == 7).all() and (p.grad == 3).all() for p in parameters)
+
+
+@given(st.integers(1, 50), st.integers(60, 500), st.floats(1e-5, 1.0))
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_its_floor(warmup, total, peak):
+    rates = [learning_rate(step, total, peak, warmup) for step in range(total + 1)]
+    assert np.argmax(rates) in (warmup - 1, warmup)
+    assert math.isclose(max(rates), peak, rel_tol=1e-9)
+    assert math.isclose(rates[-1], 0.02 * peak, rel_tol=1e-9)
+    assert all(a <= b for a, b in zip(rates[:warmup], rates[1:warmup], strict=False))
+    assert all(a >= b for a, b in zip(rates[warmup:], rates[warmup + 1:], strict=False))
+
+
+def test_the_average_is_short_at_first_and_then_as_long_as_asked():
+    decays = [average_decay(step, 0.999) for step in range(20_000)]
+    assert decays[0] == 0.1
+    assert decays == sorted(decays)
+    assert decays[-1] == 0.999
+
+
+def stages(run):
+    """One fresh stage of each kind."""
+    tokenizer = run.tokenizer()
+    clip = ContrastiveTraining(SETTINGS, tokenizer)
+    return [AutoencoderTraining(SETTINGS), clip,
+            DiffusionTraining(SETTINGS, tokenizer, ContrastiveTraining(SETTINGS, tokenizer).model.text_model,
+                              run.latents())]
+
+
+@pytest.mark.parametrize("which", range(3), ids=["autoencoder", "contrastive", "diffusion"])
+def test_workers_together_make_the_gradient_of_one(finished, which):
+    def gradient(count):
+        stage = stages(finished)[which]
+        flat = Flat([p for model in stage.models for p in model.parameters()])
+        workers = Workers(stage.models, flat, count)
+        workers.clear()
+        losses = stage.step(workers, 3, 1.0)
+        workers.gather()
+        workers.close()
+        return flat.grad, losses["loss"]
+
+    (alone, alone_loss), (split, split_loss) = gradient(1), gradient(3)
+    assert np.linalg.norm(alone) > 1e-3
+    assert np.linalg.norm(split - alone) < 1e-5 * np.linalg.norm(alone)
+    assert_allclose(split_loss, alone_loss, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("which", range(3), ids=["autoencoder", "contrastive", "diffusion"])
+def test_a_batch_is_a_function_of_its_number(finished, which):
+    def loss(index):
+        stage = stages(finished)[which]
+        flat = Flat([p for model in stage.models for p in model.parameters()])
+        return float(stage.step(Workers(stage.models, flat, 1), index, 1.0)["loss"])
+
+    assert loss(2) == loss(2)
+    assert loss(2) != loss(3)
+
+
+def test_each_stage_learns(tmp_path, finished):
+    for stage in stages(finished):
+        settings = replace(STAGE, steps=60, learning_rate=3e-3, warmup=5)
+        seen = [p.losses["loss"] for p in loop.Trainer(stage, settings, tmp_path / stage.name, 1).train()]
+        assert seen[-1] < 0.93 * seen[0], stage.name
+
+
+def test_the_text_encoder_learns_with_the_unet_only_if_asked(finished):
+    for asked in (True, False):
+        settings = replace(SETTINGS, diffusion=replace(SETTINGS.diffusion, train_text_encoder=asked))
+        tokenizer = finished.tokenizer()
+        text_encoder = ContrastiveTraining(settings, tokenizer).model.text_model
+        stage = DiffusionTraining(settings, tokenizer, text_encoder, finished.latents())
+        flat = Flat([p for model in stage.models for p in model.parameters()])
+        stage.step(Workers(stage.models, flat, 1), 0, 1.0)
+        assert any(np.any(p.grad) for p in text_encoder.parameters()) == asked
+
+
+def test_dropped_captions_are_the_empty_prompt(finished, monkeypatch):
+    seen = []
+    monkeypatch.setattr("minidiff.training.diffusion.predict_noise",
+                        lambda unet, text, x, t, ids, *rest: (seen.append(ids), ({"loss": 0.0}, lambda share: None))[1])
+    for dropout in (0.0, 1.0):
+        settings = replace(SETTINGS, diffusion=replace(SETTINGS.diffusion, caption_dropout=dropout))
+        stage = DiffusionTraining(settings, finished.tokenizer(),
+                                  ContrastiveTraining(settings, finished.tokenizer()).model.text_model,
+                                  finished.latents())
+        flat = Flat([p for model in stage.models for p in model.parameters()])
+        stage.step(Workers(stage.models, flat, 1), 0, 1.0)
+    empty = finished.tokenizer()([""])
+    assert not (seen[0] == empty).all(axis=1).any()
+    assert (seen[1] == empty).all()
+
+
+def test_latents_reach_the_unet_with_unit_variance():
+    rng = np.random.default_rng(0)
+    latents = Latents((3 * rng.normal(size=(500, 4, 4, 2))).astype(np.float16),
+                      np.full((500, 4, 4, 2), 4.0, np.float16), np.zeros((500, 3), np.int32))
+    assert_allclose(latents.scaling_factor, 1 / 5, rtol=0.02, atol=0)
+
+
+def everything(run):
+    """The bytes of all that a run has learned."""
+    return {stage: (run.trainer(stage).flat.value, run.trainer(stage).optimizer.average, run.trainer(stage).step)
+            for stage in ("autoencoder", "contrastive", "diffusion")}
+
+
+def test_resume_equals_uninterrupted_training(tmp_path, finished, monkeypatch):
+    monkeypatch.setattr(loop, "LOOK_EVERY", 1)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
+    folder, stops = tmp_path / "run", 0
+    Run(folder, SETTINGS, threads=1)
+    while True:
+        for progress in Run.resume(folder, threads=1).train():
+            if progress.stage != "latents" and progress.step in (2, 4):  # once saved, stop and begin anew
+                stops += 1
+                break
+        else:
+            break
+        if stops > 20:
+            pytest.fail("a stopped run does not move on")
+    expected, got = (everything(Run.resume(path, threads=1)) for path in (finished.folder, folder))
+    assert stops == 6
+    for stage, arrays in expected.items():
+        for a, b in zip(arrays, got[stage], strict=True):
+            assert_array_equal(a, b)
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint_and_leaves_no_half_written_file(tmp_path):
+    folder = tmp_path / "run"
+    program = ("import sys; from pathlib import Path; from minidiff.training import loop; loop.LOOK_EVERY = 1; "
+               "loop.CHECKPOINT_SECONDS = 0; from tests.test_training import SETTINGS, STAGE, replace, Run\n"
+               "long = replace(SETTINGS, train_autoencoder=replace(STAGE, steps=100_000))\n"
+               "list(Run(Path(sys.argv[1]), long, threads=1).train())")
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1",
+                                "PYTHONPATH": os.pathsep.join([os.getcwd(), *filter(None, sys.path)])}
+    process = subprocess.Popen([sys.executable, "-c", program, str(folder)], env=environment)
+    checkpoints = folder / "checkpoints" / "autoencoder"
+    deadline = time.monotonic() + 60
+    while not len(list_checkpoints(checkpoints)) > 1 and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    path, _, state = latest(checkpoints)
+    run = Run.resume(folder, threads=1)
+    assert run.trainer("autoencoder").step == state["step"] > 0
+    assert next(run.train(["autoencoder"])).step > state["step"]
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_last_good_checkpoint(tmp_path, finished, monkeypatch):
+    monkeypatch.setattr(loop, "LOOK_EVERY", 1)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
+    stage = AutoencoderTraining(SETTINGS)
+    step = stage.step
+    stage.step = lambda workers, index, share: (
+        step(workers, index, share) if index < 3 else {"loss": np.float32("nan")})
+    trainer = loop.Trainer(stage, STAGE, tmp_path, 1)
+    with pytest.raises(UserError, match=r"loss is nan at step 4; the last good checkpoint is .*checkpoint-00000003"):
+        list(trainer.train())
+    assert latest(tmp_path)[2]["step"] == 3
+
+
+def test_minutes_fit_the_number_of_steps_to_the_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "LOOK_EVERY", 1)
+    stage = AutoencoderTraining(SETTINGS)
+    trainer = loop.Trainer(stage, replace(STAGE, warmup=5), tmp_path, 1)
+    start = time.monotonic()
+    progress = list(trainer.train(seconds=3.0))
+    assert progress[-1].step == progress[-1].total == trainer.total > 10
+    assert 1.0 < time.monotonic() - start < 9.0
+
+
+def test_a_resumed_run_has_its_own_settings_and_a_begun_one_is_not_begun_again(finished):
+    assert Run.resume(finished.folder).settings == SETTINGS
+    with pytest.raises(UserError, match="--resume"):
+        Run(finished.folder, SETTINGS)
+
+
+def test_resume_without_a_run_and_an_unknown_stage_are_one_clear_line(tmp_path, finished):
+    with pytest.raises(UserError, match="no training run"):
+        Run.resume(tmp_path)
+    with pytest.raises(UserError, match="unknown stage 'unet'"):
+        list(finished.train(["unet"]))
+
+
+def test_a_stage_that_needs_another_says_so(tmp_path):
+    run = Run(tmp_path / "run", SETTINGS)
+    list(run.train(["tokenizer"]))
+    with pytest.raises(UserError, match="autoencoder stage .* is not done"):
+        list(run.train(["latents"]))
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path, finished):
+    other = replace(SETTINGS, autoencoder=replace(SETTINGS.autoencoder, latent_channels=2))
+    trainer = loop.Trainer(AutoencoderTraining(other), STAGE, finished.folder / "checkpoints" / "autoencoder")
+    with pytest.raises(UserError, match="other settings"):
+        trainer.resume()
+
+
+def test_metrics_are_one_json_record_a_line(finished):
+    records = [json.loads(line) for line in (finished.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [r["stage"] for r in records] == ["autoencoder", "contrastive", "diffusion"]
+    assert all(r["step"] == 6 and np.isfinite(r["loss"]) and r["samples_per_second"] > 0 for r in records)
+
+
+def test_the_saved_model_holds_the_averages(finished):
+    from minidiff.storage.pipeline_folder import load_clip, load_pipeline
+
+    parts = load_pipeline(finished.model_folder)
+    average = finished.trainer("contrastive").optimizer.average
+    assert_allclose(np.concatenate([p.value.reshape(-1) for p in load_clip(finished.model_folder).parameters()]),
+                    average, rtol=1e-3, atol=1e-4)
+    own = Flat([*parts.unet.parameters(), *parts.text_encoder.parameters()]).value
+    assert_allclose(own, finished.trainer("diffusion").optimizer.average, rtol=1e-3, atol=1e-4)
+    assert parts.vae.config.scaling_factor == pytest.approx(finished.latents().scaling_factor)
+
+
+def test_averaged_gives_the_own_parameters_back(finished):
+    trainer = finished.trainer("diffusion")
+    own = trainer.flat.value.copy()
+    with trainer.averaged():
+        assert_array_equal(trainer.flat.value, trainer.optimizer.average)
+        assert not np.array_equal(trainer.flat.value, own)
+    assert_array_equal(trainer.flat.value, own)
+
+
+@pytest.mark.parametrize("name, text, expected", [
+    ("train_diffusion.batch_size", "16", 16), ("unet.block_out_channels", "8,16", (8, 16)), ("seed", "3", 3),
+    ("diffusion.train_text_encoder", "false", False), ("diffusion.prediction", "epsilon", "epsilon"),
+    ("autoencoder.kl_weight", "1e-5", 1e-5)])
+def test_every_setting_can_be_overridden_in_its_own_type(name, text, expected):
+    assert presets.setting_names(presets.override(SETTINGS, name, text))[name] == expected
+
+
+@pytest.mark.parametrize("name, text, message", [
+    ("train_diffusion.size", "1", "unknown setting"), ("nothing", "1", "unknown setting"),
+    ("seed", "x", "'x' is no int"), ("diffusion.train_text_encoder", "maybe", "is no bool")])
+def test_a_bad_setting_is_one_clear_line(name, text, message):
+    with pytest.raises(UserError, match=message):
+        presets.override(SETTINGS, name, text)
+
+
+def test_settings_survive_json():
+    values = json.loads(json.dumps(asdict(SETTINGS)))
+    assert presets.from_dict(presets.Settings, values) == SETTINGS
+
+
+def test_an_unknown_preset_names_the_known_ones():
+    with pytest.raises(UserError, match="tiny, small"):
+        presets.preset("huge")
+
+
+def test_workers_are_as_many_as_a_batch_is_worth():
+    assert worker_count(2, "cpu", 8) == 1
+    assert worker_count(64, "cpu", 3) == 3
+    assert worker_count(64, "cuda", 3) == 1
+
+
+def test_ops_in_worker_threads_keep_their_backward_while_another_thread_has_none(finished):
+    stage = AutoencoderTraining(SETTINGS)
+    flat = Flat(stage.model.parameters())
+    workers = Workers(stage.models, flat, 2)
+    with ops.no_grad():
+        stage.step(workers, 0, 1.0)
+    workers.gather()
+    workers.close()
+    assert np.any(flat.grad)
