@@ -1,0 +1,278 @@
+"""Text to picture, picture to picture, inpainting, on a model of random weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+from tiny_pipeline import FLOW, LENGTH, SIDE, STABLE_DIFFUSION, tiny_pipeline
+
+import minidiff
+from minidiff import pipeline
+from minidiff.backend import normal
+from minidiff.data.pictures import as_mask, as_picture, latent_mask, to_pillow
+from minidiff.diffusion.scheduler import SAMPLERS
+from minidiff.errors import UserError
+from minidiff.ops import no_grad
+from minidiff.ops.op import grad_enabled
+from minidiff.pipeline import Pipeline, with_sampler
+
+HEART, STAR = "a red heart", "a green star"
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    return tiny_pipeline()
+
+
+@pytest.fixture(scope="module")
+def picture():
+    """16 x 16, every pixel another colour."""
+    rng = np.random.default_rng(1)
+    return Image.fromarray(rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8))
+
+
+def pixels(pictures):
+    return np.stack([np.asarray(one) for one in pictures]).astype(int)
+
+
+def assert_same(one, other):
+    """Equal up to one level: batches of other sizes round differently."""
+    assert_allclose(pixels(one), pixels(other), rtol=0, atol=1)
+
+
+def assert_other(one, other):
+    assert np.abs(pixels(one) - pixels(other)).max() > 3
+
+
+@pytest.mark.parametrize("scheduler", [FLOW, STABLE_DIFFUSION], ids=["flow", "stable diffusion"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_picture_is_the_same_alone_and_among_others_with_every_sampler(scheduler, sampler):
+    pipe = tiny_pipeline(scheduler)
+    together = pipe([STAR, HEART, ""], sampler=sampler, seed=4)
+    assert_same(together[1:2], pipe(HEART, sampler=sampler, seed=4))
+    assert_other(together[:1], together[1:2])
+
+
+@pytest.mark.parametrize("sampler", ["dpm++", "euler_ancestral"])
+def test_picture_j_uses_seed_plus_j(pipe, sampler):
+    pictures = pipe([HEART, STAR], num_images_per_prompt=3, seed=5, sampler=sampler)
+    assert len(pictures) == 6
+    assert_same(pictures[2:3], pipe(HEART, seed=7, sampler=sampler))
+    assert_same(pictures[3:4], pipe(STAR, seed=5, sampler=sampler))
+    assert_other(pictures[:1], pictures[1:2])
+
+
+def test_many_pictures_are_drawn_in_parts_and_are_the_same(pipe, monkeypatch):
+    at_once = pipe([HEART, STAR], num_images_per_prompt=3, seed=1)
+    monkeypatch.setattr(pipeline, "PART", 2 * 64)
+    rows = [list(moment.rows) for moment in pipe.stream([HEART, STAR], num_images_per_prompt=3) if
+            moment.name == "pictures"]
+    assert rows == [[0, 1], [2, 3], [4, 5]]
+    assert_same(at_once, pipe([HEART, STAR], num_images_per_prompt=3, seed=1))
+
+
+def test_latents_are_the_starting_noise(pipe):
+    noise = normal([8, 9], (8, 8, 4))
+    before = noise.copy()
+    assert_same(pipe([HEART, HEART], latents=noise), pipe(HEART, num_images_per_prompt=2, seed=8))
+    assert_array_equal(noise, before)
+
+
+def test_pictures_need_not_be_square(pipe):
+    [wide] = pipe(HEART, height=12, width=24)
+    assert wide.size == (24, 12)
+    assert_same([wide], pipe(HEART, latents=normal([0], (6, 12, 4))))
+
+
+def test_the_empty_prompt_draws_unconditionally(pipe):
+    assert_same(pipe("", guidance_scale=9.0), pipe("", guidance_scale=1.0))
+    assert_other(pipe("", guidance_scale=9.0), pipe(HEART, guidance_scale=9.0))
+
+
+def test_guidance_of_one_asks_the_prompt_only_and_more_stays_away_from_the_negative_prompt(pipe):
+    plain = pipe(HEART, guidance_scale=1.0)
+    assert_array_equal(pixels(plain), pixels(pipe(HEART, guidance_scale=1.0, negative_prompt=STAR)))
+    assert_other(plain, pipe(HEART, guidance_scale=9.0))
+    assert_other(pipe(HEART, guidance_scale=9.0), pipe(HEART, guidance_scale=9.0, negative_prompt=STAR))
+    assert_same(plain, pipe(HEART, guidance_scale=9.0, guidance_interval=(1e6, 1e7)))
+    assert_other(pipe(HEART, guidance_scale=9.0), pipe(HEART, guidance_scale=9.0, guidance_rescale=0.9))
+
+
+def test_a_negative_prompt_is_one_for_all_or_one_for_each(pipe):
+    pictures = pipe([HEART, HEART], negative_prompt=[STAR, ""], guidance_scale=9.0)
+    assert_same(pictures[:1], pipe(HEART, negative_prompt=STAR, guidance_scale=9.0))
+    assert_same(pictures[1:], pipe(HEART, guidance_scale=9.0))
+
+
+def test_a_prompt_too_long_is_cut_with_a_warning(pipe):
+    words = ["a"] * (LENGTH - 2)
+    with pytest.warns(UserWarning, match="last 3 tokens"):
+        long = pipe(" ".join([*words, "red", "red", "heart"]))
+    assert_same(long, pipe(" ".join(words)))
+
+
+def test_each_distinct_text_is_encoded_once(pipe, monkeypatch):
+    rows, encode = [], pipe.text_encoder
+    monkeypatch.setattr(pipe, "text_encoder", lambda ids: rows.append(len(ids)) or encode(ids))
+    pipe([HEART, STAR, HEART], num_images_per_prompt=2)
+    assert rows == [3]  # the two, and the empty text
+
+
+def test_the_steps_have_names_and_can_be_watched(pipe):
+    moments = list(pipe.stream(HEART, num_inference_steps=4))
+    assert [moment.name for moment in moments] == ["text", "noise", *["sampling"] * 4, "pictures"]
+    assert [(moment.done, moment.total) for moment in moments] == [(0, 4)] * 2 + [(i, 4) for i in (1, 2, 3, 4, 4)]
+    text, noise, *_, last, final = (moment.value for moment in moments)
+    assert pipe.tokenizer.decode(text[0][0]) == HEART
+    assert text[1].shape == (1, LENGTH, 8)
+    assert_array_equal(noise, normal([0], (8, 8, 4)))
+    with no_grad():
+        decoded, _ = pipe.vae.decode(last.x / pipe.vae.config.scaling_factor)
+    assert_allclose(final, decoded.clip(-1, 1), rtol=0, atol=1e-6)
+
+
+def test_between_two_steps_gradients_are_as_the_caller_left_them(pipe):
+    assert all(grad_enabled() for _ in pipe.stream(HEART))
+
+
+def test_strength_zero_is_what_the_autoencoder_makes_of_the_picture(pipe, picture):
+    with no_grad():
+        (mean, _), _ = pipe.vae.encode(as_picture(picture)[None])
+        decoded, _ = pipe.vae.decode(mean)
+    kept = pipe([HEART, STAR], init_image=picture, strength=0.0)
+    assert_same(kept, to_pillow(decoded) * 2)
+
+
+@pytest.mark.parametrize(("strength", "steps"), [(0.0, 0), (0.3, 3), (0.55, 5), (1.0, 10)])
+def test_strength_is_the_share_of_steps_that_are_done(pipe, picture, strength, steps):
+    names = [moment.name for moment in pipe.stream(HEART, init_image=picture, strength=strength,
+                                                   num_inference_steps=10)]
+    assert names.count("sampling") == steps
+
+
+def test_a_picture_is_the_same_as_pillow_as_bytes_and_as_floats(pipe, picture):
+    drawn = pipe(HEART, init_image=picture, num_inference_steps=5)
+    assert_same(drawn, pipe(HEART, init_image=np.asarray(picture), num_inference_steps=5))
+    assert_same(drawn, pipe(HEART, init_image=as_picture(picture), num_inference_steps=5))
+    assert_same(drawn, pipe(HEART, init_image=picture.convert("RGBA"), num_inference_steps=5, strength=0.8))
+    assert_other(drawn, pipe(HEART, num_inference_steps=5))
+
+
+def test_inpainting_leaves_what_is_black_in_the_mask(pipe, picture):
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[3:9, 5:14] = 255
+    for one in pipe(HEART, init_image=picture, mask=Image.fromarray(mask), num_images_per_prompt=2):
+        changed = np.abs(np.asarray(one).astype(int) - np.asarray(picture)).max(axis=2) > 0
+        assert not changed[mask == 0].any()
+        assert changed[mask == 255].mean() > 0.9
+
+
+def test_what_inpainting_paints_depends_on_the_prompt_and_fits_what_it_keeps(pipe, picture):
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[:, :8] = True
+    options = {"init_image": picture, "mask": mask, "guidance_scale": 9.0}
+    assert_other(pipe(HEART, **options), pipe(STAR, **options))
+    flipped = np.asarray(picture).copy()
+    flipped[:, 8:] = flipped[::-1, 8:]
+    assert np.abs(pixels(pipe(HEART, **options))[:, :, :8]
+                  - pixels(pipe(HEART, **options | {"init_image": flipped}))[:, :, :8]).max() > 1
+
+
+def test_a_picture_and_its_mask_are_scaled_to_the_size_that_is_asked_for(pipe, picture):
+    mask = Image.new("L", picture.size)
+    [drawn] = pipe(HEART, init_image=picture, mask=mask, height=8, width=24)
+    assert_array_equal(np.asarray(drawn), np.asarray(picture.resize((24, 8), Image.Resampling.LANCZOS)))
+
+
+def test_a_latent_is_painted_where_any_of_its_pixels_is():
+    mask = np.zeros((4, 6, 1), np.float32)
+    mask[1, 2], mask[3, 5] = 1.0, 0.5
+    assert_array_equal(latent_mask(mask, 2)[..., 0], [[0, 1, 0], [0, 0, 0.5]])
+
+
+def test_pictures_survive_the_way_to_floats_and_back(picture):
+    assert_array_equal(np.asarray(to_pillow(as_picture(picture)[None])[0]), np.asarray(picture))
+    assert_array_equal(as_mask(np.array([[True, False]]))[..., 0], [[1, 0]])
+    assert_array_equal(as_mask(np.array([[1.0, 0.2]]))[..., 0], np.float32([[1, 0.2]]))
+
+
+def test_saving_and_loading_keeps_the_pictures(pipe, tmp_path):
+    pipe.save_pretrained(tmp_path / "model")
+    loaded = minidiff.Pipeline.from_pretrained(tmp_path / "model", device="cpu")
+    assert {p.value.dtype for p in loaded.unet.parameters()} == {np.dtype("float32")}
+    assert_allclose(pixels(loaded(HEART)), pixels(pipe(HEART)), rtol=0, atol=3)  # the files are float16
+    pipe.save_pretrained(tmp_path / "exact", dtype="float32")
+    exact = Pipeline.from_pretrained(tmp_path / "exact", "cpu", dtype="float64")
+    *_, last, _ = exact.stream(HEART)
+    assert last.value.x.dtype == np.float64
+    assert_same(exact(HEART), pipe(HEART))
+
+
+def test_a_model_has_its_own_steps_and_guidance_and_stable_diffusion_50_and_7_5():
+    pipe = tiny_pipeline(num_inference_steps=2, guidance_scale=5.0)
+    assert_same(pipe(HEART), pipe(HEART, num_inference_steps=2, guidance_scale=5.0))
+    pipe.scheduler = STABLE_DIFFUSION
+    assert next(pipe.stream(HEART)).total == 51  # PNDM asks once more
+    assert_same(pipe(HEART, num_inference_steps=2), pipe(HEART, num_inference_steps=2, guidance_scale=7.5))
+
+
+def test_another_sampler_keeps_the_settings_that_it_shares_with_the_models_own():
+    assert not with_sampler(STABLE_DIFFUSION, "ddim").set_alpha_to_one
+    assert with_sampler(STABLE_DIFFUSION, "ddim").steps_offset == 1
+    karras = STABLE_DIFFUSION | {"_class_name": "EulerDiscreteScheduler", "use_karras_sigmas": True}
+    assert with_sampler(karras, "heun").use_karras_sigmas
+    assert not with_sampler(karras, "ddim").use_karras_sigmas
+    for sampler in SAMPLERS:
+        assert with_sampler(FLOW, sampler).schedule.is_flow
+
+
+NOISE = np.zeros((1, 8, 8, 4), np.float32)
+BLANK = np.zeros((SIDE, SIDE, 3), np.uint8)
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"sampler": "eulr"}, "did you mean euler"),
+    ({"sampler": "zzz"}, "use one of ddpm"),
+    ({"num_inference_steps": 0}, "num_inference_steps 0"),
+    ({"num_inference_steps": 2.5}, "num_inference_steps 2.5"),
+    ({"num_inference_steps": 1001}, "1001 steps"),
+    ({"num_images_per_prompt": 0}, "num_images_per_prompt 0"),
+    ({"seed": -1}, "seed -1"),
+    ({"guidance_scale": float("nan")}, "guidance nan"),
+    ({"guidance_scale": float("inf")}, "guidance inf"),
+    ({"guidance_rescale": 2.0}, "rescale 2.0"),
+    ({"height": 18}, "multiples of 4, such as height 16 and width 16"),
+    ({"width": 0}, "height and width 0"),
+    ({"latents": NOISE[:, :7]}, "multiples of 4"),
+    ({"latents": NOISE[..., :3]}, "latents of shape"),
+    ({"latents": NOISE[0]}, "latents of shape"),
+    ({"latents": NOISE, "num_images_per_prompt": 2}, "latents of shape"),
+    ({"latents": NOISE, "width": 24}, "latents of shape"),
+    ({"strength": 0.5}, "needs a picture"),
+    ({"mask": BLANK[..., 0]}, "needs a picture"),
+    ({"init_image": BLANK, "strength": 1.5}, "strength 1.5"),
+    ({"init_image": BLANK, "strength": float("nan")}, "strength nan"),
+    ({"init_image": BLANK[:15]}, "multiples of 4"),
+    ({"init_image": BLANK[..., 0]}, "a picture as an array"),
+    ({"init_image": BLANK.astype(int)}, "a picture as an array"),
+    ({"init_image": BLANK + 7.0}, "a picture as an array"),
+    ({"init_image": BLANK, "mask": BLANK}, "a mask as an array"),
+    ({"init_image": BLANK, "mask": BLANK[:8, :, 0]}, "make them the same"),
+    ({"negative_prompt": [HEART, STAR]}, "2 negative prompts for 1"),
+])
+def test_bad_input_is_refused_with_its_reason(pipe, options, message):
+    with pytest.raises(UserError, match=message):
+        pipe(HEART, **options)
+
+
+def test_no_prompt_at_all_is_refused(pipe):
+    with pytest.raises(UserError, match="no prompt"):
+        pipe([])
+
+
+def test_all_parts_show_their_configuration_by_the_published_names(pipe):
+    assert (pipe.unet.config.sample_size, pipe.vae.config.latent_channels) == (8, 4)
+    assert pipe.text_encoder.config.hidden_size == pipe.unet.config.cross_attention_dim
+    assert len(pipe.tokenizer) == pipe.text_encoder.config.vocab_size
