@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from ..errors import UserError
-from .options import SHIPPED, add_device, check_picture_name, open_picture, whole_number
+from .options import SHIPPED, add_device, check_picture_name, check_writable, open_picture, whole_number
 
 
 def add_to(commands) -> None:
@@ -39,9 +39,10 @@ def run(args) -> None:
             raise UserError(f"{name} needs a picture to start from: give --init-image FILE")
     count = len(args.prompt) * args.num
     path = args.output or Path(file_name(args.prompt[0]))
+    check_picture_name(path)
     singles = [path.with_stem(f"{path.stem}-{i + 1}") for i in range(count)] if count > 1 else [path]
-    for each in {path, *singles}:
-        check_picture_name(each)
+    for single in singles:
+        check_writable(single)
     init_image, mask = (file and open_picture(file) for file in (args.init_image, args.mask))
 
     from ..data.pictures import to_pillow

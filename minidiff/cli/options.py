@@ -58,9 +58,9 @@ def check_picture_name(path: Path) -> None:
     """Raises UserError where a picture cannot be written under this name."""
     from PIL import Image
 
+    check_writable(path)
     if path.suffix.lower() != ".png" and path.suffix.lower() not in Image.registered_extensions():
         raise UserError(f"cannot write {path}: {path.suffix or 'no ending'} is no kind of picture; use .png")
-    check_writable(path)
 
 
 def open_picture(path: Path):
