@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -98,8 +99,8 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_its_floor(warmup, tota
     assert np.argmax(rates) in (warmup - 1, warmup)
     assert math.isclose(max(rates), peak, rel_tol=1e-9)
     assert math.isclose(rates[-1], 0.02 * peak, rel_tol=1e-9)
-    assert all(a <= b for a, b in zip(rates[:warmup], rates[1:warmup], strict=False))
-    assert all(a >= b for a, b in zip(rates[warmup:], rates[warmup + 1:], strict=False))
+    assert all(a <= b for a, b in pairwise(rates[:warmup]))
+    assert all(a >= b for a, b in pairwise(rates[warmup:]))
 
 
 def test_the_average_is_short_at_first_and_then_as_long_as_asked():
@@ -230,7 +231,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint_and_leaves_no_half_written_fil
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    path, _, state = latest(checkpoints)
+    _, _, state = latest(checkpoints)
     run = Run.resume(folder, threads=1)
     assert run.trainer("autoencoder").step == state["step"] > 0
     assert next(run.train(["autoencoder"])).step > state["step"]
@@ -275,7 +276,7 @@ def test_resume_without_a_run_and_an_unknown_stage_are_one_clear_line(tmp_path, 
 def test_a_stage_that_needs_another_says_so(tmp_path):
     run = Run(tmp_path / "run", SETTINGS)
     list(run.train(["tokenizer"]))
-    with pytest.raises(UserError, match="autoencoder stage .* is not done"):
+    with pytest.raises(UserError, match=r"autoencoder stage .* is not done"):
         list(run.train(["latents"]))
 
 

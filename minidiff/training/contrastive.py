@@ -32,8 +32,11 @@ class ContrastiveTraining:
                                   position=index))
         ids = to_device(self.tokenizer(batch.captions), self.device)
         pictures = to_device(batch.pictures, self.device)
-        embedded = workers.run(lambda models, ids, pictures: (models[0].embed_text(ids), models[0].embed_image(pictures)),
-                               *workers.split(ids, pictures))
+
+        def embed(models, ids, pictures):
+            return models[0].embed_text(ids), models[0].embed_image(pictures)
+
+        embedded = workers.run(embed, *workers.split(ids, pictures))
         text = workers.join([text for (text, _), _ in embedded])
         image = workers.join([image for _, (image, _) in embedded])
         loss, loss_back = self.model.contrast(text, image)

@@ -114,7 +114,7 @@ class Trainer:
             if not np.isfinite(value):
                 good = [f"the last good checkpoint is {path}" for path in list_checkpoints(self.checkpoints)[-1:]]
                 raise UserError(f"{self.stage.name}: {name} is {value} at step {self.step}; "
-                                f"{good[0] if good else 'there is no checkpoint yet'}; train with a lower learning rate")
+                                f"{good[0] if good else 'there is no checkpoint yet'}; lower the learning rate")
 
     def save(self):
         """Write the whole state, atomically."""

@@ -45,7 +45,9 @@ def flat_gradient(parameters: list[Parameter]):
 
 
 class AdamW:
-    """m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,  w ← w − lr (m̂ / (√v̂ + ε) + λ w),  m̂ = m / (1 − β₁ᵗ), v̂ likewise.
+    """w ← w − lr (m̂ / (√v̂ + ε) + λ w), the moments unbiased: m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ).
+
+    m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²
 
     Loshchilov & Hutter 2019, algorithm 2. In the same pass the average follows: a ← a + (1 − d) (w − a).
     """
@@ -82,7 +84,7 @@ class AdamW:
 
 
 def learning_rate(step: int, total: int, peak: float, warmup: int, floor: float = 0.02) -> float:
-    """Linear warm-up to `peak`, then half a cosine down to `floor` · peak at `total` (Loshchilov & Hutter 2017, eq. 5)."""
+    """Linear warm-up to `peak`, then half a cosine to `floor` · peak at `total` (Loshchilov & Hutter 2017, eq. 5)."""
     if step < warmup:
         return peak * (step + 1) / warmup
     progress = min(1.0, (step - warmup) / max(1, total - warmup))
