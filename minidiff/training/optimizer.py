@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ..backend import array_module, to_device
+from ..backend import array_module, blocks, to_device
 from ..nn.module import Parameter
 
 BLOCK = 1 << 16
@@ -23,7 +23,6 @@ class Flat:
         parameters = list({id(p): p for p in parameters}.values())
         self.value = to_device(np.concatenate([p.value.reshape(-1) for p in parameters]), device)
         self.grad = array_module(self.value).zeros_like(self.value)
-        self.block = BLOCK if device == "cpu" else self.value.size
         start = 0
         for parameter in parameters:
             view = slice(start, start + parameter.value.size)
@@ -59,14 +58,13 @@ class AdamW:
         self.average = flat.value.copy()
 
     def step(self, step: int, lr: float, clip: float = math.inf, average_decay: float = 0.0):
-        """Update `step` (from 1) with the gradient scaled down to norm `clip` at most; returns the norm, a 0-d array."""
+        """Update `step` (from 1), the gradient scaled down to norm `clip` at most; returns the norm, a 0-d array."""
         xp = array_module(self.flat.value)
         norm = xp.sqrt(xp.dot(self.flat.grad, self.flat.grad))
         scale = xp.minimum(1.0, clip / (norm + 1e-6)).astype(norm.dtype)
         beta1, beta2 = self.betas
         correction1, correction2 = 1 - beta1**step, 1 - beta2**step
-        for start in range(0, self.flat.value.size, self.flat.block):
-            block = slice(start, start + self.flat.block)
+        for block in blocks(self.flat.value, BLOCK):
             w, g, m, v = self.flat.value[block], self.flat.grad[block], self.first[block], self.second[block]
             g = g * scale
             m += (1 - beta1) * (g - m)
