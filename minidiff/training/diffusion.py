@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from .. import ops
 from ..backend import array_module, random_stream, to_device, to_host
@@ -38,18 +41,21 @@ class Latents:
         return float(1 / np.sqrt(variance))
 
 
-def encode_scenes(settings: Settings, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str = "cpu"):
+def encode_scenes(settings: Settings, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str, threads: int):
     """Encode `settings.diffusion.latents` scenes once, so that training never sees a pixel. Yields Latents in parts."""
     count = settings.diffusion.latents
-    batches = SceneBatches(ENCODE_BATCH, settings.size, settings.seed + 2)
-    for start in range(0, count, ENCODE_BATCH):
-        batch = next(batches)
-        pictures = to_device(batch.pictures[: count - start], device)
-        with ops.no_grad():
-            (mean, logvar), _ = autoencoder.encode(pictures)
+
+    @ops.no_grad()
+    def encode(position):
+        batch = next(SceneBatches(ENCODE_BATCH, settings.size, settings.seed + 2, position=position))
+        (mean, logvar), _ = autoencoder.encode(to_device(batch.pictures, device))
         std = array_module(logvar).exp(0.5 * logvar)
-        yield Latents(to_host(mean).astype(np.float16), to_host(std).astype(np.float16),
-                      tokenizer(batch.captions[: count - start]).astype(np.int32))
+        rest = count - position * ENCODE_BATCH
+        return Latents(to_host(mean)[:rest].astype(np.float16), to_host(std)[:rest].astype(np.float16),
+                       tokenizer(batch.captions[:rest]).astype(np.int32))
+
+    with ThreadPoolExecutor(threads) as pool, threadpool_limits(1 if threads > 1 else None, "blas"):
+        yield from pool.map(encode, range(math.ceil(count / ENCODE_BATCH)))
 
 
 def predict_noise(unet, text_encoder, x, timesteps, ids, answer, train_text_encoder=True):

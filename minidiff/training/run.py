@@ -25,9 +25,10 @@ from ..storage.pipeline_folder import Parts, save_pipeline
 from ..tokenizer import Tokenizer
 from .autoencoder import AutoencoderTraining
 from .contrastive import ContrastiveTraining
-from .diffusion import DiffusionTraining, Latents, encode_scenes, schedule_of
+from .diffusion import ENCODE_BATCH, DiffusionTraining, Latents, encode_scenes, schedule_of
 from .loop import Progress, Trainer
 from .presets import Settings, from_dict
+from .workers import worker_count
 
 STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
 CAPTIONS = 4000          # enough for every word of the scenes to be one token
@@ -130,7 +131,9 @@ class Run:
         if path.exists():
             return
         parts, start, done = [], time.monotonic(), 0
-        for part in encode_scenes(self.settings, self.tokenizer(), self.finished("autoencoder").model, self.device):
+        threads = worker_count(ENCODE_BATCH, self.device, self.threads)
+        model = self.finished("autoencoder").model
+        for part in encode_scenes(self.settings, self.tokenizer(), model, self.device, threads):
             parts.append(part)
             done += len(part.ids)
             pace = (time.monotonic() - start) / done
