@@ -36,12 +36,14 @@ from .models.autoencoder import AutoencoderKL
 from .models.clip import CLIPModel
 from .models.text_encoder import CLIPTextModel
 from .models.unet import UNet2DConditionModel
+from .nn.threads import share_rows
 from .ops.op import no_grad
 from .storage.pipeline_folder import Parts, load_pipeline, save_pipeline
 from .tokenizer import Tokenizer
 
 STEPS, GUIDANCE = 50, 7.5  # where a model does not say: Stable Diffusion's
 PART = 4096                # latent pixels sampled at once: 16 pictures of 16 x 16, or one of Stable Diffusion's
+WIDE = 512                 # channels; from here on BLAS's own threads pay
 
 Picture = Image.Image | np.ndarray
 
@@ -191,7 +193,6 @@ class Pipeline:
         coarse = latent_mask(pixels, factor)
         return canvas._replace(mask=self._array(pixels[None]), latent_mask=self._array(coarse[None]))
 
-    @no_grad()
     def _read(self, prompts, negative, each):
         """Each picture's token ids, its prompt's vectors and its negative prompt's; every text is read once."""
         negatives = [negative or ""] * len(prompts) if isinstance(negative, str | None) else list(negative)
@@ -203,23 +204,24 @@ class Pipeline:
                 warnings.warn(f"the last {cut} tokens of {text[:40]!r}... are cut off: this model reads "
                               f"{self.tokenizer.max_length}", stacklevel=4)
         ids, xp = self.tokenizer(texts), array_module(self.unet.conv_in.weight.value)
-        contexts, _ = self.text_encoder(xp.asarray(ids))
+        contexts = self._forward(lambda ids: self.text_encoder(ids)[0], xp.asarray(ids))
         cond, uncond = (np.repeat([texts.index(text) for text in chosen], each) for chosen in (prompts, negatives))
         return ids[cond], contexts[xp.asarray(cond)], contexts[xp.asarray(uncond)]
 
-    @no_grad()
     def _predict(self, x, t, context):
-        return self.unet(x, array_module(x).full(len(x), t), context)[0]
+        return self._forward(lambda x, t, context: self.unet(x, t, context)[0],
+                             x, array_module(x).full(len(x), t), context)
 
-    @no_grad()
     def _encode(self, pictures):
         """The mean of the latents, at the scale of diffusion."""
-        (mean, _), _ = self.vae.encode(pictures)
-        return mean * self.vae.config.scaling_factor
+        return self._forward(lambda x: self.vae.encode(x)[0][0], pictures) * self.vae.config.scaling_factor
 
-    @no_grad()
     def _decode(self, latents):
-        return self.vae.decode(latents / self.vae.config.scaling_factor)[0]
+        return self._forward(lambda z: self.vae.decode(z)[0], latents / self.vae.config.scaling_factor)
+
+    def _forward(self, function, *arrays):
+        wide = max(self.unet.config.block_out_channels) >= WIDE
+        return share_rows(no_grad()(function), *arrays, wide=wide)
 
 
 def with_sampler(config: dict, sampler: str | None = None) -> Scheduler:

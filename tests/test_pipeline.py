@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -14,6 +16,7 @@ from minidiff.backend import normal
 from minidiff.data.pictures import as_mask, as_picture, latent_mask, to_pillow
 from minidiff.diffusion.scheduler import SAMPLERS
 from minidiff.errors import UserError
+from minidiff.nn import threads
 from minidiff.ops import no_grad
 from minidiff.ops.op import grad_enabled
 from minidiff.pipeline import Pipeline, with_sampler
@@ -71,6 +74,26 @@ def test_many_pictures_are_drawn_in_parts_and_are_the_same(pipe, monkeypatch):
             moment.name == "pictures"]
     assert rows == [[0, 1], [2, 3], [4, 5]]
     assert_same(at_once, pipe([HEART, STAR], num_images_per_prompt=3, seed=1))
+
+
+def test_threads_share_the_rows_of_a_batch_and_none_computes_gradients(pipe, monkeypatch):
+    alone = pipe(HEART, num_images_per_prompt=9)
+    sizes, unet = [], pipe.unet
+
+    def spy(x, t, context):
+        sizes.append((len(x), len(t), len(context), grad_enabled(), threading.current_thread().name))
+        return unet(x, t, context)
+
+    spy.config, spy.conv_in = unet.config, unet.conv_in
+    monkeypatch.setattr(threads, "cores", lambda: 4)
+    monkeypatch.setattr(pipe, "unet", spy)
+    assert_same(alone, pipe(HEART, num_images_per_prompt=9, num_inference_steps=3))
+    assert sorted({size[:4] for size in sizes}) == [(n, n, n, False) for n in (4, 5)]
+    assert threading.current_thread().name not in {name for *_, name in sizes}
+    monkeypatch.setattr(pipeline, "WIDE", 16)
+    sizes.clear()
+    assert_same(alone, pipe(HEART, num_images_per_prompt=9))
+    assert {size[0] for size in sizes} == {18}
 
 
 def test_latents_are_the_starting_noise(pipe):
