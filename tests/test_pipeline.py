@@ -217,6 +217,9 @@ def test_a_latent_is_painted_where_any_of_its_pixels_is():
 
 def test_pictures_survive_the_way_to_floats_and_back(picture):
     assert_array_equal(np.asarray(to_pillow(as_picture(picture)[None])[0]), np.asarray(picture))
+    fine = np.full((2, 3, 3), 0.1234, np.float32)
+    assert_array_equal(as_picture(fine, (2, 3)), fine)
+    assert as_picture(fine, (4, 5)).shape == (4, 5, 3)
     assert_array_equal(as_mask(np.array([[True, False]]))[..., 0], [[1, 0]])
     assert_array_equal(as_mask(np.array([[1.0, 0.2]]))[..., 0], np.float32([[1, 0.2]]))
 

@@ -23,7 +23,7 @@ def as_picture(picture: Image.Image | np.ndarray, size: tuple[int, int] | None =
         if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or not _within(picture, -1, 1):
             raise UserError("a picture as an array is (H, W, 3), uint8 or float in [-1, 1]; this one is "
                             f"{picture.dtype} {picture.shape}")
-        if picture.dtype != np.uint8 and size is None:
+        if picture.dtype != np.uint8 and size in (None, picture.shape[:2]):
             return picture.astype(np.float32)
         picture = Image.fromarray(picture) if picture.dtype == np.uint8 else to_pillow(picture[None])[0]
     pixels = np.asarray(_scaled(picture.convert("RGB"), size), np.float32)
