@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -23,6 +24,7 @@ from .errors import UserError
 from .models.autoencoder import AutoencoderKL
 from .models.clip import CLIPModel
 from .nn.module import Module
+from .nn.threads import share_rows
 from .ops import no_grad
 from .pipeline import GUIDANCE, STEPS, Pipeline
 from .tokenizer import Tokenizer
@@ -145,9 +147,13 @@ def ceiling(vae: AutoencoderKL, scenes: Sequence[Scene], size: int) -> dict:
 
 def reconstruct(vae: AutoencoderKL, true: np.ndarray) -> np.ndarray:
     """Pictures, uint8 (N, S, S, 3), through the autoencoder: the mean of their latents, decoded."""
-    with no_grad():
-        parts = [vae.decode(vae.encode(beside(vae, to_float(true[first:first + BATCH])))[0][0])[0]
-                 for first in range(0, len(true), BATCH)]
+    @no_grad()
+    def through(pictures):
+        (mean, _), _ = vae.encode(pictures)
+        return vae.decode(mean)[0]
+
+    parts = [share_rows(through, beside(vae, to_float(true[first:first + BATCH])))
+             for first in range(0, len(true), BATCH)]
     return np.stack([np.asarray(picture) for part in parts for picture in to_pillow(to_host(part))])
 
 
@@ -174,10 +180,14 @@ def retrieval(clip: CLIPModel, tokenizer: Tokenizer, count: int, split: str) -> 
 def retrieved(clip, tokenizer, scenes):
     """For each scene's caption: is the picture it picks among all of them one that satisfies it?"""
     true = to_float(pictures(scenes, clip.config.vision_config.image_size))
-    with no_grad():
-        text, _ = clip.embed_text(beside(clip, tokenizer([scene.caption for scene in scenes])))
-        image, _ = clip.embed_image(beside(clip, true))
-    text, image = to_host(text), to_host(image)
+
+    @no_grad()
+    def embed(tower, inputs):
+        return tower(inputs)[0]
+
+    ids = tokenizer([scene.caption for scene in scenes])
+    text = to_host(share_rows(partial(embed, clip.embed_text), beside(clip, ids)))
+    image = to_host(share_rows(partial(embed, clip.embed_image), beside(clip, true)))
     cosine = text @ (image / np.linalg.norm(image, axis=1, keepdims=True)).T
     return [satisfies(scenes[picked], scene) for picked, scene in zip(cosine.argmax(axis=1), scenes, strict=True)]
 

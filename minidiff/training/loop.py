@@ -98,7 +98,7 @@ class Trainer:
             totals = {name: totals.get(name, 0.0) + value / settings.accumulation for name, value in losses.items()}
         workers.gather()
         norm = self.optimizer.step(self.step + 1, self._rate(self.step), settings.clip,
-                                   average_decay(self.step, settings.average_decay))
+                                   average_decay(self.step, settings.average_decay), workers.map)
         if hasattr(self.stage, "after_update"):
             self.stage.after_update()
         self.step += 1

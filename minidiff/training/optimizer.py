@@ -57,27 +57,34 @@ class AdamW:
         self.first, self.second = xp.zeros_like(flat.value), xp.zeros_like(flat.value)
         self.average = flat.value.copy()
 
-    def step(self, step: int, lr: float, clip: float = math.inf, average_decay: float = 0.0):
-        """Update `step` (from 1), the gradient scaled down to norm `clip` at most; returns the norm, a 0-d array."""
+    def step(self, step: int, lr: float, clip: float = math.inf, average_decay: float = 0.0, run=map):
+        """Update `step` (from 1), the gradient scaled down to norm `clip` at most; returns the norm, a 0-d array.
+
+        `run(update, blocks)` is `map`, or that of a pool of threads: blocks don't depend on one another.
+        """
         xp = array_module(self.flat.value)
         norm = xp.sqrt(xp.dot(self.flat.grad, self.flat.grad))
         scale = xp.minimum(1.0, clip / (norm + 1e-6)).astype(norm.dtype)
         beta1, beta2 = self.betas
         correction1, correction2 = 1 - beta1**step, 1 - beta2**step
-        for block in blocks(self.flat.value, BLOCK):
+
+        def update(block):
             w, g, m, v = self.flat.value[block], self.flat.grad[block], self.first[block], self.second[block]
             g = g * scale
             m += (1 - beta1) * (g - m)
             g *= g
             v += (1 - beta2) * (g - v)
-            update = xp.sqrt(v * (1 / correction2))
-            update += self.eps
-            update = m / update
-            update *= lr / correction1
-            update += (lr * self.weight_decay) * w
-            w -= update
+            change = xp.sqrt(v * (1 / correction2))
+            change += self.eps
+            change = m / change
+            change *= lr / correction1
+            change += (lr * self.weight_decay) * w
+            w -= change
             average = self.average[block]
             average += (1 - average_decay) * (w - average)
+
+        for _ in run(update, blocks(self.flat.value, BLOCK)):
+            pass
         return norm
 
 

@@ -6,7 +6,6 @@ are 1.8 times as fast as one; BLAS's own two threads gain 1.4 and lose it all wh
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from ..backend import array_module
 from ..nn.module import Module
+from ..nn.threads import cores
 from .optimizer import Flat, flat_gradient
 
 LEAST_PART = 4  # samples a worker must get for a thread to pay
@@ -28,13 +28,12 @@ class Workers:
         self.gradients = [flat_gradient([p for model in models for p in model.parameters()])
                           for models in self.replicas[1:]]
         self.pool = ThreadPoolExecutor(count) if count > 1 else None
+        self.map = self.pool.map if self.pool else map
         self.limit = threadpool_limits(1, "blas") if count > 1 else None
 
     def run(self, function: Callable, *parts) -> list:
         """function(models, *parts of worker i) for every worker, at the same time."""
-        if self.pool is None:
-            return [function(self.replicas[0], *(part[0] for part in parts))]
-        return list(self.pool.map(function, self.replicas, *parts))
+        return list(self.map(function, self.replicas, *parts))
 
     def split(self, *arrays) -> list:
         """Each array as one even part per worker."""
@@ -67,4 +66,4 @@ def worker_count(batch_size: int, device: str, wanted: int | None = None) -> int
     """Workers for a batch: one on a GPU, else as many as cores while each part stays worth a thread."""
     if device != "cpu":
         return 1
-    return max(1, min(wanted or len(os.sched_getaffinity(0)), batch_size // LEAST_PART))
+    return max(1, min(wanted or cores(), batch_size // LEAST_PART))
