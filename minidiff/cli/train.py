@@ -21,7 +21,7 @@ def add_to(commands) -> None:
     parser = commands.add_parser(
         "train", help="train a model from nothing", description="Train tokenizer, autoencoder, contrastive model and "
         "diffusion, one after the other. Ctrl-C saves a checkpoint and stops; --resume goes on from it bit for bit.")
-    parser.add_argument("--preset", metavar="NAME", help=f"the size: {', '.join(PRESETS)} (tiny)")
+    parser.add_argument("--preset", metavar="NAME", help=f"the size: {', '.join(PRESETS)} (small)")
     parser.add_argument("--minutes", type=float, help="fit the number of steps to this time")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the run (runs/PRESET)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in DIR, by its own settings")
@@ -47,7 +47,7 @@ def run(args) -> int:
                         "another run with another --out")
     if args.minutes is not None and not 0 < args.minutes < 1e6:
         raise UserError(f"--minutes {args.minutes}: use a number above 0")
-    name = args.preset or "tiny"
+    name = args.preset or "small"
     settings = preset(name)
     for path, text in changes.items():
         settings = override(settings, path, text)

@@ -7,7 +7,7 @@ at once and thrown away: the backward pass needs columns of dy only, and neither
 
 from __future__ import annotations
 
-from ..backend import array_module, matmul
+from ..backend import array_module, column_sums, matmul
 from .op import op
 
 BAND_BYTES = 1_200_000  # what stays in a core's level-2 cache beside the rest: larger bands were up to 1.5x slower
@@ -29,7 +29,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
     padded = _spread(x, (n, height + top + bottom, width + left + right), top, left, 1)
     y = _correlate(padded, weight, stride, rows, columns)
     if bias is not None:
-        y += bias
+        y.reshape(n * rows, -1)[...] += array_module(x).tile(bias, columns)  # long inner loops
 
     def backward(dy):
         # With zeros between its pixels (stride) and around them, dy correlates with the rotated kernel to give dx.
@@ -37,7 +37,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
         rotated = weight[::-1, ::-1].swapaxes(2, 3)
         dx, dweight = _correlate_and_outer(wide, rotated, x)
         dweight = dweight[::-1, ::-1].swapaxes(2, 3)
-        return (dx, dweight) if bias is None else (dx, dweight, dy.reshape(-1, dy.shape[-1]).sum(axis=0))
+        return (dx, dweight) if bias is None else (dx, dweight, column_sums(dy.reshape(-1, dy.shape[-1])))
 
     return y, backward
 

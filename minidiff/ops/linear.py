@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..backend import matmul
+from ..backend import column_sums, matmul
 from .op import op
 
 
@@ -21,6 +21,6 @@ def linear(x, weight, bias=None):
         dy = dy.reshape(-1, dy.shape[-1])
         dx = matmul(dy, weight).reshape(x.shape)
         dweight = matmul(dy.T, rows)
-        return (dx, dweight) if bias is None else (dx, dweight, dy.sum(axis=0))
+        return (dx, dweight) if bias is None else (dx, dweight, column_sums(dy))
 
     return y.reshape(*x.shape[:-1], weight.shape[0]), backward
