@@ -155,31 +155,64 @@ def test_each_stage_learns(tmp_path, finished):
         assert seen[-1] < 0.93 * seen[0], stage.name
 
 
-def test_the_text_encoder_learns_with_the_unet_only_if_asked(finished):
-    for asked in (True, False):
-        settings = replace(SETTINGS, diffusion=replace(SETTINGS.diffusion, train_text_encoder=asked))
-        tokenizer = finished.tokenizer()
-        text_encoder = ContrastiveTraining(settings, tokenizer).model.text_model
-        stage = DiffusionTraining(settings, tokenizer, text_encoder, finished.latents())
-        flat = Flat([p for model in stage.models for p in model.parameters()])
-        stage.step(Workers(stage.models, flat, 1), 0, 1.0)
-        assert any(np.any(p.grad) for p in text_encoder.parameters()) == asked
+def diffusion_step(run, **changes):
+    """The diffusion stage with some settings changed, after the gradient of its first batch."""
+    settings = replace(SETTINGS, diffusion=replace(SETTINGS.diffusion, **changes))
+    text_encoder = ContrastiveTraining(settings, run.tokenizer()).model.text_model
+    stage = DiffusionTraining(settings, run.tokenizer(), text_encoder, run.latents())
+    stage.step(Workers(stage.models, Flat([p for model in stage.models for p in model.parameters()]), 1), 0, 1.0)
+    return stage
 
 
-def test_dropped_captions_are_the_empty_prompt(finished, monkeypatch):
+@pytest.fixture
+def batches(monkeypatch):
+    """What `predict_noise` is given: x, t, ids, answer, weight of each batch."""
     seen = []
     monkeypatch.setattr("minidiff.training.diffusion.predict_noise",
-                        lambda unet, text, x, t, ids, *rest: (seen.append(ids), ({"loss": 0.0}, lambda share: None))[1])
-    for dropout in (0.0, 1.0):
-        settings = replace(SETTINGS, diffusion=replace(SETTINGS.diffusion, caption_dropout=dropout))
-        stage = DiffusionTraining(settings, finished.tokenizer(),
-                                  ContrastiveTraining(settings, finished.tokenizer()).model.text_model,
-                                  finished.latents())
-        flat = Flat([p for model in stage.models for p in model.parameters()])
-        stage.step(Workers(stage.models, flat, 1), 0, 1.0)
+                        lambda unet, text, *batch: (seen.append(batch[:5]), ({"loss": 0.0}, lambda share: None))[1])
+    return seen
+
+
+def test_the_text_encoder_learns_with_the_unet_only_if_asked(finished):
+    for asked in (True, False):
+        stage = diffusion_step(finished, train_text_encoder=asked)
+        assert any(np.any(p.grad) for p in stage.text_encoder.parameters()) == asked
+
+
+def test_dropped_captions_are_the_empty_prompt(finished, batches):
+    diffusion_step(finished, caption_dropout=0.0)
+    diffusion_step(finished, caption_dropout=1.0)
     empty = finished.tokenizer()([""])
-    assert not (seen[0] == empty).all(axis=1).any()
-    assert (seen[1] == empty).all()
+    assert not (batches[0][2] == empty).all(axis=1).any()
+    assert (batches[1][2] == empty).all()
+
+
+def test_min_snr_weighs_the_loss_of_each_sample(finished, batches):
+    diffusion_step(finished, prediction="epsilon")
+    stage = diffusion_step(finished, prediction="epsilon", min_snr_gamma=5.0)
+    alpha, sigma = stage.schedule.at(batches[1][1])
+    assert (batches[0][4] == 1).all()
+    assert_allclose(batches[1][4], np.minimum(alpha**2, 5 * sigma**2) / alpha**2, rtol=1e-6, atol=0)
+
+
+def test_accumulated_batches_give_the_mean_of_their_gradients(tmp_path, finished):
+    def gradient(batches):
+        stage = AutoencoderTraining(SETTINGS)
+        flat = Flat(stage.model.parameters())
+        workers = Workers(stage.models, flat, 1)
+        workers.clear()
+        for index in batches:
+            stage.step(workers, index, 1 / len(batches))
+        return flat.grad
+
+    seen = []
+    stage = AutoencoderTraining(SETTINGS)
+    trainer = loop.Trainer(stage, replace(STAGE, steps=2, accumulation=2), tmp_path, 1)
+    own = trainer.optimizer.step
+    trainer.optimizer.step = lambda *args: (seen.append(trainer.flat.grad.copy()), own(*args))[1]
+    list(trainer.train())
+    assert_allclose(seen[0], (gradient([0]) + gradient([1])) / 2, rtol=1e-4, atol=1e-6)
+    assert not np.allclose(seen[0], gradient([0]), rtol=1e-2, atol=1e-4)
 
 
 def test_latents_reach_the_unet_with_unit_variance():

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from .. import ops
 from ..backend import array_module, random_stream, to_device, to_host
 from ..data.batches import SceneBatches, scene_stream
-from ..diffusion.objectives import add_noise, draw_times, target
+from ..diffusion.objectives import add_noise, draw_times, min_snr_weight, target
 from ..diffusion.schedules import Schedule
 from ..models.autoencoder import AutoencoderKL
 from ..models.configs import UNetConfig
@@ -58,16 +58,16 @@ def encode_scenes(settings: Settings, tokenizer: Tokenizer, autoencoder: Autoenc
         yield from pool.map(encode, range(math.ceil(count / ENCODE_BATCH)))
 
 
-def predict_noise(unet, text_encoder, x, timesteps, ids, answer, train_text_encoder=True):
-    """loss = mean (unet(x, t, text_encoder(ids)) − answer)²
+def predict_noise(unet, text_encoder, x, timesteps, ids, answer, weight=None, train_text_encoder=True):
+    """loss = mean weight · (unet(x, t, text_encoder(ids)) − answer)²
 
-    x (N, H, W, C), timesteps (N), ids (N, T), answer (N, H, W, C) -> losses, backward
+    x (N, H, W, C), timesteps (N), ids (N, T), answer (N, H, W, C), weight (N) -> losses, backward
 
     Ho et al. 2020, eq. 14; conditioned as Rombach et al. 2022, eq. 3.
     """
     context, text_back = text_encoder(ids)
     y, unet_back = unet(x, timesteps, context)
-    loss, loss_back = ops.mse(y, answer)
+    loss, loss_back = ops.mse(y, answer, weight)
 
     def backward(share):
         _, _, dcontext = unet_back(loss_back(share)[0])
@@ -106,11 +106,14 @@ class DiffusionTraining:
         t = draw_times(self.schedule, rng, batch_size)
         alpha, sigma = self.schedule.at(t)
         ids = np.where(rng.random(batch_size)[:, None] < own.caption_dropout, self.empty, self.latents.ids[rows])
+        gamma = own.min_snr_gamma
+        weight = min_snr_weight(own.prediction, alpha, sigma, gamma) if gamma else np.ones(batch_size)
+        # Samplers tell the network whole times, so it learns with whole times.
         batch = (add_noise(x0, noise, alpha, sigma), np.floor(t).astype(np.float32), ids,
-                 target(own.prediction, x0, noise, alpha, sigma))
+                 target(own.prediction, x0, noise, alpha, sigma), weight)
 
-        def part(models, x, t, ids, answer):
-            losses, backward = predict_noise(*models, x, t, ids, answer, own.train_text_encoder)
+        def part(models, x, t, ids, answer, weight):
+            losses, backward = predict_noise(*models, x, t, ids, answer, weight, own.train_text_encoder)
             part_share = len(x) / batch_size
             backward(share * part_share)
             return {name: value * part_share for name, value in losses.items()}

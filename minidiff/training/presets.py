@@ -28,8 +28,8 @@ class StageSettings:
 class AutoencoderSettings:
     block_out_channels: tuple[int, ...] = (16, 16, 32)
     layers_per_block: int = 1
-    latent_channels: int = 4
-    norm_num_groups: int = 8
+    latent_channels: int = 8
+    norm_num_groups: int = 4
     mid_block_add_attention: bool = False
     mse_weight: float = 1.0
     l1_weight: float = 1.0
@@ -67,6 +67,7 @@ class UNetSettings:
 @dataclass(frozen=True)
 class DiffusionSettings:
     prediction: str = "flow_prediction"
+    min_snr_gamma: float = 0.0  # 5 is the published choice for epsilon and v_prediction; 0 weighs all times alike
     latents: int = 60_000
     caption_dropout: float = 0.1
     train_text_encoder: bool = True
@@ -85,10 +86,10 @@ class Settings:
     image: ImageSettings = field(default_factory=ImageSettings)
     unet: UNetSettings = field(default_factory=UNetSettings)
     diffusion: DiffusionSettings = field(default_factory=DiffusionSettings)
-    train_autoencoder: StageSettings = field(default_factory=lambda: StageSettings(8000, 8, 2e-3, share=0.30))
+    train_autoencoder: StageSettings = field(default_factory=lambda: StageSettings(5000, 8, 1.5e-3, share=0.25))
     train_contrastive: StageSettings = field(
-        default_factory=lambda: StageSettings(2000, 64, 1e-3, share=0.12, weight_decay=0.05))
-    train_diffusion: StageSettings = field(default_factory=lambda: StageSettings(16000, 32, 1e-3, share=0.53))
+        default_factory=lambda: StageSettings(3500, 64, 1e-3, share=0.15, weight_decay=0.05))
+    train_diffusion: StageSettings = field(default_factory=lambda: StageSettings(16000, 32, 1e-3, share=0.55))
 
 
 TINY = Settings(
