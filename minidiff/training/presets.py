@@ -28,10 +28,10 @@ class StageSettings:
 class AutoencoderSettings:
     block_out_channels: tuple[int, ...] = (16, 16, 32)
     layers_per_block: int = 1
-    latent_channels: int = 8
+    latent_channels: int = 12
     norm_num_groups: int = 4
     mid_block_add_attention: bool = False
-    mse_weight: float = 1.0
+    mse_weight: float = 10.0
     l1_weight: float = 1.0
     kl_weight: float = 1e-4
 
@@ -68,7 +68,7 @@ class UNetSettings:
 class DiffusionSettings:
     prediction: str = "flow_prediction"
     min_snr_gamma: float = 0.0  # 5 is the published choice for epsilon and v_prediction; 0 weighs all times alike
-    latents: int = 60_000
+    latents: int = 48_000
     caption_dropout: float = 0.1
     train_text_encoder: bool = True
     num_inference_steps: int = 20
@@ -86,7 +86,7 @@ class Settings:
     image: ImageSettings = field(default_factory=ImageSettings)
     unet: UNetSettings = field(default_factory=UNetSettings)
     diffusion: DiffusionSettings = field(default_factory=DiffusionSettings)
-    train_autoencoder: StageSettings = field(default_factory=lambda: StageSettings(5000, 8, 1.5e-3, share=0.25))
+    train_autoencoder: StageSettings = field(default_factory=lambda: StageSettings(10_000, 8, 1.5e-3, share=0.25))
     train_contrastive: StageSettings = field(
         default_factory=lambda: StageSettings(3500, 64, 1e-3, share=0.15, weight_decay=0.05))
     train_diffusion: StageSettings = field(default_factory=lambda: StageSettings(16000, 32, 1e-3, share=0.55))
