@@ -168,3 +168,18 @@ def test_importing_minidiff_is_quick_and_loads_nothing_heavy():
             for _ in range(3)]
     assert [loaded for _, *loaded in runs] == [[], [], []]
     assert min(float(spent) for spent, *_ in runs) < 0.3
+
+
+def test_the_readme_maps_every_file_in_one_line():
+    text = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    lines = text[text.index("\nminidiff/\n") : text.index("```\n\n## Generate")].splitlines()[2:]
+    folders, mapped = [], []
+    for line in lines:
+        depth, name = (len(line) - len(line.lstrip())) // 2 - 1, line.split()[0]
+        folders = folders[:depth]
+        if name.endswith("/"):
+            folders.append(name)
+        else:
+            mapped.append("".join(folders) + name)
+            assert len(line.split()) > 1, f"{name} is not explained"
+    assert sorted(mapped) == sorted(name for name in FILES if not name.endswith(("__init__.py", "__main__.py")))
