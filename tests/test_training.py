@@ -293,6 +293,17 @@ def test_minutes_fit_the_number_of_steps_to_the_time(tmp_path, monkeypatch):
     assert 1.0 < time.monotonic() - start < 9.0
 
 
+def test_a_stage_stopped_before_its_length_was_known_goes_on_with_its_setting(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "LOOK_EVERY", 1)
+    trainer = loop.Trainer(AutoencoderTraining(SETTINGS), STAGE, tmp_path, 1)
+    next(trainer.train(seconds=60.0))
+    assert trainer.total is None
+    trainer.save()
+    again = loop.Trainer(AutoencoderTraining(SETTINGS), STAGE, tmp_path, 1)
+    again.resume()
+    assert [progress.step for progress in again.train()] == [2, 3, 4, 5, 6]
+
+
 def test_a_resumed_run_has_its_own_settings_and_a_begun_one_is_not_begun_again(finished):
     assert Run.resume(finished.folder).settings == SETTINGS
     with pytest.raises(UserError, match="--resume"):

@@ -59,7 +59,9 @@ class Trainer:
         workers = Workers(self.stage.models, self.flat, self.threads)
         start, start_step = time.monotonic(), self.step
         looked, saved = start, start
-        if seconds is not None and self.step == 0:
+        if seconds is None:
+            self.total = self.total or self.settings.steps
+        elif self.step == 0:
             self.total = None
         sums, since = {}, 0
         try:
