@@ -52,11 +52,20 @@ def load_model(cls: type[ModelType], config_cls: type, folder: str | Path, dtype
         model = cls(None, config)
     except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
         raise _bad_config(folder, error) from error
-    parameters = dict(model.named_parameters())
-    tensors = {name_in_model(name, parameters): value for name, value in map_tensors(path)[0].items()
+    names = dict(model.named_parameters())
+    tensors = {name_in_model(name, names): value for name, value in map_tensors(path)[0].items()
                if not name.endswith("embeddings.position_ids")}  # 0, 1, 2, ...: nothing to learn
+    return fill(model, tensors, f"{path} does not fit {path.with_name('config.json')}", dtype, device)
+
+
+def fill(model: ModelType, tensors: dict[str, np.ndarray], fault: str, dtype: str, device: str) -> ModelType:
+    """The model itself, with the tensors of a file under its own names as values.
+
+    Raises UserError, which begins with `fault`, where they are not the model's.
+    """
+    parameters = dict(model.named_parameters())
     tensors = {name: from_file(value) for name, value in tensors.items()}
-    check_tensors(path, {name: p.value.shape for name, p in parameters.items()}, tensors)
+    check_tensors(fault, {name: p.value.shape for name, p in parameters.items()}, tensors)
     for name, parameter in parameters.items():
         parameter.value = to_device(np.asarray(tensors[name], dtype, order="C"), device)
     return model
@@ -96,16 +105,15 @@ def name_in_model(name: str, parameters) -> str:
     return name if name in parameters else name.removeprefix("text_model.")
 
 
-def check_tensors(path: Path, shapes: dict[str, tuple], tensors: dict[str, np.ndarray]) -> None:
+def check_tensors(fault: str, shapes: dict[str, tuple], tensors: dict[str, np.ndarray]) -> None:
     """Raises UserError unless the tensors are just the model's, in their shapes and of real numbers."""
     faults = {"missing": sorted(shapes.keys() - tensors.keys()), "unexpected": sorted(tensors.keys() - shapes.keys()),
               "of another shape": [f"{name} {tensors[name].shape} for {shape}" for name, shape in shapes.items()
                                    if name in tensors and tensors[name].shape != shape],
               "not of real numbers": [name for name in shapes if name in tensors and tensors[name].dtype.kind != "f"]}
-    found = [f"{len(names)} {fault} (first {names[0]})" for fault, names in faults.items() if names]
+    found = [f"{len(names)} {what} (first {names[0]})" for what, names in faults.items() if names]
     if found:
-        raise UserError(f"{path} does not fit {path.with_name('config.json')}: tensors {', '.join(found)}; "
-                        "use files of one and the same model")
+        raise UserError(f"{fault}: tensors {', '.join(found)}; use files of one and the same model")
 
 
 def to_file(name: str, value: np.ndarray, dtype: str) -> np.ndarray:
