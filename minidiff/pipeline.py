@@ -17,8 +17,6 @@ import math
 import operator
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,8 +27,7 @@ from .backend import array_module, normal, resolve_device, to_host
 from .data.pictures import as_mask, as_picture, latent_mask, to_pillow
 from .diffusion.guidance import guided, inpainted
 from .diffusion.samplers import step_noise
-from .diffusion.scheduler import SAMPLERS, Scheduler
-from .diffusion.scheduler_config import CLASSES, WRITTEN, from_config
+from .diffusion.scheduler_config import with_sampler
 from .errors import UserError
 from .models.autoencoder import AutoencoderKL
 from .models.clip import CLIPModel
@@ -38,7 +35,9 @@ from .models.text_encoder import CLIPTextModel
 from .models.unet import UNet2DConditionModel
 from .nn.threads import share_rows
 from .ops.op import no_grad
+from .storage.lora import merge_lora
 from .storage.pipeline_folder import Parts, load_pipeline, save_pipeline
+from .storage.single_file import load_single_file
 from .tokenizer import Tokenizer
 
 STEPS, GUIDANCE = 50, 7.5  # where a model does not say: Stable Diffusion's
@@ -85,9 +84,22 @@ class Pipeline:
         self.scheduler = scheduler
 
     @classmethod
-    def from_pretrained(cls, model: str | Path, device: str = "auto", dtype: str = "float32") -> Pipeline:
-        """A shipped model, by its name, or the folder of one; computed in `dtype` whatever its files are in."""
-        return cls(**vars(load_pipeline(model, dtype, resolve_device(device))))
+    def from_pretrained(cls, model: str | Path, device: str = "auto", dtype: str = "float32",
+                        tokenizer: str | Path | None = None, prediction_type: str | None = None) -> Pipeline:
+        """A shipped model, by its name, the folder of one, or one file in Stable Diffusion's original layout.
+
+        Computed in `dtype` whatever its files are in; for `tokenizer` and `prediction_type` see `load_single_file`.
+        """
+        device = resolve_device(device)
+        if Path(model).suffix == ".safetensors":
+            return cls(**vars(load_single_file(model, tokenizer, prediction_type, dtype, device)))
+        if tokenizer or prediction_type:
+            raise UserError(f"{model} is not a single file: its folder says the tokenizer and the prediction type")
+        return cls(**vars(load_pipeline(model, dtype, device)))
+
+    def load_lora(self, file: str | Path, scale: float = 1.0) -> None:
+        """Add what a LoRA file learned, times `scale`, to the weights. UserError, and no change, if it does not fit."""
+        merge_lora(file, self.unet, self.text_encoder, scale)
 
     def save_pretrained(self, folder: str | Path, clip: CLIPModel | None = None, dtype: str = "float16") -> None:
         """Write a folder that diffusers opens; UNet and autoencoder in `dtype`, the text encoder in float32."""
@@ -222,19 +234,6 @@ class Pipeline:
     def _forward(self, function, *arrays):
         wide = max(self.unet.config.block_out_channels) >= WIDE
         return share_rows(no_grad()(function), *arrays, wide=wide)
-
-
-def with_sampler(config: dict, sampler: str | None = None) -> Scheduler:
-    """The scheduler of a configuration; with another sampler, as diffusers' `Other.from_config(config)` makes it."""
-    own = from_config(config)
-    if sampler is None or sampler == own.sampler:
-        return own
-    if sampler not in SAMPLERS:
-        near = get_close_matches(sampler, SAMPLERS, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise UserError(f"unknown sampler {sampler!r}: {hint}use one of {', '.join(SAMPLERS)}")
-    other = from_config(config | WRITTEN.get(sampler, {}) | {"_class_name": CLASSES[sampler]})
-    return replace(other, schedule=own.schedule, flow_shift=own.flow_shift)
 
 
 def whole(name: str, value: int, least: int) -> int:

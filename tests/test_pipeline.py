@@ -15,11 +15,12 @@ from minidiff import pipeline
 from minidiff.backend import normal
 from minidiff.data.pictures import as_mask, as_picture, latent_mask, to_pillow
 from minidiff.diffusion.scheduler import SAMPLERS
+from minidiff.diffusion.scheduler_config import with_sampler
 from minidiff.errors import UserError
 from minidiff.nn import threads
 from minidiff.ops import no_grad
 from minidiff.ops.op import grad_enabled
-from minidiff.pipeline import Pipeline, with_sampler
+from minidiff.pipeline import Pipeline
 
 HEART, STAR = "a red heart", "a green star"
 

@@ -16,7 +16,12 @@ def add_to(commands) -> None:
         "grid at FILE and single files beside it, FILE-1, FILE-2, ...")
     parser.add_argument("prompt", nargs="+", help="what to draw; an empty text draws unconditionally")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: named like the first prompt")
-    parser.add_argument("--model", default=SHIPPED, help=f"a shipped model, or a folder (default: {SHIPPED})")
+    parser.add_argument("--model", default=SHIPPED, help=f"a shipped model, a folder, or one file in Stable "
+                        f"Diffusion's original layout (default: {SHIPPED})")
+    parser.add_argument("--lora", type=file_and_scale, action="append", default=[], metavar="FILE[:SCALE]",
+                        help="add what this LoRA learned, SCALE times (1); may be given again")
+    parser.add_argument("--tokenizer", type=Path, metavar="FOLDER", help="of a model in one file (beside it)")
+    parser.add_argument("--prediction", choices=("epsilon", "v_prediction"), help="of a model in one file (epsilon)")
     parser.add_argument("--seed", type=whole_number(0), default=0, help="picture j of a prompt uses SEED + j (0)")
     parser.add_argument("--num", type=whole_number(1), default=1, help="pictures of each prompt (1)")
     parser.add_argument("--steps", type=whole_number(1), help="sampling steps (the model's)")
@@ -49,7 +54,9 @@ def run(args) -> None:
     from ..pipeline import Pipeline
     from ..report.pictures import grid
 
-    pipe, pictures = Pipeline.from_pretrained(args.model, args.device), []
+    pipe, pictures = Pipeline.from_pretrained(args.model, args.device, "float32", args.tokenizer, args.prediction), []
+    for file, scale in args.lora:
+        pipe.load_lora(file, scale)
     for moment in watched(pipe.stream(
             args.prompt, negative_prompt=args.negative, num_inference_steps=args.steps, guidance_scale=args.guidance,
             sampler=args.sampler, seed=args.seed, num_images_per_prompt=args.num, init_image=init_image,
@@ -62,6 +69,15 @@ def run(args) -> None:
         grid(pictures, [prompt for prompt in args.prompt for _ in range(args.num)]).save(path)
     others = f", {singles[0].name} to {singles[-1].name}" if count > 1 else ""
     print(f"{path}{others}  ({time.perf_counter() - start:.1f} s)")
+
+
+def file_and_scale(text: str) -> tuple[Path, float]:
+    """'style.safetensors:0.5' -> (Path('style.safetensors'), 0.5); a scale of 1 where there is none"""
+    file, _, scale = text.rpartition(":")
+    try:
+        return (Path(file), float(scale)) if file else (Path(text), 1.0)
+    except ValueError:  # a colon in the file's own name
+        return Path(text), 1.0
 
 
 def watched(moments):

@@ -5,10 +5,11 @@ What is read is honoured; a setting that would change pictures and is not known 
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from difflib import get_close_matches
 
 from ..errors import UserError
-from .scheduler import Scheduler
+from .scheduler import SAMPLERS, Scheduler
 from .schedules import Schedule
 
 CLASSES = {
@@ -118,3 +119,16 @@ def sampler_of(config: dict) -> str:
         if algorithm == WRITTEN[sampler]["algorithm_type"]:
             return sampler
     raise UserError(f"{name} with algorithm_type={algorithm!r} is not supported: use dpmsolver++ or sde-dpmsolver++")
+
+
+def with_sampler(config: dict, sampler: str | None = None) -> Scheduler:
+    """The scheduler of a configuration; with another sampler, as diffusers' `Other.from_config(config)` makes it."""
+    own = from_config(config)
+    if sampler is None or sampler == own.sampler:
+        return own
+    if sampler not in SAMPLERS:
+        near = get_close_matches(sampler, SAMPLERS, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UserError(f"unknown sampler {sampler!r}: {hint}use one of {', '.join(SAMPLERS)}")
+    other = from_config(config | WRITTEN.get(sampler, {}) | {"_class_name": CLASSES[sampler]})
+    return replace(other, schedule=own.schedule, flow_shift=own.flow_shift)
