@@ -1,0 +1,63 @@
+"""Folders written here open in diffusers and transformers with no argument but the path, and give the same pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from tiny_pipeline import FLOW, SIDE, STABLE_DIFFUSION, tiny_pipeline
+from transformers import CLIPModel
+
+from minidiff import models
+from minidiff.diffusion.scheduler import Scheduler
+from minidiff.diffusion.scheduler_config import to_config
+from minidiff.models.configs import CLIPConfig, TextConfig, VisionConfig
+from minidiff.pipeline import Pipeline
+from minidiff.storage.pipeline_folder import load_clip, shipped_models
+
+from .compare import VALUES, channels_first
+
+V = to_config(Scheduler("ddim", prediction_type="v_prediction"))
+PROMPTS = ["a red heart above a blue square", "a green star"]
+
+
+def pictures_of_both(folder, latents, **options):
+    """The pictures (N, H, W, 3) in [-1, 1], each of the two from the folder and the same latents."""
+    ours = [moment.value for moment in Pipeline.from_pretrained(folder).stream(PROMPTS, latents=latents, **options)
+            if moment.name == "pictures"]
+    theirs = StableDiffusionPipeline.from_pretrained(folder)
+    theirs.set_progress_bar_config(disable=True)
+    expected = theirs(PROMPTS, latents=torch.tensor(channels_first(latents)), output_type="np", **options).images
+    return np.concatenate(ours), 2 * expected - 1
+
+
+@pytest.mark.parametrize("scheduler", [STABLE_DIFFUSION, FLOW, V], ids=["pndm", "flow", "ddim, v"])
+def test_the_same_latents_give_the_same_picture(scheduler, tmp_path, agree):
+    tiny_pipeline(scheduler).save_pretrained(tmp_path / "model")
+    latents = np.random.default_rng(0).standard_normal((2, SIDE // 2, SIDE // 2, 4)).astype(np.float32)
+    ours, theirs = pictures_of_both(tmp_path / "model", latents, num_inference_steps=5, guidance_scale=3.0)
+    assert theirs.std() > 0.01
+    agree("pictures of a small model", ours, theirs, VALUES["float32"])
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_a_shipped_model_draws_the_same_in_diffusers(name, agree):
+    pipeline = Pipeline.from_pretrained(name)
+    side = pipeline.unet.config.sample_size
+    shape = (2, side, side, pipeline.unet.config.in_channels)
+    latents = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    ours, theirs = pictures_of_both(shipped_models()[name], latents, num_inference_steps=10, guidance_scale=3.0)
+    agree(f"pictures of {name}", ours, theirs, VALUES["float32"])
+
+
+def test_the_contrastive_model_opens_as_clip(tmp_path, agree):
+    towers = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    clip = models.clip.CLIPModel(np.random.default_rng(0), CLIPConfig(
+        TextConfig(vocab_size=50, eos_token_id=49, **towers), VisionConfig(image_size=8, patch_size=4, **towers), 12))
+    tiny_pipeline().save_pretrained(tmp_path / "model", clip, dtype="float32")
+    theirs, ours = CLIPModel.from_pretrained(tmp_path / "model" / "clip"), load_clip(tmp_path / "model")
+    ids = np.array([[48, 3, 49, 0], [48, 5, 6, 49]])
+    pictures = np.random.default_rng(1).standard_normal((2, 8, 8, 3)).astype(np.float32)
+    expected = theirs(torch.tensor(ids), torch.tensor(channels_first(pictures)), return_loss=True)
+    agree("loss of a saved CLIP", ours(ids, pictures)[0], expected.loss.detach(), VALUES["float32"])

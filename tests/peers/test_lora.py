@@ -1,0 +1,53 @@
+"""LoRA files: a model with ours merged and diffusers' model with its fused are the same."""
+
+from __future__ import annotations
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from ldm_layout import tiny_stable_diffusion
+from lora_files import learned, of_diffusers, of_kohya, of_older_diffusers
+from safetensors.numpy import save_file
+
+from .compare import VALUES, channels_first, channels_last
+
+pytest.importorskip("peft", reason="needs peft: pip install minidiff[peers]")
+
+ATTENTION = [f"{block}.attentions.0.transformer_blocks.0.{layer}" for block in ("down_blocks.0", "mid_block")
+             for layer in ("attn1.to_q", "attn2.to_k", "attn2.to_out.0")]
+KINDS = {"diffusers": of_diffusers, "older diffusers": of_older_diffusers, "kohya": of_kohya,
+         "kohya with alpha": lambda products: of_kohya(products, 1.5)}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "tiny"
+    tiny_stable_diffusion(1).save_pretrained(path, dtype="float32")
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_merged_file_is_a_fused_one(folder, tmp_path, agree, kind):
+    ours = tiny_stable_diffusion(1)
+    save_file(KINDS[kind](learned(ours)), tmp_path / "lora.safetensors")
+    theirs = diffusers.StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
+    theirs.load_lora_weights(tmp_path, weight_name="lora.safetensors")
+    theirs.fuse_lora(lora_scale=0.7)
+    ids, rng = ours.tokenizer(["a red heart", "a green star"]), np.random.default_rng(0)
+    latents = rng.standard_normal((2, 8, 12, 4)).astype(np.float32)
+
+    def both():
+        context, _ = ours.text_encoder(ids)
+        return context, ours.unet(latents, np.full(2, 321.0, np.float32), context)[0]
+
+    plain = both()
+    ours.load_lora(tmp_path / "lora.safetensors", 0.7)
+    merged = both()
+    with torch.no_grad():
+        context = theirs.text_encoder(torch.tensor(ids))[0]
+        noise = theirs.unet(torch.tensor(channels_first(latents)), 321, context).sample
+    for what, before, after, expected in zip(("text encoder", "UNet"), plain, merged,
+                                             (context.numpy(), channels_last(noise)), strict=True):
+        assert np.linalg.norm(after - before) > 0.05 * np.linalg.norm(before)
+        agree(f"{what} with a LoRA", after, expected, VALUES["float32"])

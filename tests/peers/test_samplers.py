@@ -1,0 +1,65 @@
+"""Every sampler, step by step, is diffusers' scheduler of the same name."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from contextlib import nullcontext
+from itertools import product
+from unittest import mock
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from sampler_cases import answer, follow, settings
+
+from minidiff.diffusion.scheduler_config import from_config
+
+from .compare import VALUES, in_double
+
+STEPS = (1, 2, 3, 7, 20)
+BY_CLASS = defaultdict(list)
+for config in settings():
+    BY_CLASS[config["_class_name"]].append(config)
+
+
+def theirs(config, n, start, noise):
+    """Their run: x after each step of their own, at their scale, and the times they ask at."""
+    scheduler = getattr(diffusers, config["_class_name"])(**{k: v for k, v in config.items() if k[0] != "_"})
+    scheduler.set_timesteps(n)
+    draws = iter(noise)
+    x, path = torch.from_numpy(start) * scheduler.init_noise_sigma, []
+    module = sys.modules[type(scheduler).__module__]
+    with mock.patch.object(module, "randn_tensor", lambda *_, **__: torch.from_numpy(next(draws)), create=True):
+        for t in scheduler.timesteps:
+            output = answer(scheduler.scale_model_input(x, t).numpy(), float(t))
+            x = scheduler.step(torch.from_numpy(output), t, x, return_dict=False)[0]
+            path.append(x.numpy())
+    return path, scheduler.timesteps.tolist()
+
+
+@pytest.mark.parametrize("name", BY_CLASS)
+def test_every_step_is_that_of_diffusers(name, agree):
+    rng = np.random.default_rng(0)
+    start, noise = rng.standard_normal((2, 2, 2, 3)), rng.standard_normal((30, 2, 2, 2, 3))
+    for config, n in product(BY_CLASS[name], STEPS):
+        if n == 1 and stays_where_it_is(config):
+            continue
+        flow = "use_flow_sigmas" in config  # its sigmas are float32 by definition: rounding them is part of the sampler
+        with nullcontext() if flow else in_double():
+            expected, times = theirs(config, n, start, noise)
+        ours, asked = follow(from_config(config), n, start, noise.__getitem__)
+        assert_allclose(asked, times, rtol=0, atol=1e-9, err_msg=f"{config}")
+        if name == "HeunDiscreteScheduler":  # both halves of a step are steps there
+            expected = [*expected[1::2], expected[-1]]
+        for (end, x), other in zip(ours, expected, strict=True):
+            scale = end.alpha if name.startswith(("Euler", "Heun")) else 1.0  # x / alpha is what these have there
+            agree(name + (", flow" if flow else ""), x, other * scale, 2e-5 if flow else VALUES["float64"])
+
+
+def stays_where_it_is(config):
+    """UniPC's only step ends at the smallest of its own Karras sigmas there: that is where it starts."""
+    return (config["_class_name"].startswith("UniPC") and "use_karras_sigmas" in config
+            and "final_sigmas_type" in config)

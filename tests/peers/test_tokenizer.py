@@ -1,0 +1,79 @@
+"""The tokenizer is CLIPTokenizer, on whatever text: MINIDIFF_FULL=1 draws 100,000 of them instead of 3,000."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from transformers import CLIPTokenizer
+
+import minidiff
+from minidiff.data.scenes import draw_scene
+from minidiff.tokenizer import END, START, Tokenizer
+
+COUNT = 100_000 if os.environ.get("MINIDIFF_FULL") == "1" else 3_000
+SOURCES = [path.read_text("utf-8") for path in sorted(Path(minidiff.__file__).parent.glob("*.py"))]
+# What is unassigned, or private, depends on the version of Unicode, and surrogates are no text.
+ASSIGNED = [chr(code) for code in range(sys.maxunicode + 1)
+            if unicodedata.category(chr(code)) not in ("Cn", "Cs", "Co")]
+EMOJI = [*map(chr, range(0x1F300, 0x1F650)), "👩‍🚀", "🏳️‍🌈", "👍🏽", "🇩🇪", "❤️"]
+SPACES = [letter for letter in ASSIGNED if letter.isspace()] + ["\u200b", "\ufeff", "\u2060"]
+TRAPS = ["Σ", "ς", "İ", "ſ", "ß", "e\u0301", "\u0344", "Å", "ﬁ", "½", "²", "٣", "Ⅷ", "한", "\u1112\u1161", "\u1e9b\u0323",
+         "'s", "'LL", "’s", "'re", START, END, START.upper(), "<|", "|>", "!", "<b>&amp;</b>", "\x00", "\x1c", "\x85"]
+
+
+def draw_text(rng):
+    """A few pieces of one kind or of several: letters of all scripts, emoji, code, white space, words, traps."""
+    kinds = [lambda: pick(rng, ASSIGNED), lambda: pick(rng, EMOJI), lambda: pick(rng, SPACES),
+             lambda: pick(rng, TRAPS), lambda: chr(rng.integers(32, 127)), lambda: draw_code(rng),
+             lambda: draw_scene(rng).caption, lambda: "".join(pick(rng, ASSIGNED) for _ in range(8))]
+    chosen = [pick(rng, kinds) for _ in range(rng.integers(1, 4))]
+    return "".join(pick(rng, chosen)() for _ in range(rng.integers(1, 12)))
+
+
+def draw_code(rng):
+    source = pick(rng, SOURCES)
+    start = rng.integers(len(source))
+    return source[start : start + rng.integers(1, 40)]
+
+
+def pick(rng, things):
+    return things[rng.integers(len(things))]
+
+
+@pytest.fixture(scope="module", params=[None, "!"], ids=["SD 1", "SD 2"])
+def both(request, tmp_path_factory):
+    """Ours, trained on code and captions, and theirs, opened from the folder that ours writes."""
+    rng = np.random.default_rng(0)
+    texts = [*"".join(SOURCES).splitlines(), *(draw_scene(rng).caption for _ in range(200))]
+    ours = Tokenizer(Tokenizer.train(texts, 2000).merges, pad_token=request.param)
+    folder = tmp_path_factory.mktemp("tokenizer")
+    ours.save_pretrained(folder)
+    return ours, CLIPTokenizer.from_pretrained(folder)
+
+
+def test_every_text_has_the_same_tokens(both):
+    ours, theirs = both
+    rng = np.random.default_rng(1)
+    texts = ["", *(draw_text(rng) for _ in range(COUNT))]
+    different = [text for text, ids in zip(texts, theirs(texts).input_ids, strict=True) if ours.encode(text) != ids]
+    assert different == []
+
+
+def test_rows_are_padded_and_cut_alike(both):
+    ours, theirs = both
+    rng = np.random.default_rng(2)
+    texts = ["", *(draw_text(rng) for _ in range(200)), "a red heart " * 40]
+    expected = theirs(texts, padding="max_length", truncation=True).input_ids
+    assert ours(texts).tolist() == expected
+
+
+def test_their_folder_opens_as_ours(both, tmp_path):
+    ours, theirs = both
+    theirs.save_pretrained(tmp_path)
+    opened = Tokenizer.from_pretrained(tmp_path)
+    assert (opened.merges, opened.pad_id, opened.max_length) == (ours.merges, ours.pad_id, ours.max_length)

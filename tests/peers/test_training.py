@@ -1,0 +1,83 @@
+"""Optimiser, clipping, moving average, learning rate and the weights of the loss are those of torch and diffusers."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from diffusers.training_utils import EMAModel, compute_snr
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import lr_scheduler
+
+from minidiff.diffusion.objectives import min_snr_weight
+from minidiff.diffusion.schedules import Schedule
+from minidiff.nn.module import Parameter
+from minidiff.training.optimizer import AdamW, Flat, average_decay, learning_rate
+
+from .compare import GRADIENTS, VALUES
+
+SHAPES = [(5, 3), (7,), (), (2, 2, 3, 4)]
+CLIP = 2.0  # some of the gradients below are longer, some are shorter
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
+@pytest.mark.parametrize("dtype", GRADIENTS)
+def test_ten_clipped_steps_of_adamw_and_the_average(dtype, weight_decay, agree):
+    rng = np.random.default_rng(0)
+    parameters = [Parameter(np.asarray(rng.standard_normal(shape), dtype)) for shape in SHAPES]
+    theirs = [torch.nn.Parameter(torch.tensor(p.value)) for p in parameters]
+    flat = Flat(parameters)
+    ours = AdamW(flat, (0.8, 0.95), 1e-6, weight_decay)
+    adamw = torch.optim.AdamW(theirs, betas=(0.8, 0.95), eps=1e-6, weight_decay=weight_decay)
+    average = EMAModel(deepcopy(theirs), decay=0.5)  # a decay that is reached within the ten steps
+    clipped = set()
+    for step in range(1, 11):
+        for parameter, their in zip(parameters, theirs, strict=True):
+            parameter.grad[...] = 0.4 * step**-0.5 * rng.standard_normal(parameter.value.shape)
+            their.grad = torch.tensor(parameter.grad)
+        adamw.param_groups[0]["lr"] = lr = learning_rate(step, 10, 0.1, warmup=3)
+        their_norm = clip_grad_norm_(theirs, CLIP)
+        adamw.step()
+        average.step(theirs)
+        norm = ours.step(step, lr, CLIP, average.cur_decay_value)
+        clipped.add(bool(norm > CLIP))
+        agree(f"norm of the gradient, {dtype}", norm, their_norm, VALUES[dtype])
+        agree(f"AdamW's parameters, {dtype}", flat.value, joined(theirs), VALUES[dtype])
+        agree(f"moving average, {dtype}", ours.average, joined(average.shadow_params), VALUES[dtype])
+    assert clipped == {True, False}
+    for name, moment in (("exp_avg", ours.first), ("exp_avg_sq", ours.second)):
+        agree(f"AdamW's moments, {dtype}", moment, joined(adamw.state[p][name] for p in theirs), VALUES[dtype])
+
+
+def joined(tensors):
+    return np.concatenate([tensor.detach().numpy().reshape(-1) for tensor in tensors])
+
+
+def test_the_average_follows_at_diffusers_pace(agree):
+    average = EMAModel([torch.nn.Parameter(torch.zeros(1))], decay=0.99)
+    for step in range(1, 2000, 7):  # at its first step theirs copies the parameters
+        agree("decay of the average", average_decay(step, 0.99), average.get_decay(step + 1), VALUES["float64"])
+
+
+@pytest.mark.parametrize(("warmup", "floor"), [(20, 0.02), (20, 0.0), (1, 0.1)])
+def test_the_learning_rate_is_warm_up_then_cosine(warmup, floor, agree):
+    adamw = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=3e-3)
+    rising = lr_scheduler.LinearLR(adamw, 1 / warmup, 1.0, total_iters=warmup - 1)
+    falling = lr_scheduler.CosineAnnealingLR(adamw, 100 - warmup, eta_min=floor * 3e-3)
+    schedule = lr_scheduler.SequentialLR(adamw, [rising, falling], milestones=[warmup])
+    for step in range(100):
+        agree("learning rate", learning_rate(step, 100, 3e-3, warmup, floor), schedule.get_last_lr()[0], 1e-9)
+        adamw.step()
+        schedule.step()
+
+
+def test_min_snr_weights_are_those_of_diffusers(agree):
+    schedule, t = Schedule(), np.arange(1000)
+    noise = diffusers.DDPMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012)
+    snr = compute_snr(noise, torch.from_numpy(t)).numpy()
+    for kind, share in (("epsilon", snr), ("v_prediction", snr + 1), ("sample", 1.0)):
+        ours = min_snr_weight(kind, *schedule.at(t), gamma=5.0)
+        agree("min-SNR weights", ours, np.minimum(snr, 5.0) / share, VALUES["float32"])
