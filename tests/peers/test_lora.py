@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 import diffusers
 import numpy as np
 import pytest
 import torch
 from ldm_layout import tiny_stable_diffusion
-from lora_files import learned, of_diffusers, of_kohya, of_older_diffusers
+from lora_files import UNET_LAYERS, learned, of_diffusers, of_kohya, of_older_diffusers
 from safetensors.numpy import save_file
+
+from minidiff.storage.folders import from_file
 
 from .compare import VALUES, channels_first, channels_last
 
-pytest.importorskip("peft", reason="needs peft: pip install minidiff[peers]")
+peft = pytest.importorskip("peft", reason="needs peft: pip install minidiff[peers]")
 
-ATTENTION = [f"{block}.attentions.0.transformer_blocks.0.{layer}" for block in ("down_blocks.0", "mid_block")
-             for layer in ("attn1.to_q", "attn2.to_k", "attn2.to_out.0")]
 KINDS = {"diffusers": of_diffusers, "older diffusers": of_older_diffusers, "kohya": of_kohya,
          "kohya with alpha": lambda products: of_kohya(products, 1.5)}
 
@@ -51,3 +53,21 @@ def test_a_merged_file_is_a_fused_one(folder, tmp_path, agree, kind):
                                              (context.numpy(), channels_last(noise)), strict=True):
         assert np.linalg.norm(after - before) > 0.05 * np.linalg.norm(before)
         agree(f"{what} with a LoRA", after, expected, VALUES["float32"])
+
+
+@pytest.mark.parametrize("root", [False, True])
+def test_alphas_noted_beside_the_tensors_are_read_alike(folder, tmp_path, agree, root):
+    ours = tiny_stable_diffusion(1)
+    products = {key: pair for key, pair in learned(ours).items() if key[0] == "unet"}
+    notes = peft.LoraConfig(r=3, lora_alpha=5, alpha_pattern={"attn1.to_q": 2, "conv2": 7}, use_rslora=root,
+                            target_modules=UNET_LAYERS).to_dict()
+    notes = {f"unet.{key}": sorted(value) if isinstance(value, set) else value for key, value in notes.items()}
+    save_file(of_diffusers(products), tmp_path / "lora.safetensors", {"lora_adapter_metadata": json.dumps(notes)})
+    theirs = diffusers.StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
+    theirs.load_lora_weights(tmp_path, weight_name="lora.safetensors")
+    theirs.fuse_lora()
+    theirs.unload_lora_weights()
+    ours.load_lora(tmp_path / "lora.safetensors")
+    weights = theirs.unet.state_dict()
+    for name, parameter in ours.unet.named_parameters():
+        agree("weights with noted alphas", parameter.value, from_file(weights[name].numpy()), 1e-6)
