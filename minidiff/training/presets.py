@@ -15,7 +15,7 @@ class StageSettings:
     batch_size: int
     learning_rate: float
     share: float
-    warmup: int = 100
+    warmup: int = 50
     weight_decay: float = 0.01
     beta1: float = 0.9
     beta2: float = 0.99
@@ -97,7 +97,7 @@ TINY = Settings(
     text=TextSettings(hidden_size=64, num_hidden_layers=2),
     image=ImageSettings(hidden_size=64, num_hidden_layers=2),
     unet=UNetSettings(block_out_channels=(32, 64, 64), norm_num_groups=8),
-    diffusion=DiffusionSettings(latents=12_000),
+    diffusion=DiffusionSettings(latents=4_000),
 )
 
 PRESETS = {"tiny": TINY, "small": Settings()}
