@@ -59,7 +59,7 @@ MIXING = np.array([[0.3, -0.5, 0.1], [0.2, 0.4, -0.6], [-0.3, 0.1, 0.5]])
 
 
 def follow(scheduler, n, start, noise):
-    """Our run from noise of unit variance: each step's end and x there, and the times the network was told."""
+    """Our run from noise of unit variance: x after each step, as diffusers has it, and the times we ask at."""
     asked, steps = [], scheduler.steps(n)
 
     def predict(x, time):
@@ -67,4 +67,5 @@ def follow(scheduler, n, start, noise):
         return answer(x, time.t)
 
     states = scheduler.sample(scheduler.denoiser(predict), scheduler.start(start, steps), steps, noise)
-    return [(step.end, state.x) for step, state in zip(steps, states, strict=True)], asked
+    scaled = scheduler.sampler in ("euler", "euler_ancestral", "heun")  # these have x / alpha there
+    return [state.x / (step.end.alpha if scaled else 1.0) for step, state in zip(steps, states, strict=True)], asked

@@ -22,8 +22,9 @@ ASSIGNED = [chr(code) for code in range(sys.maxunicode + 1)
             if unicodedata.category(chr(code)) not in ("Cn", "Cs", "Co")]
 EMOJI = [*map(chr, range(0x1F300, 0x1F650)), "👩‍🚀", "🏳️‍🌈", "👍🏽", "🇩🇪", "❤️"]
 SPACES = [letter for letter in ASSIGNED if letter.isspace()] + ["\u200b", "\ufeff", "\u2060"]
-TRAPS = ["Σ", "ς", "İ", "ſ", "ß", "e\u0301", "\u0344", "Å", "ﬁ", "½", "²", "٣", "Ⅷ", "한", "\u1112\u1161", "\u1e9b\u0323",
-         "'s", "'LL", "’s", "'re", START, END, START.upper(), "<|", "|>", "!", "<b>&amp;</b>", "\x00", "\x1c", "\x85"]
+TRAPS = ["Σ", "ς", "İ", "ſ", "ß", "e\u0301", "\u0344", "Å", "ﬁ", "½", "²", "٣", "Ⅷ", "한", "\u1112\u1161", "'s",
+         "'LL", "’s", "'re", START, END, START.upper(), "<|", "|>", "!", "<b>&amp;</b>", "\x00", "\x1c", "\x85",
+         "\u1e9b\u0323"]
 
 
 def draw_text(rng):
