@@ -19,7 +19,10 @@ def pytest_collect_file():
 
 
 @pytest.fixture(autouse=True)
-def peers_may_warn():
+def peers_may_warn_and_draw_the_same_weights():
+    import torch
+
+    torch.manual_seed(0)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
