@@ -1,0 +1,23 @@
+"""What an op costs at least: operations of its matrix products, and bytes of what it must read and write."""
+
+from __future__ import annotations
+
+import math
+
+PRODUCTS = {  # multiplications and additions of the forward pass, by the sizes of the letters
+    "linear": lambda s, y: 2 * y.size * s["I"],
+    "conv2d": lambda s, y: 2 * y.size * s["k"] ** 2 * s["I"],
+    "attention": lambda s, y: 4 * s["N"] * s["Q"] * s["K"] * s["C"],
+    "contrastive": lambda s, y: 2 * s["N"] ** 2 * s["C"],
+}
+
+
+def operations(name: str, sizes: dict[str, int], y, backward: bool) -> float:
+    """0 for ops without products. Each product of the forward pass has two in the backward pass."""
+    return PRODUCTS[name](sizes, y) * (2 if backward else 1) if name in PRODUCTS else 0
+
+
+def traffic(arrays, ys, gradients, backward: bool) -> int:
+    """Bytes: forward reads the arguments and writes y, backward reads them and dy and writes the gradients."""
+    parts = [*arrays, *ys, *([grad for grad in gradients if grad is not None] if backward else [])]
+    return sum(math.prod(part.shape) * part.dtype.itemsize for part in parts)

@@ -1,0 +1,90 @@
+"""One process of benchmarks/sd15.py: RUNTIME PART SIZE FOLDER CALLS PAUSE THREADS -> a line of JSON."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from minidiff.models.autoencoder import AutoencoderKL
+from minidiff.models.configs import AutoencoderConfig, UNetConfig
+from minidiff.models.unet import UNet2DConditionModel
+from minidiff.nn.threads import share_rows
+from minidiff.ops import no_grad
+from minidiff.pipeline import WIDE
+from minidiff.storage.folders import load_model, save_model
+
+from .threads import limited
+
+CLASSES = {"unet": (UNet2DConditionModel, UNetConfig), "vae": (AutoencoderKL, AutoencoderConfig)}
+CONFIGS = {  # the configurations' defaults are Stable Diffusion 1.5's
+    "full": {"unet": UNetConfig(), "vae": AutoencoderConfig()},
+    "tiny": {"unet": UNetConfig(sample_size=8, block_out_channels=(32, 32, 64, 64), cross_attention_dim=16),
+             "vae": AutoencoderConfig(sample_size=64, block_out_channels=(32, 32, 64, 64))},
+}
+
+
+def main(runtime, part, size, folder, calls="1", pause="0", threads="1") -> dict:
+    folder, config = Path(folder), CONFIGS[size][part]
+    if runtime == "write":
+        save_model(CLASSES[part][0](np.random.default_rng(0), config), folder / part)
+        return {}
+    arrays = arguments(part, CONFIGS[size]["unet"])
+    with limited(int(threads)):
+        start = time.perf_counter()
+        run, count = (ours if runtime == "NumPy" else theirs)(part, folder, arrays, runtime)
+        opened = time.perf_counter()
+        np.save(folder / f"{runtime}.npy", run())
+        seconds = []
+        for _ in range(int(calls)):
+            time.sleep(float(pause))
+            begin = time.perf_counter()
+            run()
+            seconds.append(time.perf_counter() - begin)
+    unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, else kilobytes
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return {"seconds": seconds, "opening": opened - start, "peak MB": peak, "parameters": count}
+
+
+def arguments(part, unet) -> list[np.ndarray]:
+    """Latents of one picture for the decoder; of one with and without its prompt, time and texts, for the UNet."""
+    rng = np.random.default_rng(0)
+    shape = (unet.sample_size, unet.sample_size, unet.in_channels)
+    if part == "vae":
+        return [rng.standard_normal((1, *shape), "float32")]
+    return [rng.standard_normal((2, *shape), "float32"), np.full(2, 500.0, np.float32),
+            rng.standard_normal((2, 77, unet.cross_attention_dim), "float32")]
+
+
+def ours(part, folder, arrays, _):
+    model = load_model(*CLASSES[part], folder / part)
+    call = model if part == "unet" else model.decode
+    wide = max(model.config.block_out_channels) >= WIDE
+    count = sum(parameter.value.size for parameter in model.parameters())
+    return lambda: share_rows(no_grad()(lambda *rows: call(*rows)[0]), *arrays, wide=wide), count
+
+
+def theirs(part, folder, arrays, runtime):
+    import diffusers
+    import torch
+
+    layout = torch.channels_last if "NHWC" in runtime else torch.contiguous_format
+    model = getattr(diffusers, CLASSES[part][0].__name__).from_pretrained(folder / part, low_cpu_mem_usage=False)
+    model.to(memory_format=layout)
+    call = model if part == "unet" else model.decode
+    tensors = [torch.from_numpy(array) for array in arrays]
+    tensors[0] = tensors[0].permute(0, 3, 1, 2).contiguous(memory_format=layout)
+
+    def run():
+        with torch.inference_mode():
+            return call(*tensors).sample.permute(0, 2, 3, 1).numpy()
+
+    return run, sum(parameter.numel() for parameter in model.parameters())
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:])))

@@ -1,0 +1,111 @@
+"""The benchmarks run: ops and tokenizer at tiny sizes, without PyTorch. What they measure here means nothing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+if not (ROOT / "benchmarks" / "ops.py").is_file():
+    pytest.skip("the benchmarks are part of the source tree, not of the installed package", allow_module_level=True)
+sys.path.append(str(ROOT))
+
+from op_cases import CASES  # noqa: E402
+
+from benchmarks import checks, command, op_runs, ops, plots, rows, threads, timing, tokenizer  # noqa: E402
+from benchmarks.ceilings import Ceilings, measure_ceilings  # noqa: E402
+
+CEILINGS = Ceilings(100.0, ((1 << 16, 50.0), (1 << 24, 20.0)))
+ONCE = {"rounds": 1, "pause": 0.0}
+
+
+@pytest.fixture(autouse=True)
+def without_peers(monkeypatch):
+    def find(name):
+        return None if name in ("torch", "transformers", "tokenizers") else find_spec(name)
+
+    for module in (op_runs, tokenizer, threads):
+        monkeypatch.setattr(module, "find_spec", find)
+
+
+def test_every_op_of_the_case_table_is_timed_forward_and_backward():
+    found = list(ops.measure(["tiny"], least=0.0, ceilings={"cpu": CEILINGS}, **ONCE))
+    timed = {tuple(row["what"].rpartition(", ")[::2]) for row in found}
+    assert {name.split(",")[0] for name, _ in timed} == {case.op.__name__ for case in CASES}
+    assert {(name, direction) for name, _ in timed for direction in ("forward", "backward")} == timed
+    assert all(row["times"]["NumPy"]["median"] > 0 and row["bytes"] > 0 for row in found)
+
+
+def test_a_linear_layer_counts_two_operations_a_weight_and_row():
+    forward, backward = list(ops.measure(["tiny"], match="linear, no bias", least=0.0, ceilings={"cpu": CEILINGS},
+                                         **ONCE))
+    assert forward["operations"] == 2 * (2 * 6) * 8 * 12
+    assert backward["operations"] == 2 * forward["operations"]
+    assert forward["bytes"] == 4 * ((2 * 6) * 8 + 8 * 12 + (2 * 6) * 12)
+
+
+def test_wrong_results_are_not_timed():
+    x = np.ones(10)
+    assert checks.check("right", x, x, 1e-4) == 0
+    with pytest.raises(checks.Different, match=r"wrong: results differ by 1\.0e-02"):
+        checks.check("wrong", 1.01 * x, x, 1e-4)
+    with pytest.raises(checks.Different):
+        checks.check("no number", x * np.nan, x, 1e-4)
+
+
+def test_the_tokenizer_is_timed():
+    training, encoding, fresh = tokenizer.measure(["tiny"], **ONCE)
+    assert [list(row["times"]) for row in (training, encoding, fresh)] == [["minidiff"]] * 3
+    assert encoding["tokens"] > 50 * 3
+
+
+def test_every_runtime_has_its_turn_in_every_round():
+    calls = []
+    times = timing.interleaved({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 3, pause=0.0)
+    assert "".join(calls) == "ab" + "ab" + "ba" + "ab"
+    assert [len(time.seconds) for time in times.values()] == [3, 3]
+
+
+def test_a_ratio_is_to_the_best_peer_on_the_same_device():
+    times = {name: timing.Timing((seconds, seconds, 9 * seconds)) for name, seconds in
+             {"NumPy": 3.0, "PyTorch": 6.0, "PyTorch NHWC": 4.0, "CuPy": 1.0, "PyTorch GPU": 2.0}.items()}
+    assert rows.ratios(times) == {"NumPy": 0.75, "CuPy": 0.5}
+    assert rows.ratios({"NumPy": timing.Timing((1.0,))}) == {}
+
+
+def test_ceilings_are_those_of_as_many_bytes():
+    assert CEILINGS.copy(1000) == 50.0
+    assert CEILINGS.copy(1 << 28) == 20.0
+    np.testing.assert_allclose(CEILINGS.seconds(1e11, 1000), 1.0, rtol=1e-12, atol=0)
+    np.testing.assert_allclose(CEILINGS.seconds(0, 2e10), 1.0, rtol=1e-12, atol=0)
+    measured = measure_ceilings(side=64, largest=1 << 16, rounds=1)
+    assert measured.gemm > 0 and [size for size, _ in measured.copies] == [1 << 15]
+
+
+def test_the_command_writes_results_with_the_machine_in_their_header(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(command, "measured_ceilings", lambda threads: {"cpu": CEILINGS})
+    assert command.main(["ops", "--sizes", "tiny", "--match", "linear", "--rounds", "1", "--pause", "0",
+                         "--out", str(tmp_path)]) == 0
+    [file] = tmp_path.glob("*/ops.json")
+    results = json.loads(file.read_text("utf-8"))
+    assert {"cpu", "blas", "blas core type", "native", "versions", "date", "commit"} <= results["machine"].keys()
+    assert len(results["rows"]) == 4
+    screen = capsys.readouterr().out
+    assert results["machine"]["cpu"] in screen and "linear, no bias, backward" in screen
+
+
+def test_plots_are_written(tmp_path):
+    pytest.importorskip("matplotlib")
+    found = list(ops.measure(["tiny"], match="linear", least=0.0, ceilings={"cpu": CEILINGS}, **ONCE))
+    for row in found:
+        row["ratios"] = {"NumPy": 0.5}
+    machine = {"cpu": "a CPU", "cores": 2, "blas core type": "some", "native": True, "precision": "float32",
+               "versions": {}, "date": "today", "commit": None}
+    files = plots.draw({"rows": found, "machine": machine, "ceilings": {"cpu": CEILINGS.to_dict()}}, tmp_path, "ops")
+    assert [file.name for file in files] == ["ops-ratios-numpy.svg", "ops-roofline.svg"]
+    assert all(file.read_text("utf-8").startswith("<?xml") for file in files)
