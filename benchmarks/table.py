@@ -10,7 +10,7 @@ SCREEN = ("GFLOP/s", "GB/s", "share of ceiling", "MB", "a second", "largest erro
 def show_header(machine: dict) -> None:
     for name, value in machine.items():
         if isinstance(value, dict):
-            value = ", ".join(f"{key} {item}" for key, item in value.items()) or None
+            value = ", ".join(f"{key} {in_words(item)}" for key, item in value.items()) or None
         if value is not None:
             print(f"{name:<15}{value}")
     print(flush=True)
@@ -39,4 +39,6 @@ def in_units(seconds: float) -> str:
 def in_words(value) -> str:
     if isinstance(value, dict):
         return "/".join(in_words(item) for item in value.values())
+    if isinstance(value, list):
+        return " ".join(map(in_words, value))
     return f"{value:.3g}" if isinstance(value, float) else str(value)

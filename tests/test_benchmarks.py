@@ -17,7 +17,20 @@ sys.path.append(str(ROOT))
 
 from op_cases import CASES  # noqa: E402
 
-from benchmarks import checks, command, op_runs, ops, plots, rows, threads, timing, tokenizer  # noqa: E402
+from benchmarks import (  # noqa: E402
+    checks,
+    command,
+    op_runs,
+    op_sizes,
+    ops,
+    plots,
+    rows,
+    stages,
+    step_sizes,
+    threads,
+    timing,
+    tokenizer,
+)
 from benchmarks.ceilings import Ceilings, measure_ceilings  # noqa: E402
 
 CEILINGS = Ceilings(100.0, ((1 << 16, 50.0), (1 << 24, 20.0)))
@@ -39,6 +52,19 @@ def test_every_op_of_the_case_table_is_timed_forward_and_backward():
     assert {name.split(",")[0] for name, _ in timed} == {case.op.__name__ for case in CASES}
     assert {(name, direction) for name, _ in timed for direction in ("forward", "backward")} == timed
     assert all(row["times"]["NumPy"]["median"] > 0 and row["bytes"] > 0 for row in found)
+
+
+@pytest.mark.parametrize("size", op_sizes.SIZES)
+def test_every_letter_has_a_size(size):
+    for case, letters in op_sizes.cases(size):
+        assert all(letters.values()), (case, letters)
+        assert letters.get("C", 0) % max(case.options.get("groups", 1), case.options.get("heads", 1)) == 0, case
+
+
+@pytest.mark.parametrize("size", step_sizes.SIZES)
+def test_every_stage_of_a_size_can_be_built(size):
+    names = [stage.name for stage in stages.stages(step_sizes.SIZES[size], "cpu")]
+    assert names == ["autoencoder", "contrastive", "diffusion"]
 
 
 def test_a_linear_layer_counts_two_operations_a_weight_and_row():
