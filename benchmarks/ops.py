@@ -41,7 +41,7 @@ def measure_case(case, letters, size, rounds, pause, least, ceilings) -> Iterato
                            for ours, theirs in ((run.ys, ys), (run.gradients, gradients))
                            for one, other in zip(ours, theirs, strict=False)
                            if one is not None and other is not None)
-    shape = " ".join(f"{letter}{value}" for letter, value in letters.items())
+    shape = " ".join(f"{letter.lstrip('.01') or '·'}{value}" for letter, value in letters.items())
     for direction in ("forward", "backward"):
         times = interleaved({name: getattr(run, direction) for name, run in runs.items()}, rounds, pause, least)
         backward = direction == "backward"

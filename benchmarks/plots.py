@@ -6,6 +6,8 @@ import textwrap
 from importlib.util import find_spec
 from pathlib import Path
 
+MARKS = [digit * 10.0**power for power in range(-3, 4) for digit in (1, 2, 5)]
+
 
 def draw(results: dict, folder: Path, name: str) -> list[Path]:
     """The files written into `folder`."""
@@ -41,6 +43,9 @@ def draw_ratios(results, runtime, path) -> Path:
                color=["#2d55cd" if ratio <= 1 else "#f58c1e" for ratio in ratios])
     panel.set_yticks(range(len(rows)), [f"{row['what']}  ({row['detail']})" for row in rows], fontsize=6)
     panel.set(xscale="log", ylim=(len(rows), -1), xlabel=f"time in {runtime} / shortest time of its peers")
+    marks = [mark for mark in MARKS if min(*ratios, 1) / 2 < mark < max(*ratios, 1) * 2]
+    panel.set_xticks(marks, [f"{mark:g}" for mark in marks])
+    panel.minorticks_off()
     panel.axvline(1, color="black", linewidth=0.8)
     panel.set_title(caption(results["machine"]), fontsize=6)
     figure.savefig(path)
