@@ -39,7 +39,7 @@ def measure_size(size, rounds, pause) -> Iterator[dict]:
         if abs(counts[0] - counts[1]) > 0.05 * counts[0]:  # equal pairs are ranked otherwise, so not the same
             raise Different(f"vocabularies of {vocabulary}: texts are {counts[0]} and {counts[1]} tokens")
         runs["tokenizers"] = lambda: theirs.train_new_from_iterator(texts, their_size, show_progress=False)
-    detail = f"{size}: {count} captions and minidiff's source"
+    detail = f"{size}: {len(texts)} texts, {count} of them captions"
     yield row("tokenizer, training", f"{detail}, vocabulary {len(ours)}", interleaved(runs, rounds, pause))
 
     def encode_fresh():
