@@ -88,8 +88,8 @@ class Settings:
     diffusion: DiffusionSettings = field(default_factory=DiffusionSettings)
     train_autoencoder: StageSettings = field(default_factory=lambda: StageSettings(10_000, 8, 1.5e-3, share=0.25))
     train_contrastive: StageSettings = field(
-        default_factory=lambda: StageSettings(3500, 64, 1e-3, share=0.15, weight_decay=0.05))
-    train_diffusion: StageSettings = field(default_factory=lambda: StageSettings(16000, 32, 1e-3, share=0.55))
+        default_factory=lambda: StageSettings(6000, 64, 1e-3, share=0.15, weight_decay=0.05))
+    train_diffusion: StageSettings = field(default_factory=lambda: StageSettings(26_000, 32, 1e-3, share=0.55))
 
 
 TINY = Settings(
