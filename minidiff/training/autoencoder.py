@@ -59,13 +59,10 @@ class AutoencoderTraining:
         noise = scene_stream(self.settings.seed, NOISE, index).standard_normal(
             (batch_size, side, side, config.latent_channels), dtype="float32")
 
-        def part(models, pictures, noise):
-            losses, backward = reconstruct(models[0], pictures, noise, self.settings.autoencoder)
-            part_share = len(pictures) / batch_size
-            backward(share * part_share)
-            return {name: value * part_share for name, value in losses.items()}
+        def loss_of(models, pictures, noise):
+            return reconstruct(models[0], pictures, noise, self.settings.autoencoder)
 
-        return workers.sum(part, to_device(pictures, self.device), to_device(noise, self.device))
+        return workers.learn(loss_of, share, to_device(pictures, self.device), to_device(noise, self.device))
 
 
 def autoencoder_config(settings: Settings) -> AutoencoderConfig:

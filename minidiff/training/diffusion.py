@@ -112,13 +112,10 @@ class DiffusionTraining:
         batch = (add_noise(x0, noise, alpha, sigma), np.floor(t).astype(np.float32), ids,
                  target(own.prediction, x0, noise, alpha, sigma), weight)
 
-        def part(models, x, t, ids, answer, weight):
-            losses, backward = predict_noise(*models, x, t, ids, answer, weight, own.train_text_encoder)
-            part_share = len(x) / batch_size
-            backward(share * part_share)
-            return {name: value * part_share for name, value in losses.items()}
+        def loss_of(models, *parts):
+            return predict_noise(*models, *parts, own.train_text_encoder)
 
-        return workers.sum(part, *(to_device(array, self.device) for array in batch))
+        return workers.learn(loss_of, share, *(to_device(array, self.device) for array in batch))
 
 
 def schedule_of(settings: Settings) -> Schedule:

@@ -45,9 +45,17 @@ class Workers:
         return [[array[i * len(array) // len(self.replicas) : (i + 1) * len(array) // len(self.replicas)]
                  for i in range(len(self.replicas))] for array in arrays]
 
-    def sum(self, function: Callable, *arrays) -> dict:
-        """The sum over workers of the dictionaries of numbers that `function` makes of their parts of the arrays."""
-        results = self.run(function, *self.split(*arrays))
+    def learn(self, loss_of: Callable, share: float, *arrays) -> dict:
+        """The mean losses of a batch; adds `share` of its gradient. loss_of(models, *parts) -> losses, backward."""
+        size = len(arrays[0])
+
+        def part(models, *parts):
+            losses, backward = loss_of(models, *parts)
+            weight = len(parts[0]) / size
+            backward(share * weight)
+            return {name: value * weight for name, value in losses.items()}
+
+        results = self.run(part, *self.split(*arrays))
         return {name: sum(result[name] for result in results) for name in results[0]}
 
     def join(self, parts):
