@@ -376,7 +376,7 @@ def test_a_bad_setting_is_one_clear_line(name, text, message):
 
 def test_settings_survive_json():
     values = json.loads(json.dumps(asdict(SETTINGS)))
-    assert presets.from_dict(presets.Settings, values) == SETTINGS
+    assert presets.from_dict(presets.Settings(), values) == SETTINGS
 
 
 def test_an_unknown_preset_names_the_known_ones():

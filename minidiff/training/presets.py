@@ -139,15 +139,12 @@ def _read(name, current, text):
         raise UserError(f"setting {name}: {text!r} is no {type(current).__name__} (now {current})") from None
 
 
-def from_dict(cls, values: dict):
-    """Settings as `dataclasses.asdict` and JSON made them a dictionary; what is missing has its default."""
-    known = {f.name: f for f in fields(cls) if f.name in values}
-    default = cls() if cls is Settings else None
+def from_dict(settings, values: dict):
+    """The settings with what a dictionary says, as `dataclasses.asdict` and JSON made it; unknown names are ignored."""
     read = {}
-    for name in known:
-        value = values[name]
+    for name, value in ((name, value) for name, value in values.items() if hasattr(settings, name)):
         if isinstance(value, dict):
-            read[name] = from_dict(type(getattr(default, name)), value)
+            read[name] = from_dict(getattr(settings, name), value)
         else:
             read[name] = tuple(value) if isinstance(value, list) else value
-    return cls(**read)
+    return replace(settings, **read)

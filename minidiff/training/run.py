@@ -52,7 +52,7 @@ class Run:
         if not (folder / "settings.json").exists():
             raise UserError(f"{folder} holds no training run: begin one without --resume")
         run = cls.__new__(cls)
-        run._open(folder, from_dict(Settings, read_json(folder / "settings.json")), device, threads)
+        run._open(folder, from_dict(Settings(), read_json(folder / "settings.json")), device, threads)
         return run
 
     def _open(self, folder, settings, device, threads):
