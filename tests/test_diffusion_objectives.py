@@ -103,5 +103,11 @@ def test_times_are_uniform_for_tables_and_logit_normal_for_flow():
     assert_allclose([logits.mean(), logits.std()], [0, 1], rtol=0, atol=0.03)
 
 
+@given(st.floats(0.2, 8.0))
+def test_a_shift_moves_times_by_the_rule_that_sampling_uses(shift):
+    plain, shifted = (draw_times(Schedule("flow"), np.random.default_rng(1), 100, s) / 1000 for s in (1.0, shift))
+    assert_allclose(shifted, shift * plain / (1 + (shift - 1) * plain), rtol=1e-9, atol=0)
+
+
 def test_one_coefficient_per_picture():
     assert objectives.per_picture(np.arange(3.0), np.zeros((3, 4, 5, 2))).shape == (3, 1, 1, 1)

@@ -347,6 +347,13 @@ def test_the_saved_model_holds_the_averages(finished):
     own = Flat([*parts.unet.parameters(), *parts.text_encoder.parameters()]).value
     assert_allclose(own, finished.trainer("diffusion").optimizer.average, rtol=1e-3, atol=1e-4)
     assert parts.vae.config.scaling_factor == pytest.approx(finished.latents().scaling_factor)
+    assert parts.scheduler["flow_shift"] == SETTINGS.diffusion.flow_shift
+
+
+def test_training_draws_its_times_shifted_towards_noise(finished, batches):
+    for shift in (1.0, 1000.0):
+        diffusion_step(finished, flow_shift=shift)
+    assert batches[0][1].mean() < 800 < 900 < batches[1][1].min()
 
 
 def test_averaged_gives_the_own_parameters_back(finished):

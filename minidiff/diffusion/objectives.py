@@ -94,13 +94,16 @@ def min_snr_weight(kind, alpha, sigma, gamma=5.0):
     return gamma * share / xp.maximum(signal, gamma * noise)
 
 
-def draw_times(schedule, rng, count):
-    """Training times: whole and uniform for a table; logit-normal, most in the middle, for flow (2403.03206, eq. 19).
+def draw_times(schedule, rng, count, shift=1.0):
+    """Training times: whole and uniform for a table; logit-normal for flow (Esser et al., 2403.03206, eq. 19).
+
+    t = 1 / (1 + exp(-z)), z normal around ln(shift): most times are in the middle, and a shift above 1 moves them
+    towards noise by the rule of eq. 23, t <- shift t / (1 + (shift - 1) t). That is where a caption decides.
 
     -> t (N,)
     """
     if schedule.is_flow:
-        return schedule.num_train_timesteps / (1.0 + np.exp(-rng.standard_normal(count)))
+        return schedule.num_train_timesteps / (1.0 + np.exp(-rng.standard_normal(count)) / shift)
     return rng.integers(schedule.num_train_timesteps, size=count)
 
 

@@ -103,7 +103,7 @@ class DiffusionTraining:
         x0 += self.latents.mean[rows]
         x0 *= self.scaling_factor
         noise = rng.standard_normal(shape, dtype=np.float32)
-        t = draw_times(self.schedule, rng, batch_size)
+        t = draw_times(self.schedule, rng, batch_size, own.flow_shift)
         alpha, sigma = self.schedule.at(t)
         ids = np.where(rng.random(batch_size)[:, None] < own.caption_dropout, self.empty, self.latents.ids[rows])
         gamma = own.min_snr_gamma
