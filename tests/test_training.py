@@ -173,6 +173,14 @@ def batches(monkeypatch):
     return seen
 
 
+def test_the_temperature_stays_within_its_published_bound(finished):
+    stage = ContrastiveTraining(SETTINGS, finished.tokenizer())
+    flat = Flat(stage.model.parameters())
+    stage.model.logit_scale.value[...] = 7.0
+    stage.step(Workers(stage.models, flat, 1), 0, 1.0)
+    assert_allclose(stage.model.logit_scale.value, math.log(100), rtol=1e-6, atol=0)
+
+
 def test_the_text_encoder_learns_with_the_unet_only_if_asked(finished):
     for asked in (True, False):
         stage = diffusion_step(finished, train_text_encoder=asked)

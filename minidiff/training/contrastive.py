@@ -26,7 +26,8 @@ class ContrastiveTraining:
 
     def step(self, workers: Workers, index: int, share: float) -> dict:
         """The losses of batch `index`; adds `share` of its gradient."""
-        settings = self.settings
+        settings, scale = self.settings, self.model.logit_scale.value
+        scale.clip(None, LARGEST_SCALE, out=scale)
         # Batches far from those that the autoencoder learns from: the two stages see different pictures.
         batch = next(SceneBatches(settings.train_contrastive.batch_size, settings.size, settings.seed + 1,
                                   position=index))
@@ -48,11 +49,6 @@ class ContrastiveTraining:
 
         workers.run(backward, embedded, *workers.split(*loss_back(share)))
         return {"loss": loss}
-
-    def after_update(self):
-        """The temperature stays within its published bound."""
-        scale = self.model.logit_scale.value
-        scale.clip(None, LARGEST_SCALE, out=scale)
 
 
 def clip_config(settings: Settings, tokenizer: Tokenizer) -> CLIPConfig:

@@ -101,8 +101,6 @@ class Trainer:
         workers.gather()
         norm = self.optimizer.step(self.step + 1, self._rate(self.step), settings.clip,
                                    average_decay(self.step, settings.average_decay), workers.map)
-        if hasattr(self.stage, "after_update"):
-            self.stage.after_update()
         self.step += 1
         return totals, norm
 
