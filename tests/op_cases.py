@@ -74,6 +74,7 @@ def cases():
     yield case(ops.attention, C=[4, 8], heads=4, causal=True, BLOCK_SCORES=1)
 
     yield case(ops.upsample_nearest)
+    yield case(ops.upsample_conv2d, k=[3])
     yield case(ops.patchify, H=[4, 6], W=[2, 8], size=2)
     yield case(ops.patchify, H=[3, 6], W=[9, 12], size=3)
     yield case(ops.concat)

@@ -12,12 +12,13 @@ from .linear import linear
 from .losses import contrastive, cross_entropy, huber, kl_standard_normal, l1, mse
 from .normalization import group_norm, layer_norm
 from .op import no_grad, op
-from .resampling import patchify, upsample_nearest
+from .patches import patchify
 from .shaping import concat, split
 from .softmax import softmax
+from .upsampling import upsample_conv2d, upsample_nearest
 
 __all__ = [
     "attention", "concat", "contrastive", "conv2d", "cross_entropy", "embedding", "geglu", "gelu", "group_norm",
     "huber", "kl_standard_normal", "l1", "layer_norm", "linear", "mse", "no_grad", "op", "patchify", "quick_gelu",
-    "silu", "sinusoidal_embedding", "softmax", "split", "upsample_nearest",
+    "silu", "sinusoidal_embedding", "softmax", "split", "upsample_conv2d", "upsample_nearest",
 ]

@@ -74,12 +74,18 @@ def contrastive(text, image, logit_scale):
     return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
 
 
+def upsample_conv2d(x, weight, bias):
+    x = F.interpolate(x.permute(0, 3, 1, 2), scale_factor=2.0)
+    return F.conv2d(x, weight.permute(3, 2, 0, 1), bias, padding=1).permute(0, 2, 3, 1)
+
+
 THEIRS = {
     "linear": F.linear, "conv2d": conv2d, "group_norm": group_norm, "layer_norm": layer_norm, "silu": F.silu,
     "gelu": F.gelu, "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x), "geglu": geglu,
     "softmax": lambda x, axis=-1: F.softmax(x, axis), "attention": attention,
     "upsample_nearest": lambda x: F.interpolate(x.permute(0, 3, 1, 2), scale_factor=2.0).permute(0, 2, 3, 1),
-    "patchify": patchify, "concat": lambda a, b: torch.cat((a, b), dim=-1), "split": lambda x: x.chunk(2, dim=-1),
+    "upsample_conv2d": upsample_conv2d, "patchify": patchify,
+    "concat": lambda a, b: torch.cat((a, b), dim=-1), "split": lambda x: x.chunk(2, dim=-1),
     "embedding": lambda table, ids: F.embedding(ids, table), "sinusoidal_embedding": sinusoidal_embedding,
     "mse": weighted(F.mse_loss), "l1": weighted(F.l1_loss), "huber": weighted(F.huber_loss),
     "kl_standard_normal": kl_standard_normal, "cross_entropy": F.cross_entropy, "contrastive": contrastive,

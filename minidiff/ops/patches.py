@@ -1,29 +1,8 @@
-"""Changes of resolution that need no parameters."""
+"""Pictures cut into patches, as a transformer takes them."""
 
 from __future__ import annotations
 
-from ..backend import array_module
 from .op import op
-
-
-@op
-def upsample_nearest(x):
-    """Every pixel becomes a square of 2 x 2 equal pixels.
-
-    x (N, H, W, C) -> y (N, 2H, 2W, C)
-    """
-    n, height, width, channels = x.shape
-    y = array_module(x).empty((n, height, 2, width, 2, channels), x.dtype)
-    y[...] = x[:, :, None, :, None]
-
-    def backward(dy):
-        dy = dy.reshape(n, height, 2, width, 2, channels)
-        dx = dy[:, :, 0, :, 0] + dy[:, :, 0, :, 1]
-        dx += dy[:, :, 1, :, 0]
-        dx += dy[:, :, 1, :, 1]
-        return dx
-
-    return y.reshape(n, 2 * height, 2 * width, channels), backward
 
 
 @op
