@@ -13,8 +13,6 @@ Two equations, two unknowns: x0 = (q x - sigma y) / (q alpha - p sigma). The nam
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..backend import array_module
 from ..errors import UserError
 
@@ -95,15 +93,16 @@ def min_snr_weight(kind, alpha, sigma, gamma=5.0):
 
 
 def draw_times(schedule, rng, count, shift=1.0):
-    """Training times: whole and uniform for a table; logit-normal for flow (Esser et al., 2403.03206, eq. 19).
+    """Training times: whole and uniform for a table; for flow as dense as sampling visits them.
 
-    t = 1 / (1 + exp(-z)), z normal around ln(shift): most times are in the middle, and a shift above 1 moves them
-    towards noise by the rule of eq. 23, t <- shift t / (1 + (shift - 1) t). That is where a caption decides.
+    t = shift u / (1 + (shift - 1) u), u uniform (Esser et al., 2403.03206, eq. 23). A shift above 1 moves times towards
+    noise, where a caption decides: first the places of the objects, then their colours, then their shapes.
 
     -> t (N,)
     """
     if schedule.is_flow:
-        return schedule.num_train_timesteps / (1.0 + np.exp(-rng.standard_normal(count)) / shift)
+        u = rng.random(count)
+        return schedule.num_train_timesteps * shift * u / (1 + (shift - 1) * u)
     return rng.integers(schedule.num_train_timesteps, size=count)
 
 

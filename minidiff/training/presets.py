@@ -67,7 +67,7 @@ class UNetSettings:
 @dataclass(frozen=True)
 class DiffusionSettings:
     prediction: str = "flow_prediction"
-    flow_shift: float = 3.0     # of the times that training draws and sampling visits, towards noise; 1 is none
+    flow_shift: float = 6.0     # of the times that training draws and sampling visits, towards noise; 1 is none
     min_snr_gamma: float = 0.0  # 5 is the published choice for epsilon and v_prediction; 0 weighs all times alike
     latents: int = 48_000
     caption_dropout: float = 0.1

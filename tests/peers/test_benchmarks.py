@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from benchmarks import steps  # noqa: E402
+from benchmarks import steps
 
 
 def test_every_stage_is_timed_beside_torch_with_the_same_gradients():
