@@ -26,28 +26,32 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
     n, height, width, _ = x.shape
     rows = (height + top + bottom - k) // stride + 1
     columns = (width + left + right - k) // stride + 1
-    padded = _spread(x, (n, height + top + bottom, width + left + right), top, left, 1)
+    padded = _spread(x, (n, height + top + bottom, width + left + right), top, left)
     y = _correlate(padded, weight, stride, rows, columns)
     if bias is not None:
         y.reshape(n * rows, -1)[...] += array_module(x).tile(bias, columns)  # long inner loops
 
     def backward(dy):
-        # With zeros between its pixels (stride) and around them, dy correlates with the rotated kernel to give dx.
-        wide = _spread(dy, (n, height + k - 1, width + k - 1), k - 1 - top, k - 1 - left, stride)
-        rotated = weight[::-1, ::-1].swapaxes(2, 3)
-        dx, dweight = _correlate_and_outer(wide, rotated, x)
-        dweight = dweight[::-1, ::-1].swapaxes(2, 3)
+        if stride == 1:
+            # With zeros around it, dy correlates with the rotated kernel to give dx.
+            wide = _spread(dy, (n, height + k - 1, width + k - 1), k - 1 - top, k - 1 - left)
+            dx, dweight = _correlate_and_outer(wide, weight[::-1, ::-1].swapaxes(2, 3), x)
+            dweight = dweight[::-1, ::-1].swapaxes(2, 3)
+        else:
+            padded = _spread(x, (n, height + top + bottom, width + left + right), top, left)
+            dpadded, dweight = _scatter_and_outer(dy, weight, padded, stride)
+            dx = dpadded[:, top : top + height, left : left + width]
         return (dx, dweight) if bias is None else (dx, dweight, column_sums(dy.reshape(-1, dy.shape[-1])))
 
     return y, backward
 
 
-def _spread(x, size, top, left, stride):
-    """`x` on a canvas of zeros, its pixels `stride` apart, the first at (top, left)."""
+def _spread(x, size, top, left):
+    """`x` on a canvas of zeros, its first pixel at (top, left)."""
     if size == x.shape[:3]:
         return x
     canvas = array_module(x).zeros((*size, x.shape[-1]), x.dtype)
-    canvas[:, top : top + stride * x.shape[1] : stride, left : left + stride * x.shape[2] : stride] = x
+    canvas[:, top : top + x.shape[1], left : left + x.shape[2]] = x
     return canvas
 
 
@@ -96,3 +100,26 @@ def _correlate_and_outer(dy, weight, x):
         matmul(cols, flat, out=dx[samples, band].reshape(-1, inputs))
         dweight += matmul(cols.T, x[samples, band].reshape(-1, inputs))
     return dx, dweight.reshape(k, k, outputs, inputs)
+
+
+def _scatter_and_outer(dy, weight, x, stride):
+    """Every pixel of dy times the kernel, added where it was read from a padded x; and the sums (k, k, I, O) for it.
+
+    With a stride few of these overlap, and no product is with a zero between the pixels of dy.
+    """
+    xp = array_module(x)
+    k, _, inputs, outputs = weight.shape
+    flat = weight.reshape(-1, outputs)
+    dx, dweight = xp.zeros(x.shape, x.dtype), xp.zeros(flat.shape, x.dtype)
+    rows, columns = dy.shape[1:3]
+    for samples, band, cols in _bands(x, k, stride, rows, columns):
+        part = dy[samples, band]
+        pixels = part.reshape(-1, outputs)
+        dweight += matmul(cols.T, pixels)
+        dcols = matmul(pixels, flat.T).reshape(*part.shape[:3], k, k, inputs)
+        first, count = stride * band.start, part.shape[1]
+        for a in range(k):
+            for b in range(k):
+                dx[samples, first + a : first + a + stride * count : stride, b : b + stride * columns : stride] += (
+                    dcols[:, :, :, a, b])
+    return dx, dweight.reshape(weight.shape)
