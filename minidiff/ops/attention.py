@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..backend import array_module, matmul
 from .op import grad_enabled, op
 from .softmax import softmax_back, stable_softmax
 
-BLOCK_SCORES = 1 << 22  # scores computed at once: queries are taken in blocks, so that memory stays bounded
+BLOCK_SCORES = 1 << 18  # scores computed at once: what stays in a CPU's cache from the product to the sum over values
+DEVICE_SCORES = 1 << 26  # the same on a GPU, where memory is the bound
 
 
 @op
@@ -20,21 +23,19 @@ def attention(q, k, v, heads, causal=False):
     Vaswani et al. 2017, eq. 1. Scores are stored keys first, (N, A, K, Q): the softmax then reduces over rows.
     """
     xp = array_module(q)
-    qh, kh, vh = _heads(q, heads), _heads(k, heads), _heads(v, heads)
-    scale = 1 / math.sqrt(qh.shape[-1])
+    scale = math.sqrt(heads / q.shape[-1])
+    qh, kh, vh = _heads(q * scale, heads), _heads(k, heads), _heads(v, heads)
     y = xp.empty(q.shape, q.dtype)
     yh = _heads(y, heads)
-    block = max(1, BLOCK_SCORES // (q.shape[0] * heads * k.shape[1]))
-    blocks = [slice(start, start + block) for start in range(0, q.shape[1], block)]
+    blocks = list(_blocks(*qh.shape[:3], k.shape[1], BLOCK_SCORES if xp is np else DEVICE_SCORES))
     kept = []
-    for queries in blocks:
-        scores = matmul(kh, qh[:, :, queries].swapaxes(-1, -2))
-        scores *= scale
+    for some, queries in blocks:
+        scores = matmul(kh[some], qh[*some, queries].swapaxes(-1, -2))
         if causal:
             later = xp.arange(k.shape[1])[:, None] > xp.arange(q.shape[1])[queries]
             scores += xp.where(later, -1e4, 0.0).astype(scores.dtype)
         probs = stable_softmax(scores, -2).astype(q.dtype, copy=False)
-        yh[:, :, queries] = matmul(probs.swapaxes(-1, -2), vh)
+        yh[*some, queries] = matmul(probs.swapaxes(-1, -2), vh[some])
         if grad_enabled():
             kept.append(probs)
 
@@ -42,16 +43,27 @@ def attention(q, k, v, heads, causal=False):
         dyh = _heads(dy, heads)
         dq, dk, dv = xp.empty_like(q), xp.zeros_like(k), xp.zeros_like(v)
         dqh, dkh, dvh = _heads(dq, heads), _heads(dk, heads), _heads(dv, heads)
-        for queries, weights in zip(blocks, kept, strict=True):
-            dyh_block = dyh[:, :, queries]
-            dvh += matmul(weights, dyh_block)
-            dscores = softmax_back(matmul(vh, dyh_block.swapaxes(-1, -2)), weights, -2)
-            dscores *= scale
-            dqh[:, :, queries] = matmul(dscores.swapaxes(-1, -2), kh)
-            dkh += matmul(dscores, qh[:, :, queries])
+        for (some, queries), weights in zip(blocks, kept, strict=True):
+            dyh_block = dyh[*some, queries]
+            dvh[some] += matmul(weights, dyh_block)
+            dscores = softmax_back(matmul(vh[some], dyh_block.swapaxes(-1, -2)), weights, -2)
+            dqh[*some, queries] = matmul(dscores.swapaxes(-1, -2), kh[some])
+            dkh[some] += matmul(dscores, qh[*some, queries])
+        dq *= scale
         return dq, dk, dv
 
     return y, backward
+
+
+def _blocks(samples, heads, queries, keys, scores):
+    """Yield ((samples, heads), queries) as slices: all queries of as many heads as make `scores`, or some of one."""
+    q = min(queries, max(1, scores // keys))
+    a = min(heads, max(1, scores // (keys * q)))
+    n = max(1, scores // (keys * q * a))
+    for i in range(0, samples, n):
+        for j in range(0, heads, a):
+            for start in range(0, queries, q):
+                yield (slice(i, i + n), slice(j, j + a)), slice(start, start + q)
 
 
 def _heads(x, heads):
