@@ -65,23 +65,21 @@ def layer_norm(x, weight, bias, eps=1e-5):
     channels = x.shape[-1]
     rows = full_precision(x).reshape(-1, channels)
     average = array_module(x).full((channels, 1), 1 / channels, rows.dtype)
-    mean = matmul(rows, average)
-    centred = rows - mean
-    rstd = 1 / array_module(x).sqrt(matmul(centred * centred, average) + eps)
-    centred *= rstd
-    y = centred * weight
+    xhat = rows - matmul(rows, average)
+    rstd = 1 / array_module(x).sqrt(matmul(xhat * xhat, average) + eps)
+    xhat *= rstd
+    y = xhat * weight
     y += bias
 
     def backward(dy):
         # dx = rstd · (dz − mean(dz) − xhat · mean(dz · xhat)), dz = dy · weight
         dy = full_precision(dy).reshape(rows.shape)
-        xhat = (rows - mean) * rstd
         product = dy * xhat
-        dz = dy * weight
-        xhat *= matmul(dz * xhat, average)
-        xhat += matmul(dz, average)
-        dz -= xhat
-        dz *= rstd
-        return dz.reshape(x.shape).astype(x.dtype, copy=False), column_sums(product), column_sums(dy)
+        weighted = average * weight[:, None]
+        dx = dy * weight
+        dx -= matmul(dy, weighted)
+        dx -= xhat * matmul(product, weighted)
+        dx *= rstd
+        return dx.reshape(x.shape).astype(x.dtype, copy=False), column_sums(product), column_sums(dy)
 
     return y.reshape(x.shape).astype(x.dtype, copy=False), backward
