@@ -29,13 +29,13 @@ def attention(q, k, v, heads, causal=False):
     yh = _heads(y, heads)
     blocks = list(_blocks(*qh.shape[:3], k.shape[1], BLOCK_SCORES if xp is np else DEVICE_SCORES))
     kept = []
-    for some, queries in blocks:
-        scores = matmul(kh[some], qh[*some, queries].swapaxes(-1, -2))
+    for block in blocks:
+        scores = matmul(kh[block[:2]], qh[block].swapaxes(-1, -2))
         if causal:
-            later = xp.arange(k.shape[1])[:, None] > xp.arange(q.shape[1])[queries]
+            later = xp.arange(k.shape[1])[:, None] > xp.arange(q.shape[1])[block[2]]
             scores += xp.where(later, -1e4, 0.0).astype(scores.dtype)
         probs = stable_softmax(scores, -2).astype(q.dtype, copy=False)
-        yh[*some, queries] = matmul(probs.swapaxes(-1, -2), vh[some])
+        yh[block] = matmul(probs.swapaxes(-1, -2), vh[block[:2]])
         if grad_enabled():
             kept.append(probs)
 
@@ -43,12 +43,12 @@ def attention(q, k, v, heads, causal=False):
         dyh = _heads(dy, heads)
         dq, dk, dv = xp.empty_like(q), xp.zeros_like(k), xp.zeros_like(v)
         dqh, dkh, dvh = _heads(dq, heads), _heads(dk, heads), _heads(dv, heads)
-        for (some, queries), weights in zip(blocks, kept, strict=True):
-            dyh_block = dyh[*some, queries]
-            dvh[some] += matmul(weights, dyh_block)
-            dscores = softmax_back(matmul(vh[some], dyh_block.swapaxes(-1, -2)), weights, -2)
-            dqh[*some, queries] = matmul(dscores.swapaxes(-1, -2), kh[some])
-            dkh[some] += matmul(dscores, qh[*some, queries])
+        for block, weights in zip(blocks, kept, strict=True):
+            some = block[:2]
+            dvh[some] += matmul(weights, dyh[block])
+            dscores = softmax_back(matmul(vh[some], dyh[block].swapaxes(-1, -2)), weights, -2)
+            dqh[block] = matmul(dscores.swapaxes(-1, -2), kh[some])
+            dkh[some] += matmul(dscores, qh[block])
         dq *= scale
         return dq, dk, dv
 
@@ -56,14 +56,14 @@ def attention(q, k, v, heads, causal=False):
 
 
 def _blocks(samples, heads, queries, keys, scores):
-    """Yield ((samples, heads), queries) as slices: all queries of as many heads as make `scores`, or some of one."""
-    q = min(queries, max(1, scores // keys))
-    a = min(heads, max(1, scores // (keys * q)))
+    """Yield slices (samples, heads, queries): all queries of as many heads as make `scores`, or some of one."""
+    q = max(1, min(queries, scores // keys))
+    a = max(1, min(heads, scores // (keys * q)))
     n = max(1, scores // (keys * q * a))
     for i in range(0, samples, n):
         for j in range(0, heads, a):
             for start in range(0, queries, q):
-                yield (slice(i, i + n), slice(j, j + a)), slice(start, start + q)
+                yield slice(i, i + n), slice(j, j + a), slice(start, start + q)
 
 
 def _heads(x, heads):

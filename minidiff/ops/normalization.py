@@ -65,9 +65,9 @@ def layer_norm(x, weight, bias, eps=1e-5):
     channels = x.shape[-1]
     rows = full_precision(x).reshape(-1, channels)
     average = array_module(x).full((channels, 1), 1 / channels, rows.dtype)
-    xhat = rows - matmul(rows, average)
-    rstd = 1 / array_module(x).sqrt(matmul(xhat * xhat, average) + eps)
-    xhat *= rstd
+    centred = rows - matmul(rows, average)
+    rstd = 1 / array_module(x).sqrt(matmul(centred * centred, average) + eps)
+    xhat = centred * rstd
     y = xhat * weight
     y += bias
 
