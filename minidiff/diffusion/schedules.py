@@ -111,3 +111,11 @@ def zero_terminal_snr(alpha: np.ndarray) -> np.ndarray:
     alpha (T,) -> y (T,)
     """
     return (alpha - alpha[-1]) * (alpha[0] / (alpha[0] - alpha[-1]))
+
+
+def shifted(times, shift):
+    """shift t / (1 + (shift - 1) t), of times of a straight line from 0 to 1 (Esser et al., 2403.03206, eq. 23).
+
+    t (N,) -> t (N,)
+    """
+    return shift * times / (1 + (shift - 1) * times)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from .samplers import Step
-from .schedules import Time
+from .schedules import Time, shifted
 
 SPACINGS = ("leading", "trailing", "linspace")
 CLEAN = Time(0.0, 1.0, 0.0)
@@ -73,13 +73,13 @@ def solver_steps(schedule, n, spacing, offset, last, karras):
 def flow_steps(schedule, n, shift, below_one):
     """Steps along the straight line x = (1 - sigma) x0 + sigma eps, from noise to sigma = 0.
 
-    sigma is evenly spaced, then shift sigma / (1 + (shift - 1) sigma) (Esser et al., 2403.03206, eq. 23). Published:
+    sigma is evenly spaced, then shifted. Published:
     DPM-Solver++ starts at 0.999 (`below_one`), UniPC at 1 - 1e-6; the network is told whole times; and sigma is
     rounded to float32, where 1 - sigma is 1.3 % off at the start, which the second step's extrapolation shows.
     """
     total = schedule.num_train_timesteps
     sigmas = (1 - np.linspace(1, 1 / total, n + 1))[:0:-1] if below_one else np.linspace(1, 1 / total, n + 1)[:-1]
-    sigmas = np.minimum(shift * sigmas / (1 + (shift - 1) * sigmas), FLOW_START)
+    sigmas = np.minimum(shifted(sigmas, shift), FLOW_START)
     times = np.floor(sigmas * total).tolist()
     sigmas = sigmas.astype(np.float32).astype(np.float64).tolist()
     points = [Time(t, 1 - sigma, sigma) for t, sigma in zip(times, sigmas, strict=True)]

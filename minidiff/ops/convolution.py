@@ -26,8 +26,8 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
     n, height, width, _ = x.shape
     rows = (height + top + bottom - k) // stride + 1
     columns = (width + left + right - k) // stride + 1
-    padded = _spread(x, (n, height + top + bottom, width + left + right), top, left)
-    y = _correlate(padded, weight, stride, rows, columns)
+    size = (n, height + top + bottom, width + left + right)
+    y = _correlate(_spread(x, size, top, left), weight, stride, rows, columns)
     if bias is not None:
         y.reshape(n * rows, -1)[...] += array_module(x).tile(bias, columns)  # long inner loops
 
@@ -38,8 +38,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
             dx, dweight = _correlate_and_outer(wide, weight[::-1, ::-1].swapaxes(2, 3), x)
             dweight = dweight[::-1, ::-1].swapaxes(2, 3)
         else:
-            padded = _spread(x, (n, height + top + bottom, width + left + right), top, left)
-            dpadded, dweight = _scatter_and_outer(dy, weight, padded, stride)
+            dpadded, dweight = _scatter_and_outer(dy, weight, _spread(x, size, top, left), stride)
             dx = dpadded[:, top : top + height, left : left + width]
         return (dx, dweight) if bias is None else (dx, dweight, column_sums(dy.reshape(-1, dy.shape[-1])))
 
