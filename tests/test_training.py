@@ -155,12 +155,13 @@ def test_each_stage_learns(tmp_path, finished):
         assert seen[-1] < 0.93 * seen[0], stage.name
 
 
-def diffusion_step(run, **changes):
+def diffusion_step(run, progress=1.0, **changes):
     """The diffusion stage with some settings changed, after the gradient of its first batch."""
     settings = replace(SETTINGS, diffusion=replace(SETTINGS.diffusion, **changes))
     text_encoder = ContrastiveTraining(settings, run.tokenizer()).model.text_model
     stage = DiffusionTraining(settings, run.tokenizer(), text_encoder, run.latents())
-    stage.step(Workers(stage.models, Flat([p for model in stage.models for p in model.parameters()]), 1), 0, 1.0)
+    stage.step(Workers(stage.models, Flat([p for model in stage.models for p in model.parameters()]), 1), 0, 1.0,
+               progress)
     return stage
 
 
@@ -283,7 +284,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_last_good_checkpo
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
     stage = AutoencoderTraining(SETTINGS)
     step = stage.step
-    stage.step = lambda workers, index, share: (
+    stage.step = lambda workers, index, share, progress: (
         step(workers, index, share) if index < 3 else {"loss": np.float32("nan")})
     trainer = loop.Trainer(stage, STAGE, tmp_path, 1)
     with pytest.raises(UserError, match=r"loss is nan at step 4; the last good checkpoint is .*checkpoint-00000003"):
@@ -355,13 +356,27 @@ def test_the_saved_model_holds_the_averages(finished):
     own = Flat([*parts.unet.parameters(), *parts.text_encoder.parameters()]).value
     assert_allclose(own, finished.trainer("diffusion").optimizer.average, rtol=1e-3, atol=1e-4)
     assert parts.vae.config.scaling_factor == pytest.approx(finished.latents().scaling_factor)
-    assert parts.scheduler["flow_shift"] == SETTINGS.diffusion.flow_shift
+    assert parts.scheduler["prediction_type"] == "v_prediction" and parts.scheduler["rescale_betas_zero_snr"]
 
 
 def test_training_draws_its_times_shifted_towards_noise(finished, batches):
     for shift in (1.0, 1000.0):
-        diffusion_step(finished, flow_shift=shift)
+        diffusion_step(finished, time_shift=shift)
     assert batches[0][1].mean() < 800 < 900 < batches[1][1].min()
+
+
+def test_training_begins_with_little_but_noise(finished, batches):
+    for progress in (0.0, 0.19, 0.2):
+        diffusion_step(finished, progress, layout_share=0.2, time_shift=1.0)
+    assert np.median(batches[0][1]) > 950 and np.median(batches[1][1]) > 950
+    assert batches[2][1].mean() < 800
+
+
+def test_a_stage_is_told_how_far_it_is(tmp_path):
+    seen, stage = [], AutoencoderTraining(SETTINGS)
+    stage.step = lambda workers, index, share, progress: (seen.append(progress), {"loss": 0.0})[1]
+    list(loop.Trainer(stage, replace(STAGE, steps=4), tmp_path, threads=1).train())
+    assert seen == [0, 0.25, 0.5, 0.75]
 
 
 def test_averaged_gives_the_own_parameters_back(finished):

@@ -13,8 +13,11 @@ Two equations, two unknowns: x0 = (q x - sigma y) / (q alpha - p sigma). The nam
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..backend import array_module
 from ..errors import UserError
+from .schedules import shifted
 
 KINDS = ("epsilon", "v_prediction", "sample", "flow_prediction")
 
@@ -93,17 +96,15 @@ def min_snr_weight(kind, alpha, sigma, gamma=5.0):
 
 
 def draw_times(schedule, rng, count, shift=1.0):
-    """Training times: whole and uniform for a table; for flow as dense as sampling visits them.
+    """Training times, whole ones for a table.
 
-    t = shift u / (1 + (shift - 1) u), u uniform (Esser et al., 2403.03206, eq. 23). A shift above 1 moves times towards
-    noise, where a caption decides: first the places of the objects, then their colours, then their shapes.
+    A shift above 1 moves uniform times towards noise, where a caption decides: first the places of the objects, then
+    their colours, then their shapes.
 
     -> t (N,)
     """
-    if schedule.is_flow:
-        u = rng.random(count)
-        return schedule.num_train_timesteps * shift * u / (1 + (shift - 1) * u)
-    return rng.integers(schedule.num_train_timesteps, size=count)
+    times = schedule.num_train_timesteps * shifted(rng.random(count), shift)
+    return times if schedule.is_flow else np.floor(times)
 
 
 def per_picture(coefficient, x):

@@ -24,6 +24,7 @@ from .workers import Workers
 
 INITIAL, DRAWS = 31, 32
 ENCODE_BATCH = 32
+LAYOUT_SHIFT = 300.0  # three of four times lie above 0.99: there is hardly anything but noise
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,11 @@ def predict_noise(unet, text_encoder, x, timesteps, ids, answer, weight=None, tr
 
 
 class DiffusionTraining:
-    """Step i is a function of the parameters, the latents and i alone."""
+    """Step i is a function of the parameters, the latents, i and the progress alone.
+
+    The first steps see little but noise, where a caption alone says what is where; the answer v = alpha eps - sigma x0
+    is free of the noise there. Together they make a small network learn which of two objects is left of the other.
+    """
 
     name = "diffusion"
 
@@ -93,7 +98,7 @@ class DiffusionTraining:
         self.text_encoder = text_encoder
         self.models = [self.unet, text_encoder]
 
-    def step(self, workers: Workers, index: int, share: float) -> dict:
+    def step(self, workers: Workers, index: int, share: float, progress: float = 0.0) -> dict:
         """The losses of batch `index`; adds `share` of its gradient."""
         own, batch_size = self.settings.diffusion, self.settings.train_diffusion.batch_size
         rng = scene_stream(self.settings.seed, DRAWS, index)
@@ -103,7 +108,8 @@ class DiffusionTraining:
         x0 += self.latents.mean[rows]
         x0 *= self.scaling_factor
         noise = rng.standard_normal(shape, dtype=np.float32)
-        t = draw_times(self.schedule, rng, batch_size, own.flow_shift)
+        shift = LAYOUT_SHIFT if progress < own.layout_share else own.time_shift
+        t = draw_times(self.schedule, rng, batch_size, shift)
         alpha, sigma = self.schedule.at(t)
         ids = np.where(rng.random(batch_size)[:, None] < own.caption_dropout, self.empty, self.latents.ids[rows])
         gamma = own.min_snr_gamma
@@ -119,8 +125,11 @@ class DiffusionTraining:
 
 
 def schedule_of(settings: Settings) -> Schedule:
-    """Straight lines for flow prediction, else Stable Diffusion's."""
-    return Schedule("flow" if settings.diffusion.prediction == "flow_prediction" else "scaled_linear")
+    """Straight lines for flow prediction, else Stable Diffusion's, up to pure noise where the answer is not noise."""
+    prediction = settings.diffusion.prediction
+    if prediction == "flow_prediction":
+        return Schedule("flow")
+    return Schedule("scaled_linear", rescale_betas_zero_snr=prediction != "epsilon")
 
 
 def unet_config(settings: Settings, context_width: int) -> UNetConfig:

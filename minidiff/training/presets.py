@@ -66,8 +66,9 @@ class UNetSettings:
 
 @dataclass(frozen=True)
 class DiffusionSettings:
-    prediction: str = "flow_prediction"
-    flow_shift: float = 6.0     # of the times that training draws and sampling visits, towards noise; 1 is none
+    prediction: str = "v_prediction"
+    time_shift: float = 3.0     # of the times that training draws, towards noise; 1 is none. Flow samplers share it
+    layout_share: float = 0.15  # of the steps, at the beginning, with little but noise: captions say where things are
     min_snr_gamma: float = 0.0  # 5 is the published choice for epsilon and v_prediction; 0 weighs all times alike
     latents: int = 48_000
     caption_dropout: float = 0.1

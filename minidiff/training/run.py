@@ -155,7 +155,7 @@ class Run:
         autoencoder.config = replace(autoencoder.config, scaling_factor=diffusion.scaling_factor)
         own = self.settings.diffusion
         scheduler = Scheduler("dpm++", schedule_of(self.settings), prediction_type=own.prediction,
-                              flow_shift=own.flow_shift)
+                              timestep_spacing="trailing", flow_shift=own.time_shift)
         defaults = {"num_inference_steps": own.num_inference_steps, "guidance_scale": own.guidance_scale}
         return Parts(diffusion.unet, autoencoder, diffusion.text_encoder, self.tokenizer(),
                      to_config(scheduler) | defaults)
