@@ -40,6 +40,13 @@ def test_conv2d_is_seven_loops(k, stride, padding):
     assert_allclose(y, plain_conv2d(x, weight, bias, stride, padding), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_conv2d_pads_by_half_a_kernel_where_nothing_is_said(k):
+    x, weight, bias = rng.normal(size=(2, 7, 5, 2)), rng.normal(size=(k, k, 2, 3)), rng.normal(size=3)
+    y, _ = ops.conv2d(x, weight, bias)
+    assert_allclose(y, plain_conv2d(x, weight, bias, 1, ((k // 2, k // 2),) * 2), rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("band_rows", [0, 1, 2, 4, 5, 10, 14])  # of 3 samples with 5 rows each
 @pytest.mark.parametrize("stride", [1, 2])
 def test_conv2d_is_the_same_in_bands(monkeypatch, band_rows, stride):
@@ -214,3 +221,14 @@ def test_patches_are_squares_in_reading_order():
 def test_embedding_adds_the_gradients_of_a_repeated_token():
     _, backward = ops.embedding(np.zeros((3, 2)), np.array([[1, 1], [2, 1]]))
     assert_array_equal(backward(np.ones((2, 2, 2)))[0], [[0, 0], [3, 3], [1, 1]])
+
+
+def test_huber_is_a_parabola_within_one_and_a_line_outside():
+    x = np.array([0.0, 0.5, 1.0, 1.05, -3.0])
+    for d, expected in zip(x, [0, 0.125, 0.5, 0.55, 2.5], strict=True):
+        assert_allclose(ops.huber(np.array([d]), np.zeros(1))[0], expected, rtol=1e-12, atol=0)
+
+
+def test_cross_entropy_survives_rows_that_lie_far_apart():
+    logits, labels = np.array([[1e4, 1e4 - 1], [-1e4, -1e4 + 1]]), np.array([0, 1])
+    assert_allclose(ops.cross_entropy(logits, labels)[0], math.log(1 + math.exp(-1)), rtol=1e-9, atol=0)
