@@ -65,6 +65,7 @@ def test_the_stochastic_solver_is_known_by_its_algorithm():
 
 @pytest.mark.parametrize("setting", [
     {"trained_betas": [0.1, 0.2]}, {"thresholding": True}, {"skip_prk_steps": False}, {"use_beta_sigmas": True},
+    {"euler_at_final": True}, {"use_exponential_sigmas": True}, {"use_lu_lambdas": True},
     {"prediction_type": "score"}, {"timestep_spacing": "random"}, {"beta_schedule": "quadratic"}])
 def test_a_setting_unknown_here_is_refused_by_name(setting):
     (name,) = setting

@@ -40,6 +40,13 @@ def test_one_call_for_both_equals_two():
     assert calls == [6]
 
 
+@pytest.mark.parametrize("time", [Time(1.0, 0.999, 0.04), Time(999.0, 0.0, 1.0)])
+def test_every_noise_is_guided_where_nothing_is_said(time):
+    answer = guided(model, COND, UNCOND, 7.5)(X, time)
+    expected = classifier_free(model(X, time.t, COND), model(X, time.t, np.repeat(UNCOND, 3, 0)), 7.5)
+    assert_allclose(answer, expected, rtol=1e-12, atol=1e-12)
+
+
 def test_no_guidance_costs_one_answer():
     calls = []
 

@@ -107,6 +107,12 @@ def test_ddim_times_are_the_published_ones():
     assert (linspace[:3], linspace[-1]) == ([999, 979, 958], 0)
 
 
+def test_ddim_goes_a_stride_but_with_linspace_to_the_next_time():
+    ends = {spacing: [step.end.t for step in Scheduler("ddim", timestep_spacing=spacing).steps(30)][:3]
+            for spacing in ("leading", "trailing", "linspace")}
+    assert ends == {"leading": [925, 892, 859], "trailing": [966, 933, 899], "linspace": [965, 930, 896]}
+
+
 def test_ddim_ends_at_the_cleanest_time_or_without_noise():
     assert_allclose(Scheduler("ddim").steps(50)[-1].end.alpha ** 2, 0.99915, rtol=0, atol=5e-6)
     assert Scheduler("ddim", set_alpha_to_one=True).steps(50)[-1].end.sigma == 0
@@ -158,6 +164,17 @@ def test_flow_starts_as_published_and_is_told_whole_times():
     assert_allclose([dpm[0].start.sigma, unipc[0].start.sigma], [0.999, 1 - 1e-6], rtol=0, atol=3e-8)
     assert times(dpm)[:3] == [999, 949, 899] and times(unipc)[:3] == [999, 950, 900]
     assert dpm[-1].end == unipc[-1].end == Time(0, 1, 0)
+
+
+def test_flow_is_a_straight_line_with_both_ends():
+    assert_allclose(FLOW.sigma, np.linspace(0, 1, 1001), rtol=0, atol=1e-15)
+    assert_allclose(FLOW.alpha, np.linspace(1, 0, 1001), rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("schedule", [Schedule(), FLOW], ids=["table", "flow"])
+def test_times_in_single_precision_get_double(schedule):
+    for array in schedule.at(np.array([0, 10.5, 999], np.float32)):
+        assert array.dtype == np.float64
 
 
 def test_flow_shift_moves_steps_towards_the_noise():

@@ -252,6 +252,7 @@ def test_another_sampler_keeps_the_settings_that_it_shares_with_the_models_own()
     assert with_sampler(karras, "heun").use_karras_sigmas
     assert not with_sampler(karras, "ddim").use_karras_sigmas
     for sampler in SAMPLERS:
+        assert with_sampler(FLOW | {"flow_shift": 3.0}, sampler).flow_shift == 3
         assert with_sampler(FLOW, sampler).schedule.is_flow
 
 

@@ -35,7 +35,7 @@ def pndm(denoise, x, steps, noise=None, average="epsilon"):
         yield State(i, here.t, x, denoised)
 
 
-def dpm_solver(denoise, x, steps, noise=None, eta=0.0, order=2, lower_order_final=True):
+def dpm_solver(denoise, x, steps, noise, order, lower_order_final, eta=0.0):
     """DPM-Solver++ 2M (Lu et al., 2211.01095, algorithm 2); with eta = 1 its stochastic form.
 
     x0 + h / (2 h') (x0 - previous x0) is x0 extrapolated to the middle of the step. The last step is first order
@@ -53,12 +53,12 @@ def dpm_solver(denoise, x, steps, noise=None, eta=0.0, order=2, lower_order_fina
         yield State(i, step.start.t, x, denoised)
 
 
-def dpm_solver_sde(denoise, x, steps, noise, order=2, lower_order_final=True):
+def dpm_solver_sde(denoise, x, steps, noise, order, lower_order_final):
     """DPM-Solver++ 2M with all its noise fresh."""
-    return dpm_solver(denoise, x, steps, noise, 1.0, order, lower_order_final)
+    return dpm_solver(denoise, x, steps, noise, order, lower_order_final, eta=1.0)
 
 
-def unipc(denoise, x, steps, noise=None, order=2, lower_order_final=True):
+def unipc(denoise, x, steps, noise, order, lower_order_final):
     """Predict with UniP-p, and once the network has answered there, correct with UniC-p (Zhao et al., 2302.04867).
 
     The answer at the predicted x serves both the correction and the next step, so there is still one call a step.
