@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 
 from minidiff.diffusion.scheduler import SAMPLERS, SOLVERS, Scheduler
 from minidiff.diffusion.schedules import KINDS, Schedule, Time
+from minidiff.diffusion.spacing import SPACINGS, spaced
 from minidiff.errors import UserError
 
 DIFFUSION = tuple(kind for kind in KINDS if kind != "flow")
@@ -105,6 +106,13 @@ def test_ddim_times_are_the_published_ones():
     assert times(Scheduler("ddim", timestep_spacing="trailing").steps(50)) == list(range(999, 18, -20))
     linspace = times(Scheduler("ddim", timestep_spacing="linspace").steps(50))
     assert (linspace[:3], linspace[-1]) == ([999, 979, 958], 0)
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_every_number_of_steps_has_as_many_times(spacing):
+    for n in range(1, 1001):
+        visited = spaced(spacing, 1000, n, n, 0)
+        assert len(visited) == n and visited.max() <= 999 and visited.min() >= 0
 
 
 def test_ddim_goes_a_stride_but_with_linspace_to_the_next_time():

@@ -75,7 +75,7 @@ def test_an_update_in_blocks_equals_one_in_one_piece(monkeypatch):
     def trained(block):
         monkeypatch.setattr(optimizer, "BLOCK", block)
         flat = Flat([Parameter(np.linspace(-1, 1, 50))])
-        adam = AdamW(flat)
+        adam = AdamW(flat, (0.9, 0.99), 0.01)
         flat.grad[...] = np.cos(np.arange(50))
         adam.step(1, lr=0.1)
         return flat.value
@@ -99,6 +99,7 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_its_floor(warmup, tota
     assert np.argmax(rates) in (warmup - 1, warmup)
     assert math.isclose(max(rates), peak, rel_tol=1e-9)
     assert math.isclose(rates[-1], 0.02 * peak, rel_tol=1e-9)
+    assert learning_rate(2 * total, total, peak, warmup) == rates[-1]
     assert all(a <= b for a, b in pairwise(rates[:warmup]))
     assert all(a >= b for a, b in pairwise(rates[warmup:]))
 

@@ -46,7 +46,7 @@ class Trainer:
     def __init__(self, stage, settings: StageSettings, checkpoints: Path, threads: int | None = None):
         self.stage, self.settings, self.checkpoints = stage, settings, checkpoints
         self.flat = Flat([p for model in stage.models for p in model.parameters()], stage.device)
-        self.optimizer = AdamW(self.flat, (settings.beta1, settings.beta2), weight_decay=settings.weight_decay)
+        self.optimizer = AdamW(self.flat, (settings.beta1, settings.beta2), settings.weight_decay)
         self.step, self.total = 0, settings.steps
         self.threads = worker_count(settings.batch_size, stage.device, threads)
 

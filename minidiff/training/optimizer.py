@@ -51,7 +51,7 @@ class AdamW:
     Loshchilov & Hutter 2019, algorithm 2. In the same pass the average follows: a ← a + (1 − d) (w − a).
     """
 
-    def __init__(self, flat: Flat, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.01):
+    def __init__(self, flat: Flat, betas: tuple[float, float], weight_decay: float, eps: float = 1e-8):
         xp = array_module(flat.value)
         self.flat, self.betas, self.eps, self.weight_decay = flat, betas, eps, weight_decay
         self.first, self.second = xp.zeros_like(flat.value), xp.zeros_like(flat.value)

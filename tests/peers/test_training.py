@@ -30,7 +30,7 @@ def test_ten_clipped_steps_of_adamw_and_the_average(dtype, weight_decay, agree):
     parameters = [Parameter(np.asarray(rng.standard_normal(shape), dtype)) for shape in SHAPES]
     theirs = [torch.nn.Parameter(torch.tensor(p.value)) for p in parameters]
     flat = Flat(parameters)
-    ours = AdamW(flat, (0.8, 0.95), 1e-6, weight_decay)
+    ours = AdamW(flat, (0.8, 0.95), weight_decay, 1e-6)
     adamw = torch.optim.AdamW(theirs, betas=(0.8, 0.95), eps=1e-6, weight_decay=weight_decay)
     average = EMAModel(deepcopy(theirs), decay=0.5)  # a decay that is reached within the ten steps
     clipped = set()
