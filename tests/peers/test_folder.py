@@ -12,6 +12,7 @@ from transformers import CLIPModel
 from minidiff import models
 from minidiff.diffusion.scheduler import Scheduler
 from minidiff.diffusion.scheduler_config import to_config
+from minidiff.diffusion.schedules import Schedule
 from minidiff.models.configs import CLIPConfig, TextConfig, VisionConfig
 from minidiff.pipeline import Pipeline
 from minidiff.storage.pipeline_folder import load_clip, shipped_models
@@ -19,6 +20,7 @@ from minidiff.storage.pipeline_folder import load_clip, shipped_models
 from .compare import VALUES, channels_first
 
 V = to_config(Scheduler("ddim", prediction_type="v_prediction"))
+ZERO_SNR = to_config(Scheduler("dpm++", Schedule(rescale_betas_zero_snr=True), "v_prediction", "trailing"))
 PROMPTS = ["a red heart above a blue square", "a green star"]
 
 
@@ -32,7 +34,7 @@ def pictures_of_both(folder, latents, **options):
     return np.concatenate(ours), 2 * expected - 1
 
 
-@pytest.mark.parametrize("scheduler", [STABLE_DIFFUSION, FLOW, V], ids=["pndm", "flow", "ddim, v"])
+@pytest.mark.parametrize("scheduler", [STABLE_DIFFUSION, FLOW, V, ZERO_SNR], ids=["pndm", "flow", "ddim, v", "zero"])
 def test_the_same_latents_give_the_same_picture(scheduler, tmp_path, agree):
     tiny_pipeline(scheduler).save_pretrained(tmp_path / "model")
     latents = np.random.default_rng(0).standard_normal((2, SIDE // 2, SIDE // 2, 4)).astype(np.float32)
