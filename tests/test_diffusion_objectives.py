@@ -96,7 +96,7 @@ def test_min_snr_is_finite_at_both_ends(kind):
 def test_times_are_uniform():
     rng = np.random.default_rng(0)
     whole = draw_times(Schedule(), rng, 20_000)
-    assert whole.min() >= 0 and whole.max() <= 999 and (whole == np.floor(whole)).all()
+    assert whole.min() >= 0 and whole.max() <= 999 and whole.dtype.kind == "i"
     assert_allclose([whole.mean(), whole.std()], [499.5, 1000 / 12**0.5], rtol=0.02, atol=0)
     flow = draw_times(Schedule("flow"), rng, 20_000)
     assert_allclose([flow.mean(), flow.std()], [500, 1000 / 12**0.5], rtol=0.02, atol=0)

@@ -357,6 +357,7 @@ def test_the_saved_model_holds_the_averages(finished):
     own = Flat([*parts.unet.parameters(), *parts.text_encoder.parameters()]).value
     assert_allclose(own, finished.trainer("diffusion").optimizer.average, rtol=1e-3, atol=1e-4)
     assert parts.vae.config.scaling_factor == pytest.approx(finished.latents().scaling_factor)
+    assert parts.scheduler["flow_shift"] == SETTINGS.diffusion.time_shift
     assert parts.scheduler["prediction_type"] == "v_prediction" and parts.scheduler["rescale_betas_zero_snr"]
 
 

@@ -104,7 +104,7 @@ def draw_times(schedule, rng, count, shift=1.0):
     -> t (N,)
     """
     times = schedule.num_train_timesteps * shifted(rng.random(count), shift)
-    return times if schedule.is_flow else np.floor(times)
+    return times if schedule.is_flow else times.astype(np.int64)
 
 
 def per_picture(coefficient, x):
