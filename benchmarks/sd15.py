@@ -1,4 +1,4 @@
-"""Stable Diffusion 1.5 in full size, with random weights: a call of the UNet and of the decoder, time and memory.
+"""Stable Diffusion 1.5 in full size, with random weights: a call of each part, time and memory.
 
 Each call has a process of its own, since the peak of a process's memory never falls; the processes take turns. All
 open the same files, about 3.8 GB, and must give the same result.
@@ -23,16 +23,18 @@ from .rows import row
 from .timing import Timing
 
 TOLERANCE = 1e-3
-PARTS = {"unet": "UNet call, batch 2", "vae": "VAE decode, batch 1"}
+LAYOUTS = ["PyTorch", "PyTorch NHWC"]
+PARTS = {"text": "text encoder, batch 2", "unet": "UNet call, batch 2", "vae": "VAE decode, batch 1"}
 
 
 def measure(sizes: Sequence[str] = ("full",), match: str = "", rounds: int = 3, calls: int = 2, pause: float = 0.1,
             threads: int | None = None) -> Iterator[dict]:
     """Rows of one part each. A process does one call that is not timed, then `calls`; pause is between them."""
-    runtimes = ["NumPy", "PyTorch", "PyTorch NHWC"] if find_spec("diffusers") else ["NumPy"]
+    peers = LAYOUTS if find_spec("diffusers") else []
     for size in sizes:
         for part, title in PARTS.items():
             if match in part:
+                runtimes = ["NumPy", *(peers[:1] if part == "text" else peers)]
                 with tempfile.TemporaryDirectory() as folder:
                     yield measure_part(Path(folder), part, title, size, runtimes, rounds, calls, pause,
                                        threads or cores())

@@ -12,7 +12,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from minidiff.models.autoencoder import AutoencoderKL
-from minidiff.models.configs import AutoencoderConfig, UNetConfig
+from minidiff.models.configs import AutoencoderConfig, TextConfig, UNetConfig
+from minidiff.models.text_encoder import CLIPTextModel
 from minidiff.models.unet import UNet2DConditionModel
 from minidiff.nn.threads import share_rows
 from minidiff.ops import no_grad
@@ -21,10 +22,12 @@ from minidiff.storage.folders import load_model, save_model
 
 from .threads import limited
 
-CLASSES = {"unet": (UNet2DConditionModel, UNetConfig), "vae": (AutoencoderKL, AutoencoderConfig)}
+CLASSES = {"text": (CLIPTextModel, TextConfig), "unet": (UNet2DConditionModel, UNetConfig),
+           "vae": (AutoencoderKL, AutoencoderConfig)}
 CONFIGS = {  # the configurations' defaults are Stable Diffusion 1.5's
-    "full": {"unet": UNetConfig(), "vae": AutoencoderConfig()},
-    "tiny": {"unet": UNetConfig(sample_size=8, block_out_channels=(32, 32, 64, 64), cross_attention_dim=16),
+    "full": {"text": TextConfig(), "unet": UNetConfig(), "vae": AutoencoderConfig()},
+    "tiny": {"text": TextConfig(hidden_size=16, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2),
+             "unet": UNetConfig(sample_size=8, block_out_channels=(32, 32, 64, 64), cross_attention_dim=16),
              "vae": AutoencoderConfig(sample_size=64, block_out_channels=(32, 32, 64, 64))},
 }
 
@@ -34,11 +37,12 @@ def main(runtime, part, size, folder, calls="1", pause="0", threads="1") -> dict
     if runtime == "write":
         save_model(CLASSES[part][0](np.random.default_rng(0), config), folder / part)
         return {}
-    arrays = arguments(part, CONFIGS[size]["unet"])
+    unet = CONFIGS[size]["unet"]
+    arrays, wide = arguments(part, unet), max(unet.block_out_channels) >= WIDE
     # Ours must not even import PyTorch: that alone takes 200 MB.
     with threadpool_limits(int(threads), "blas") if runtime == "NumPy" else limited(int(threads)):
         start = time.perf_counter()
-        run, count = (ours if runtime == "NumPy" else theirs)(part, folder, arrays, runtime)
+        run, count = (ours if runtime == "NumPy" else theirs)(part, folder, arrays, runtime, wide)
         opened = time.perf_counter()
         np.save(folder / f"{runtime}.npy", run())
         seconds = []
@@ -53,8 +57,10 @@ def main(runtime, part, size, folder, calls="1", pause="0", threads="1") -> dict
 
 
 def arguments(part, unet) -> list[np.ndarray]:
-    """Latents of one picture for the decoder; of one with and without its prompt, time and texts, for the UNet."""
+    """Tokens of a prompt and a negative one; latents of both, time and texts for the UNet; of a picture to decode."""
     rng = np.random.default_rng(0)
+    if part == "text":
+        return [rng.integers(TextConfig().vocab_size, size=(2, 77))]
     shape = (unet.sample_size, unet.sample_size, unet.in_channels)
     if part == "vae":
         return [rng.standard_normal((1, *shape), "float32")]
@@ -62,28 +68,36 @@ def arguments(part, unet) -> list[np.ndarray]:
             rng.standard_normal((2, 77, unet.cross_attention_dim), "float32")]
 
 
-def ours(part, folder, arrays, _):
+def ours(part, folder, arrays, _, wide):
     model = load_model(*CLASSES[part], folder / part)
-    call = model if part == "unet" else model.decode
-    wide = max(model.config.block_out_channels) >= WIDE
+    call = model.decode if part == "vae" else model
     count = sum(parameter.value.size for parameter in model.parameters())
     return lambda: share_rows(no_grad()(lambda *rows: call(*rows)[0]), *arrays, wide=wide), count
 
 
-def theirs(part, folder, arrays, runtime):
-    import diffusers
+def theirs(part, folder, arrays, runtime, _):
     import torch
 
     layout = torch.channels_last if "NHWC" in runtime else torch.contiguous_format
-    model = getattr(diffusers, CLASSES[part][0].__name__).from_pretrained(folder / part, low_cpu_mem_usage=False)
+    name = CLASSES[part][0].__name__
+    if part == "text":
+        import transformers
+
+        model = getattr(transformers, name).from_pretrained(folder / part)
+    else:
+        import diffusers
+
+        model = getattr(diffusers, name).from_pretrained(folder / part, low_cpu_mem_usage=False)
     model.to(memory_format=layout)
-    call = model if part == "unet" else model.decode
     tensors = [torch.from_numpy(array) for array in arrays]
-    tensors[0] = tensors[0].permute(0, 3, 1, 2).contiguous(memory_format=layout)
+    if part != "text":
+        tensors[0] = tensors[0].permute(0, 3, 1, 2).contiguous(memory_format=layout)
 
     def run():
         with torch.inference_mode():
-            return call(*tensors).sample.permute(0, 2, 3, 1).numpy()
+            if part == "text":
+                return model(*tensors).last_hidden_state.numpy()
+            return (model.decode if part == "vae" else model)(*tensors).sample.permute(0, 2, 3, 1).numpy()
 
     return run, sum(parameter.numel() for parameter in model.parameters())
 
