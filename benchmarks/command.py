@@ -11,7 +11,7 @@ from pathlib import Path
 from minidiff.backend import gpu_available
 from minidiff.errors import UserError
 
-from . import generate, ops, plots, sd15, steps, tokenizer
+from . import generate, ops, plots, quality, sd15, steps, tokenizer
 from .ceilings import measure_ceilings
 from .checks import Different
 from .machine import describe, folder_name
@@ -20,13 +20,14 @@ from .threads import limited
 
 RESULTS = Path(__file__).parent / "results"
 MEASURES = {"ops": ops.measure, "steps": steps.measure, "generate": generate.measure, "tokenizer": tokenizer.measure,
-            "sd15": sd15.measure}
+            "sd15": sd15.measure, "quality": quality.measure}
 TAKES = {  # the options that each understands
     "ops": ("sizes", "match", "rounds", "pause", "threads"),
     "steps": ("sizes", "match", "rounds", "pause", "threads", "device"),
     "generate": ("model", "steps", "rounds", "pause", "threads"),
     "tokenizer": ("sizes", "rounds", "pause"),
     "sd15": ("sizes", "match", "rounds", "pause", "threads"),
+    "quality": ("sizes", "minutes", "every", "count", "settings", "threads", "device"),
 }
 
 
@@ -34,14 +35,18 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks", description="How long things take, beside PyTorch.")
     parser.add_argument("what", choices=[*MEASURES, "all"])
     parser.add_argument("--sizes", nargs="+", metavar="SIZE", help="ops: tiny small large; steps: smoke tiny small "
-                        "medium; tokenizer: tiny small large; sd15: tiny full")
+                        "medium; tokenizer: tiny small large; sd15: tiny full; quality: tiny small")
     parser.add_argument("--match", help="only what has this text in its name")
     parser.add_argument("--rounds", type=int, help="how often each runtime has its turn")
     parser.add_argument("--pause", type=float, help="seconds between two runtimes (0.1)")
     parser.add_argument("--threads", type=int, help="of each runtime; ops: 1, others: as many as cores")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="of steps (cpu); ops take all there are")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="of steps and quality (cpu); ops take all there are")
     parser.add_argument("--model", help="generate: a folder or the name of a shipped model")
     parser.add_argument("--steps", type=int, help="generate: sampling steps (20)")
+    parser.add_argument("--minutes", type=float, help="quality: how long to train (60)")
+    parser.add_argument("--every", type=float, help="quality: minutes between two scores (5)")
+    parser.add_argument("--count", type=int, help="quality: prompts of each split that are scored (100)")
+    parser.add_argument("--settings", nargs="+", metavar="NAME=VALUE", help="quality: other than the preset's")
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where results go, one folder a "
                         "machine (benchmarks/results)")
     parser.add_argument("--as-is", action="store_true", help="keep OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE as they are")
@@ -51,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
-        for what in MEASURES if args.what == "all" else [args.what]:
+        for what in [*MEASURES][:-1] if args.what == "all" else [args.what]:  # quality takes an hour
             measure(what, args)
     except (UserError, Different) as error:
         print(f"error: {error}", file=sys.stderr)

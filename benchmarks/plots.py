@@ -1,4 +1,4 @@
-"""Pictures of results: bars of ratios, and a roofline of the ops. Only where matplotlib is installed."""
+"""Pictures of results: bars of ratios, a roofline of the ops, scores over time. Only where matplotlib is installed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ def draw(results: dict, folder: Path, name: str) -> list[Path]:
         files.append(draw_ratios(results, runtime, folder / f"{name}-ratios-{runtime.lower()}.svg"))
     if results.get("ceilings"):
         files.append(draw_roofline(results, folder / f"{name}-roofline.svg"))
+    if any("minutes" in row for row in results["rows"]):
+        files.append(draw_quality(results, folder / f"{name}.svg"))
     return files
 
 
@@ -69,6 +71,21 @@ def draw_roofline(results, path) -> Path:
         panel.plot(intensities, [min(ceilings["gemm GFLOP/s"], copy * x) for x in intensities], color="grey",
                    linestyle="-" if "memory" in label else ":", label=label)
     panel.set(xscale="log", yscale="log", xlabel="operations a byte", ylabel="GFLOP/s")
+    panel.legend()
+    panel.set_title(caption(results["machine"]), fontsize=6)
+    figure.savefig(path)
+    return path
+
+
+def draw_quality(results, path) -> Path:
+    """Prompts drawn right over minutes of training."""
+    rows = results["rows"]
+    figure = new_figure(4)
+    panel = figure.subplots()
+    for split, colour in (("seen", "#2d55cd"), ("held_out", "#f58c1e")):
+        panel.plot([row["minutes"] for row in rows], [row[split] for row in rows], "o-", color=colour,
+                   label=split.replace("_", "-"))
+    panel.set(xlabel="minutes of training, all stages", ylabel="prompts drawn right", xlim=(0, None), ylim=(0, 1))
     panel.legend()
     panel.set_title(caption(results["machine"]), fontsize=6)
     figure.savefig(path)

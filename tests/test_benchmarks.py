@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from benchmarks import (  # noqa: E402
     op_sizes,
     ops,
     plots,
+    quality,
     rows,
     stages,
     step_sizes,
@@ -34,6 +36,8 @@ from benchmarks import (  # noqa: E402
 from benchmarks.ceilings import Ceilings, measure_ceilings  # noqa: E402
 
 CEILINGS = Ceilings(100.0, ((1 << 16, 50.0), (1 << 24, 20.0)))
+MACHINE = {"cpu": "a CPU", "cores": 2, "blas core type": "some", "native": True, "precision": "float32",
+           "versions": {}, "date": "today", "commit": None}
 ONCE = {"rounds": 1, "pause": 0.0}
 
 
@@ -90,6 +94,20 @@ def test_the_tokenizer_is_timed():
     assert encoding["tokens"] > 50 * 3
 
 
+def test_a_training_is_scored_until_its_end():
+    small = ["size=16", "autoencoder.block_out_channels=8,8", "text.hidden_size=16", "text.num_hidden_layers=1",
+             "image.hidden_size=16", "image.num_hidden_layers=1", "unet.block_out_channels=16,16",
+             "unet.attention_levels=false,true", "unet.norm_num_groups=8", "diffusion.latents=32",
+             *(f"train_{stage}.{name}" for stage in ("autoencoder", "contrastive", "diffusion")
+               for name in ("warmup=5", "batch_size=2"))]
+    begin = time.monotonic()
+    found = list(quality.measure(["tiny"], minutes=0.05, every=0.005, count=2, threads=1, settings=small))
+    passed = (time.monotonic() - begin) / 60
+    minutes = [row["minutes"] for row in found]
+    assert len(found) > 1 and minutes == sorted(minutes) and minutes[-1] < passed
+    assert all(row[split] in (0, 0.5, 1) for row in found for split in ("seen", "held_out"))
+
+
 def test_every_runtime_has_its_turn_in_every_round():
     calls = []
     times = timing.interleaved({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 3, pause=0.0)
@@ -130,8 +148,14 @@ def test_plots_are_written(tmp_path):
     found = list(ops.measure(["tiny"], match="linear", least=0.0, ceilings={"cpu": CEILINGS}, **ONCE))
     for row in found:
         row["ratios"] = {"NumPy": 0.5}
-    machine = {"cpu": "a CPU", "cores": 2, "blas core type": "some", "native": True, "precision": "float32",
-               "versions": {}, "date": "today", "commit": None}
-    files = plots.draw({"rows": found, "machine": machine, "ceilings": {"cpu": CEILINGS.to_dict()}}, tmp_path, "ops")
+    files = plots.draw({"rows": found, "machine": MACHINE, "ceilings": {"cpu": CEILINGS.to_dict()}}, tmp_path, "ops")
     assert [file.name for file in files] == ["ops-ratios-numpy.svg", "ops-roofline.svg"]
     assert all(file.read_text("utf-8").startswith("<?xml") for file in files)
+
+
+def test_scores_are_drawn_over_time(tmp_path):
+    pytest.importorskip("matplotlib")
+    found = [rows.row("prompts drawn right", "tiny", {}, minutes=minutes, seen=0.5, held_out=0.25)
+             for minutes in (1.0, 2.0)]
+    [file] = plots.draw({"rows": found, "machine": MACHINE}, tmp_path, "quality")
+    assert file.name == "quality.svg" and file.read_text("utf-8").startswith("<?xml")
