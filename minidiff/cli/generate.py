@@ -54,15 +54,19 @@ def run(args) -> None:
     from ..pipeline import Pipeline
     from ..report.pictures import grid
 
-    pipe, pictures = Pipeline.from_pretrained(args.model, args.device, "float32", args.tokenizer, args.prediction), []
-    for file, scale in args.lora:
-        pipe.load_lora(file, scale)
-    for moment in watched(pipe.stream(
-            args.prompt, negative_prompt=args.negative, num_inference_steps=args.steps, guidance_scale=args.guidance,
-            sampler=args.sampler, seed=args.seed, num_images_per_prompt=args.num, init_image=init_image,
-            strength=args.strength, mask=mask, height=args.height, width=args.width)):
-        if moment.name == "pictures":
-            pictures += to_pillow(moment.value)
+    pictures = []
+    with progress_bar() as bar:
+        pipe = Pipeline.from_pretrained(args.model, args.device, "float32", args.tokenizer, args.prediction)
+        for file, scale in args.lora:
+            pipe.load_lora(file, scale)
+        for moment in pipe.stream(
+                args.prompt, negative_prompt=args.negative, num_inference_steps=args.steps,
+                guidance_scale=args.guidance, sampler=args.sampler, seed=args.seed, num_images_per_prompt=args.num,
+                init_image=init_image, strength=args.strength, mask=mask, height=args.height, width=args.width):
+            bar.total, bar.n = moment.total, moment.done
+            bar.update(0)
+            if moment.name == "pictures":
+                pictures += to_pillow(moment.value)
     for picture, name in zip(pictures, singles, strict=True):
         picture.save(name)
     if count > 1:
@@ -80,16 +84,11 @@ def file_and_scale(text: str) -> tuple[Path, float]:
         return Path(text), 1.0
 
 
-def watched(moments):
-    """The moments of a pipeline, with a progress bar where it takes more than a second."""
+def progress_bar():
+    """Steps done and time left, on a terminal; nothing where all takes less than a second."""
     from tqdm import tqdm
 
-    bar = tqdm(desc="drawing", unit="step", delay=1, leave=False, disable=None)
-    with bar:
-        for moment in moments:
-            bar.total, bar.n = moment.total, moment.done
-            bar.update(0)
-            yield moment
+    return tqdm(desc="drawing", unit="step", delay=1, leave=False, disable=None)
 
 
 def file_name(prompt: str) -> str:
