@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import tracemalloc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from whole_model import assert_every_parameter_has_a_gradient, assert_gradients_are_central_differences, in_double
 
 from minidiff import ops
+from minidiff.nn import threads
 from minidiff.nn.clip_layers import CLIPAttention, CLIPLayer
 from minidiff.nn.layers import Conv2d, Downsample, Embedding, GroupNorm, LayerNorm, Linear, Upsample
 from minidiff.nn.module import Module, Parameter, apply, chain, identity, recompute, residual
@@ -239,3 +241,27 @@ def test_activations_go_when_backward_goes_without_a_garbage_collector(block, rn
         assert seen[0]() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("rows, wide, parts", [(2, False, 1), (7, False, 1), (8, False, 2), (2, True, 2), (3, True, 2)])
+def test_rows_are_shared_among_cores_that_each_have_a_thread_of_blas(rows, wide, parts, monkeypatch):
+    monkeypatch.setattr(threads, "cores", lambda: 2)
+    seen = []
+
+    def double(x):
+        seen.append((len(x), blas_threads()))
+        return 2 * x
+
+    assert_array_equal(threads.share_rows(double, np.arange(rows), wide=wide), 2 * np.arange(rows))
+    assert len(seen) == parts and sum(size for size, _ in seen) == rows and {count for _, count in seen} == {1}
+
+
+def test_a_wide_model_with_fewer_rows_than_cores_has_the_threads_of_blas(monkeypatch):
+    monkeypatch.setattr(threads, "cores", lambda: 2)
+    with threads.blas().limit(limits=2, user_api="blas"):
+        seen = threads.share_rows(lambda x: (x, blas_threads(), threading.get_ident()), np.zeros(1), wide=True)
+        assert seen == (0, blas_threads(), threading.get_ident())
+
+
+def blas_threads():
+    return threads.blas().select(user_api="blas").info()[0]["num_threads"]

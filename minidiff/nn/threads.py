@@ -1,8 +1,9 @@
 """Forward passes on several cores: rows of a batch are shared out to threads, each with one BLAS thread.
 
 BLAS's own threads wait for one another at every product. Where another program wants a core, each wait costs a time
-slice: 38 s instead of 1.1 s for one picture of 64 x 64 (20 steps, 4 M parameters, 2 cores of which one was busy). So
-they are for wide models, whose products are long.
+slice: 38 s instead of 1.1 s for one picture of 64 x 64 (20 steps, 4 M parameters, 2 cores of which one was busy). And
+they wait while all but products is computed. So they are for wide models, whose products are long, with fewer rows
+than cores.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from threadpoolctl import ThreadpoolController
 
 from ..backend import array_module
 
-LEAST_ROWS = 4  # fewer are not worth a thread
+LEAST_ROWS = 4  # fewer are not worth a thread, but one of a wide model is
 
 
 def share_rows(function, *arrays, wide=False):
-    """function(*arrays), an array with as many rows as they have; with BLAS's own threads if the model is `wide`."""
-    if wide or array_module(arrays[0]) is not np:
+    """function(*arrays), an array with as many rows as they have; `wide` says that each row is much work."""
+    count = min(cores(), len(arrays[0]) // (1 if wide else LEAST_ROWS))
+    if array_module(arrays[0]) is not np or (wide and count < cores()):
         return function(*arrays)
     with blas().limit(limits=1, user_api="blas"):
-        count = min(cores(), len(arrays[0]) // LEAST_ROWS)
         if count < 2:
             return function(*arrays)
         with ThreadPoolExecutor(count) as pool:
