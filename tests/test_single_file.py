@@ -68,6 +68,17 @@ def test_every_weight_and_setting_comes_back(file, pipe):
     assert loaded.tokenizer.pad_token == pipe.tokenizer.pad_token
 
 
+def test_info_tells_what_is_in_a_file(file, pipe, capsys):
+    assert main(["info", str(file)]) == 0
+    out = capsys.readouterr().out
+    for name in MODELS:
+        assert f"{sum(p.value.size for p in getattr(pipe, name).parameters()):,} parameters\n" in out
+    assert f"{file.stat().st_size / 1e6:.2f} MB of weights in all" in out
+    shutil.copy(file, file.parent.parent)
+    assert main(["info", str(file.parent.parent / file.name)]) == 2
+    assert main(["info", str(file.parent.parent / file.name), "--tokenizer", str(file.parent / "tokenizer")]) == 0
+
+
 def test_linear_weights_stay_in_the_file(file):
     weight = load_single_file(file).unet.mid_block.attentions[0].transformer_blocks[0].attn2.to_k.weight.value
     assert not weight.flags.writeable and not weight.flags.owndata

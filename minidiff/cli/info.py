@@ -10,7 +10,8 @@ from .evaluate import as_lines
 def add_to(commands) -> None:
     parser = commands.add_parser("info", help="show what a model is made of", description="Parts, sizes, scheduler, "
                                  "and scores where they are known.")
-    parser.add_argument("model", help="a shipped model, or a folder")
+    parser.add_argument("model", help="a shipped model, a folder, or one file in Stable Diffusion's original layout")
+    parser.add_argument("--tokenizer", type=Path, metavar="FOLDER", help="of a model in one file (beside it)")
     parser.set_defaults(run=run)
 
 
@@ -19,17 +20,17 @@ def run(args) -> None:
     from ..storage.files import read_json
     from ..storage.pipeline_folder import find_model, load_clip
 
-    folder = find_model(args.model)
-    pipe = Pipeline.from_pretrained(args.model, "cpu")
+    pipe = Pipeline.from_pretrained(args.model, "cpu", tokenizer=args.tokenizer)
+    folder = Path(args.model) if Path(args.model).is_file() else find_model(args.model)
     models = {"unet": pipe.unet, "vae": pipe.vae, "text_encoder": pipe.text_encoder}
     if (folder / "clip").is_dir():
         models["clip"] = load_clip(args.model, device="cpu")
     print(folder)
-    total = 0
     for name, model in models.items():
-        size, count = size_of(folder / name), sum(p.value.size for p in model.parameters())
-        total += size
-        print(f"{name:<14}{type(model).__name__:<24}{count:>14,} parameters {size / 1e6:>9.2f} MB")
+        count = sum(p.value.size for p in model.parameters())
+        size = f"{size_of(folder / name) / 1e6:>9.2f} MB" if folder.is_dir() else ""
+        print(f"{name:<14}{type(model).__name__:<24}{count:>14,} parameters {size}".rstrip())
+    total = sum(size_of(folder / name) for name in models) if folder.is_dir() else folder.stat().st_size
     print(f"{'tokenizer':<14}{'Tokenizer':<24}{len(pipe.tokenizer):>14,} tokens, texts of {pipe.tokenizer.max_length}")
     side = pipe.unet.config.sample_size
     print(f"{'pictures':<14}{side * pipe.vae.config.downsampling} x {side * pipe.vae.config.downsampling}, latents "
