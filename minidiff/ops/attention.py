@@ -8,7 +8,7 @@ import numpy as np
 
 from ..backend import array_module, matmul
 from .op import grad_enabled, op
-from .softmax import softmax_back, stable_softmax
+from .softmax import stable_softmax
 
 BLOCK_SCORES = 1 << 18  # scores computed at once: what stays in a CPU's cache from the product to the sum over values
 DEVICE_SCORES = 1 << 26  # the same on a GPU, where memory is the bound
@@ -20,7 +20,8 @@ def attention(q, k, v, heads, causal=False):
 
     q (N, Q, C), k (N, K, C), v (N, K, C) -> y (N, Q, C)
 
-    Vaswani et al. 2017, eq. 1. Scores are stored keys first, (N, A, K, Q): the softmax then reduces over rows.
+    Vaswani et al. 2017, eq. 1; backward as Dao et al., 2205.14135, eq. 4. Scores are stored keys first, (N, A, K, Q):
+    the softmax then reduces over rows.
     """
     xp = array_module(q)
     scale = math.sqrt(heads / q.shape[-1])
@@ -41,12 +42,15 @@ def attention(q, k, v, heads, causal=False):
 
     def backward(dy):
         dyh = _heads(dy, heads)
+        mean = xp.einsum("naqe,naqe->naq", dyh, yh)[:, :, None]  # = Σ dprobs · probs over keys
         dq, dk, dv = xp.empty_like(q), xp.zeros_like(k), xp.zeros_like(v)
         dqh, dkh, dvh = _heads(dq, heads), _heads(dk, heads), _heads(dv, heads)
         for block, weights in zip(blocks, kept, strict=True):
             some = block[:2]
             dvh[some] += matmul(weights, dyh[block])
-            dscores = softmax_back(matmul(vh[some], dyh[block].swapaxes(-1, -2)), weights, -2)
+            dscores = matmul(vh[some], dyh[block].swapaxes(-1, -2))
+            dscores -= mean[*some, :, block[2]]
+            dscores *= weights
             dqh[block] = matmul(dscores.swapaxes(-1, -2), kh[some])
             dkh[some] += matmul(dscores, qh[block])
         dq *= scale
