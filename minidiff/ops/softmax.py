@@ -13,7 +13,14 @@ def softmax(x, axis=-1):
     x (...) -> y (...)
     """
     y = stable_softmax(x, axis).astype(x.dtype, copy=False)
-    return y, lambda dy: softmax_back(dy, y, axis)
+
+    def backward(dy):
+        # dx = y · (dy − Σ dy · y)
+        dx = dy * y
+        dx -= y * dx.sum(axis=axis, keepdims=True)
+        return dx
+
+    return y, backward
 
 
 def stable_softmax(x, axis):
@@ -22,10 +29,3 @@ def stable_softmax(x, axis):
     y = array_module(x).exp(y, out=y)
     y /= y.sum(axis=axis, keepdims=True)
     return y
-
-
-def softmax_back(dy, y, axis):
-    """dx = y · (dy − Σ dy · y)"""
-    dx = dy * y
-    dx -= y * dx.sum(axis=axis, keepdims=True)
-    return dx
