@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from ..errors import UserError
-from .options import SHIPPED, add_device, check_picture_name, check_writable, open_picture, whole_number
+from .options import SHIPPED, add_device, add_tokenizer, check_picture_name, check_writable, open_picture, whole_number
 
 
 def add_to(commands) -> None:
@@ -20,7 +20,7 @@ def add_to(commands) -> None:
                         f"Diffusion's original layout (default: {SHIPPED})")
     parser.add_argument("--lora", type=file_and_scale, action="append", default=[], metavar="FILE[:SCALE]",
                         help="add what this LoRA learned, SCALE times (1); may be given again")
-    parser.add_argument("--tokenizer", type=Path, metavar="FOLDER", help="of a model in one file (beside it)")
+    add_tokenizer(parser)
     parser.add_argument("--prediction", choices=("epsilon", "v_prediction"), help="of a model in one file (epsilon)")
     parser.add_argument("--seed", type=whole_number(0), default=0, help="picture j of a prompt uses SEED + j (0)")
     parser.add_argument("--num", type=whole_number(1), default=1, help="pictures of each prompt (1)")

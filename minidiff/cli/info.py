@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from .evaluate import as_lines
+from .options import add_tokenizer
 
 
 def add_to(commands) -> None:
     parser = commands.add_parser("info", help="show what a model is made of", description="Parts, sizes, scheduler, "
                                  "and scores where they are known.")
     parser.add_argument("model", help="a shipped model, a folder, or one file in Stable Diffusion's original layout")
-    parser.add_argument("--tokenizer", type=Path, metavar="FOLDER", help="of a model in one file (beside it)")
+    add_tokenizer(parser)
     parser.set_defaults(run=run)
 
 
@@ -27,10 +28,10 @@ def run(args) -> None:
         models["clip"] = load_clip(args.model, device="cpu")
     print(folder)
     for name, model in models.items():
-        count = sum(p.value.size for p in model.parameters())
-        size = f"{size_of(folder / name) / 1e6:>9.2f} MB" if folder.is_dir() else ""
-        print(f"{name:<14}{type(model).__name__:<24}{count:>14,} parameters {size}".rstrip())
-    total = sum(size_of(folder / name) for name in models) if folder.is_dir() else folder.stat().st_size
+        count, size = sum(p.value.size for p in model.parameters()), size_of(folder / name)
+        own = f" {size / 1e6:>9.2f} MB" if size else ""  # a single file does not tell them apart
+        print(f"{name:<14}{type(model).__name__:<24}{count:>14,} parameters{own}")
+    total = sum(size_of(folder / name) for name in models) or folder.stat().st_size
     print(f"{'tokenizer':<14}{'Tokenizer':<24}{len(pipe.tokenizer):>14,} tokens, texts of {pipe.tokenizer.max_length}")
     side = pipe.unet.config.sample_size
     print(f"{'pictures':<14}{side * pipe.vae.config.downsampling} x {side * pipe.vae.config.downsampling}, latents "

@@ -31,6 +31,10 @@ def whole_number(least: int):
     return read
 
 
+def add_tokenizer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tokenizer", type=Path, metavar="FOLDER", help="of a model in one file (beside it)")
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda", help="where to compute (default: auto)")
 
