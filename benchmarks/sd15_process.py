@@ -42,7 +42,7 @@ def main(runtime, part, size, folder, calls="1", pause="0", threads="1") -> dict
     # Ours must not even import PyTorch: that alone takes 200 MB.
     with threadpool_limits(int(threads), "blas") if runtime == "NumPy" else limited(int(threads)):
         start = time.perf_counter()
-        run, count = (ours if runtime == "NumPy" else theirs)(part, folder, arrays, runtime, wide)
+        run, count = ours(part, folder, arrays, wide) if runtime == "NumPy" else theirs(part, folder, arrays, runtime)
         opened = time.perf_counter()
         np.save(folder / f"{runtime}.npy", run())
         seconds = []
@@ -68,14 +68,14 @@ def arguments(part, unet) -> list[np.ndarray]:
             rng.standard_normal((2, 77, unet.cross_attention_dim), "float32")]
 
 
-def ours(part, folder, arrays, _, wide):
+def ours(part, folder, arrays, wide):
     model = load_model(*CLASSES[part], folder / part)
     call = model.decode if part == "vae" else model
     count = sum(parameter.value.size for parameter in model.parameters())
     return lambda: share_rows(no_grad()(lambda *rows: call(*rows)[0]), *arrays, wide=wide), count
 
 
-def theirs(part, folder, arrays, runtime, _):
+def theirs(part, folder, arrays, runtime):
     import torch
 
     layout = torch.channels_last if "NHWC" in runtime else torch.contiguous_format

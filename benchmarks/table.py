@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-SCREEN = ("GFLOP/s", "GB/s", "share of ceiling", "MB", "a second", "largest error", "seen", "held_out")  # of all
+# What a line shows; the rest is in the file.
+SCREEN = ("GFLOP/s", "GB/s", "share of ceiling", "MB", "a second", "largest error", "seen", "held_out")
 
 
 def show_header(machine: dict) -> None:
