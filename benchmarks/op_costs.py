@@ -7,6 +7,7 @@ import math
 PRODUCTS = {  # multiplications and additions of the forward pass, by the sizes of the letters
     "linear": lambda s, y: 2 * y.size * s["I"],
     "conv2d": lambda s, y: 2 * y.size * s["k"] ** 2 * s["I"],
+    "winograd_conv2d": lambda s, y: 2 * y.size * 36 / 16 * s["I"],
     "upsample_conv2d": lambda s, y: 2 * y.size * 4 * s["I"],
     "attention": lambda s, y: 4 * s["N"] * s["Q"] * s["K"] * s["C"],
     "contrastive": lambda s, y: 2 * s["N"] ** 2 * s["C"],

@@ -61,7 +61,7 @@ OPS = {
         x, groups, weight, bias), "layer_norm": lambda x, weight, bias: F.layer_norm(x, x.shape[-1:], weight, bias),
     "silu": F.silu, "gelu": F.gelu, "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x), "geglu": geglu,
     "softmax": lambda x, axis=-1: F.softmax(x, axis), "attention": attention,
-    "upsample_nearest": lambda x: F.interpolate(x, scale_factor=2.0),
+    "winograd_conv2d": conv2d, "upsample_nearest": lambda x: F.interpolate(x, scale_factor=2.0),
     "upsample_conv2d": lambda x, weight, bias: F.conv2d(F.interpolate(x, scale_factor=2.0), weight, bias, padding=1),
     "patchify": patchify, "concat": lambda a, b: torch.cat((a, b), dim=-1), "split": lambda x: x.chunk(2, dim=-1),
     "embedding": lambda table, ids: F.embedding(ids, table), "sinusoidal_embedding": sinusoidal_embedding,

@@ -14,6 +14,7 @@ from minidiff import ops
 
 attention_file = importlib.import_module("minidiff.ops.attention")
 convolution_file = importlib.import_module("minidiff.ops.convolution")
+winograd_file = importlib.import_module("minidiff.ops.winograd")
 rng = np.random.default_rng(0)
 
 
@@ -67,6 +68,54 @@ def test_bands_stay_below_their_limit(monkeypatch):
     bands = list(convolution_file._bands(x, 3, 1, 10, 4))
     assert max(columns.nbytes for _, _, columns in bands) <= 5000
     assert sum(len(columns) for _, _, columns in bands) == 3 * 10 * 4
+
+
+@pytest.mark.parametrize("height", [1, 4, 6, 9])
+@pytest.mark.parametrize("width", [3, 8])
+def test_winograd_conv2d_is_conv2d(height, width):
+    x, weight, bias = rng.normal(size=(2, height, width, 3)), rng.normal(size=(3, 3, 3, 2)), rng.normal(size=2)
+    y, backward = ops.winograd_conv2d(x, weight, bias)
+    expected, expected_backward = ops.conv2d(x, weight, bias)
+    dy = rng.normal(size=y.shape)
+    for one, other in zip([y, *backward(dy)], [expected, *expected_backward(dy)], strict=True):
+        assert_allclose(one, other, rtol=0, atol=1e-12 * np.abs(other).max())
+
+
+@pytest.mark.parametrize("tiles", [1, 2, 3, 5, 6, 100])  # of 3 samples with 2 rows of 2 tiles each
+def test_winograd_conv2d_is_the_same_in_bands(monkeypatch, tiles):
+    x, weight = rng.normal(size=(3, 8, 7, 2)), rng.normal(size=(3, 3, 2, 4))
+    y, backward = ops.winograd_conv2d(x, weight)
+    dy = rng.normal(size=y.shape)
+    expected = [y, *backward(dy)]
+    monkeypatch.setattr(winograd_file, "BAND_BYTES", 0)
+    monkeypatch.setattr(winograd_file, "LEAST_BAND", tiles)
+    y, backward = ops.winograd_conv2d(x, weight)
+    for one, other in zip([y, *backward(dy)], expected, strict=True):
+        assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_rounding_of_winograd_conv2d_is_what_its_file_says():
+    x, weight = rng.standard_normal((2, 32, 32, 128), "f4"), rng.standard_normal((3, 3, 128, 128), "f4")
+    exact, exact_backward = ops.conv2d(x.astype("f8"), weight.astype("f8"))
+    dy = rng.standard_normal(exact.shape, "f4")
+    exact = [exact, *exact_backward(dy.astype("f8"))]
+    errors = {}
+    for op in (ops.conv2d, ops.winograd_conv2d):
+        y, backward = op(x, weight)
+        errors[op] = [np.abs(one - other).max() / np.abs(other).max()
+                      for one, other in zip([y, *backward(dy)], exact, strict=True)]
+    assert max(errors[ops.conv2d]) < 2e-6 < 5e-6 < max(errors[ops.winograd_conv2d]) < 2e-5
+
+
+@pytest.mark.parametrize("why_not", [None, "unwanted", "few tiles", "half precision", "kernel", "stride", "padding"])
+def test_winograd_is_taken_where_it_pays(why_not):
+    x = np.zeros((1 if why_not == "few tiles" else 2, 16, 16, 4), "f2" if why_not == "half precision" else "f4")
+    weight = np.zeros((5 if why_not == "kernel" else 3,) * 2 + (4, 4))
+    stride, padding = 1 + (why_not == "stride"), ((0, 1), (0, 1)) if why_not == "padding" else None
+    assert not ops.winograd_pays(x, weight, stride, padding)
+    with ops.fast_convolutions(why_not != "unwanted"):
+        assert ops.winograd_pays(x, weight, stride, padding) == (why_not is None)
+    assert not ops.winograd_pays(x, weight, stride, padding)
 
 
 @pytest.mark.parametrize("block_scores", [1, 100, 250])

@@ -27,25 +27,25 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
     rows = (height + top + bottom - k) // stride + 1
     columns = (width + left + right - k) // stride + 1
     size = (n, height + top + bottom, width + left + right)
-    y = _correlate(_spread(x, size, top, left), weight, stride, rows, columns)
+    y = _correlate(spread(x, size, top, left), weight, stride, rows, columns)
     if bias is not None:
         y.reshape(n * rows, -1)[...] += array_module(x).tile(bias, columns)  # long inner loops
 
     def backward(dy):
         if stride == 1:
             # With zeros around it, dy correlates with the rotated kernel to give dx.
-            wide = _spread(dy, (n, height + k - 1, width + k - 1), k - 1 - top, k - 1 - left)
+            wide = spread(dy, (n, height + k - 1, width + k - 1), k - 1 - top, k - 1 - left)
             dx, dweight = _correlate_and_outer(wide, weight[::-1, ::-1].swapaxes(2, 3), x)
             dweight = dweight[::-1, ::-1].swapaxes(2, 3)
         else:
-            dpadded, dweight = _scatter_and_outer(dy, weight, _spread(x, size, top, left), stride)
+            dpadded, dweight = _scatter_and_outer(dy, weight, spread(x, size, top, left), stride)
             dx = dpadded[:, top : top + height, left : left + width]
         return (dx, dweight) if bias is None else (dx, dweight, column_sums(dy.reshape(-1, dy.shape[-1])))
 
     return y, backward
 
 
-def _spread(x, size, top, left):
+def spread(x, size, top, left):
     """`x` on a canvas of zeros, its first pixel at (top, left)."""
     if size == x.shape[:3]:
         return x

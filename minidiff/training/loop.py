@@ -56,7 +56,7 @@ class Trainer:
         The steps are counted out from the speed seen during warm-up, in which the learning rate does not depend on
         them. Raises UserError when a loss is not finite; the last checkpoint is from before that.
         """
-        workers = Workers(self.stage.models, self.flat, self.threads)
+        workers = Workers(self.stage.models, self.flat, self.threads, self.stage.settings.winograd)
         start, start_step = time.monotonic(), self.step
         looked, saved = start, start
         if seconds is None:

@@ -83,6 +83,7 @@ class Settings:
 
     size: int = 64
     seed: int = 0
+    winograd: bool = True  # convolutions in Winograd's form: faster, with rounding errors of 1e-5
     autoencoder: AutoencoderSettings = field(default_factory=AutoencoderSettings)
     text: TextSettings = field(default_factory=TextSettings)
     image: ImageSettings = field(default_factory=ImageSettings)

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from ..backend import array_module
 from ..nn.module import Module
 from ..nn.threads import cores
+from ..ops import fast_convolutions
 from .optimizer import Flat, flat_gradient
 
 LEAST_PART = 4   # samples a worker must get for a thread to pay
@@ -24,8 +25,8 @@ PATIENCE = 2e-5  # seconds a thread coming out of NumPy waits for the interprete
 class Workers:
     """Replicas of a list of models, whose gradients `gather` adds into those of the models themselves."""
 
-    def __init__(self, models: Sequence[Module], flat: Flat, count: int):
-        self.flat = flat
+    def __init__(self, models: Sequence[Module], flat: Flat, count: int, winograd: bool = False):
+        self.flat, self.winograd = flat, winograd
         self.replicas = [tuple(models)] + [tuple(model.replica() for model in models) for _ in range(count - 1)]
         self.gradients = [flat_gradient([p for model in models for p in model.parameters()])
                           for models in self.replicas[1:]]
@@ -38,7 +39,7 @@ class Workers:
 
     def run(self, function: Callable, *parts) -> list:
         """function(models, *parts of worker i) for every worker, at the same time."""
-        return list(self.map(function, self.replicas, *parts))
+        return list(self.map(fast_convolutions(self.winograd)(function), self.replicas, *parts))
 
     def split(self, *arrays) -> list:
         """Each array as one even part per worker."""

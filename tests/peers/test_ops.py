@@ -80,7 +80,8 @@ def upsample_conv2d(x, weight, bias):
 
 
 THEIRS = {
-    "linear": F.linear, "conv2d": conv2d, "group_norm": group_norm, "layer_norm": layer_norm, "silu": F.silu,
+    "linear": F.linear, "conv2d": conv2d, "winograd_conv2d": conv2d,
+    "group_norm": group_norm, "layer_norm": layer_norm, "silu": F.silu,
     "gelu": F.gelu, "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x), "geglu": geglu,
     "softmax": lambda x, axis=-1: F.softmax(x, axis), "attention": attention,
     "upsample_nearest": lambda x: F.interpolate(x.permute(0, 3, 1, 2), scale_factor=2.0).permute(0, 2, 3, 1),
