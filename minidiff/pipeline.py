@@ -155,7 +155,8 @@ class Pipeline:
             x = self._array(normal(own, shape) if latents is None else latents[part])
             x = scheduler.start(x, steps, canvas.latents) if steps else canvas.latents.repeat(len(rows), axis=0)
             yield Moment("noise", rows, done, total, x)
-            predict = guided(self._predict, cond[part], uncond[part], scale, guidance_rescale, guidance_interval)
+            predict = guided(self._predict, cond[part], uncond[part], scale, guidance_rescale, guidance_interval,
+                             no_grad()(self.unet.read))
             denoise = scheduler.denoiser(predict)
             if mask is not None:
                 denoise = inpainted(denoise, canvas.latents, canvas.latent_mask)
@@ -220,9 +221,8 @@ class Pipeline:
         cond, uncond = (np.repeat([texts.index(text) for text in chosen], each) for chosen in (prompts, negatives))
         return ids[cond], contexts[xp.asarray(cond)], contexts[xp.asarray(uncond)]
 
-    def _predict(self, x, t, context):
-        return self._forward(lambda x, t, context: self.unet(x, t, context)[0],
-                             x, array_module(x).full(len(x), t), context)
+    def _predict(self, x, t, *read):
+        return self._forward(lambda *arrays: self.unet(*arrays)[0], x, array_module(x).full(len(x), t), *read)
 
     def _encode(self, pictures):
         """The mean of the latents, at the scale of diffusion."""

@@ -207,6 +207,16 @@ def test_text_may_be_of_any_length(rng):
     assert_allclose(model(x, t, twice)[0], model(x, t, context)[0], rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("sizes", UNETS.values(), ids=UNETS)
+def test_keys_and_values_may_be_read_before(rng, sizes):
+    model, (x, t, context) = unet_and_inputs(rng, sizes)
+    known = model.read(context)
+    assert_array_equal(model(x, t, *known)[0], model(x, t, context)[0])
+    levels = [*model.config.down_block_types, *model.config.up_block_types]
+    layers = model.config.layers_per_block
+    assert len(known) / 2 == 1 + sum(layers + kind.startswith("CrossAttnUp") for kind in levels if "CrossAttn" in kind)
+
+
 def test_forward_and_backward_only_read_their_arguments(rng):
     model, inputs = unet_and_inputs(rng)
     dy = rng.standard_normal(inputs[0].shape)

@@ -18,6 +18,7 @@ from minidiff.diffusion.scheduler import SAMPLERS
 from minidiff.diffusion.scheduler_config import with_sampler
 from minidiff.errors import UserError
 from minidiff.nn import threads
+from minidiff.nn.transformer import Attention
 from minidiff.ops import no_grad
 from minidiff.ops.op import grad_enabled
 from minidiff.pipeline import Pipeline
@@ -81,11 +82,12 @@ def test_threads_share_the_rows_of_a_batch_and_none_computes_gradients(pipe, mon
     alone = pipe(HEART, num_images_per_prompt=9)
     sizes, unet = [], pipe.unet
 
-    def spy(x, t, context):
-        sizes.append((len(x), len(t), len(context), grad_enabled(), threading.current_thread().name))
-        return unet(x, t, context)
+    def spy(x, t, *read):
+        sizes.append((len(x), len(t), *{len(array) for array in read}, grad_enabled(),
+                      threading.current_thread().name))
+        return unet(x, t, *read)
 
-    spy.config, spy.conv_in = unet.config, unet.conv_in
+    spy.config, spy.conv_in, spy.read = unet.config, unet.conv_in, unet.read
     monkeypatch.setattr(threads, "cores", lambda: 4)
     monkeypatch.setattr(pipe, "unet", spy)
     assert_same(alone, pipe(HEART, num_images_per_prompt=9, num_inference_steps=3))
@@ -143,6 +145,21 @@ def test_each_distinct_text_is_encoded_once(pipe, monkeypatch):
     monkeypatch.setattr(pipe, "text_encoder", lambda ids: rows.append(len(ids)) or encode(ids))
     pipe([HEART, STAR, HEART], num_images_per_prompt=2)
     assert rows == [3]  # the two, and the empty text
+
+
+def test_keys_and_values_of_a_text_are_computed_once(pipe, monkeypatch):
+    rows, read, scale = [], Attention.read, {"guidance_scale": 3.0, "guidance_interval": (0.5, 9.0)}
+    expected = pipe(HEART, num_inference_steps=6, **scale)
+
+    def spy(attention, context):
+        if type(attention) is Attention:
+            rows.append(len(context))
+        return read(attention, context)
+
+    monkeypatch.setattr(Attention, "read", spy)
+    assert_same(expected, pipe(HEART, num_inference_steps=6, **scale))
+    readers = len(pipe.unet.readers)
+    assert sorted(rows) == [1] * readers + [2] * readers  # the prompt alone, and beside the empty one
 
 
 def test_the_steps_have_names_and_can_be_watched(pipe):

@@ -28,20 +28,21 @@ def rescaled(guided, cond, amount):
     return guided * (amount * ratio + (1.0 - amount))
 
 
-def guided(model, cond, uncond, scale=7.5, rescale=0.0, interval=(0.0, math.inf)):
-    """`predict(x, time)` of `model(x, t, context)`, called once a step with the batch [uncond, cond].
+def guided(model, cond, uncond, scale=7.5, rescale=0.0, interval=(0.0, math.inf), read=lambda context: [context]):
+    """`predict(x, time)` of `model(x, t, *read(context))`, called once a step with the batch [uncond, cond].
 
-    cond (N, T, D), uncond (N or 1, T, D). Outside `interval`, low < sigma / alpha <= high, and for scale 1, only
-    cond is asked, at half the cost: guidance hurts early and is useless late (Kynkäänniemi et al., 2404.07724).
+    cond (N, T, D), uncond (N or 1, T, D); `read` does what is the same for every step. Outside `interval`,
+    low < sigma / alpha <= high, and for scale 1, only cond is asked, at half the cost: guidance hurts early and is
+    useless late (Kynkäänniemi et al., 2404.07724).
     """
     xp, (low, high) = array_module(cond), interval
-    both = xp.concatenate([xp.broadcast_to(uncond, cond.shape), cond])
+    both, alone = read(xp.concatenate([xp.broadcast_to(uncond, cond.shape), cond])), read(cond)
 
     def predict(x, time):
         inside = low * time.alpha < time.sigma and (math.isinf(high) or time.sigma <= high * time.alpha)
         if scale == 1 or not inside:
-            return model(x, time.t, cond)
-        without, with_prompt = xp.split(model(xp.concatenate([x, x]), time.t, both), 2)
+            return model(x, time.t, *alone)
+        without, with_prompt = xp.split(model(xp.concatenate([x, x]), time.t, *both), 2)
         answer = classifier_free(with_prompt, without, scale)
         return rescaled(answer, with_prompt, rescale) if rescale else answer
 

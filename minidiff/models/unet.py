@@ -12,13 +12,16 @@ import numpy as np
 from ..nn.layers import Conv2d, Downsample, GroupNorm, Linear, Upsample
 from ..nn.module import Module, chain
 from ..nn.residual import ResBlock
-from ..nn.transformer import SpatialTransformer
+from ..nn.transformer import Attention, SpatialTransformer
 from ..ops import concat, silu, sinusoidal_embedding
 from .configs import UNetConfig
 
 
 class UNet2DConditionModel(Module):
-    """x (N, H, W, C), timesteps (N), context (N, T, D) -> y (N, H, W, C); timesteps are in [0, 1000]."""
+    """x (N, H, W, C), timesteps (N), context (N, T, D) -> y (N, H, W, C); timesteps are in [0, 1000].
+
+    Where only x and the time change, what `read` made of the context may be there instead, to be read once.
+    """
 
     def __init__(self, rng, config: UNetConfig):
         self.config = config
@@ -41,8 +44,19 @@ class UNet2DConditionModel(Module):
             for level in reversed(range(levels))]
         self.conv_norm_out = GroupNorm(widths[0], config.norm_num_groups, config.norm_eps)
         self.conv_out = Conv2d(rng, widths[0], config.out_channels)
+        # Attentions to the text; in a tuple their parameters get no second name.
+        self.readers = tuple(module for module in self.modules() if type(module) is Attention)
 
-    def __call__(self, x, timesteps, context):
+    def read(self, context):
+        """The keys and values of every attention to the text.
+
+        context (N, T, D) -> k, v, k, v, ... (N, T, C)
+        """
+        return [array for reader in self.readers for array in reader.read(context)[0]]
+
+    def __call__(self, x, timesteps, *context):
+        pairs = zip(context[::2], context[1::2], strict=True)
+        context = context[0] if len(context) == 1 else dict(zip(self.readers, pairs, strict=True))
         time_emb, time_back = self.time_embedding(timesteps, x.dtype)
         h, in_back = self.conv_in(x)
         skips, down_backs, up_backs = [h], [], []

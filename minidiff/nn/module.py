@@ -31,6 +31,14 @@ class Module:
     def parameters(self) -> list[Parameter]:
         return [parameter for _, parameter in self.named_parameters()]
 
+    def modules(self) -> Iterator[Module]:
+        """This module and all within it."""
+        yield self
+        for value in vars(self).values():
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, Module):
+                    yield from item.modules()
+
     def replica(self):
         """The same module over the same values with gradients of its own: a thread works on one while others do too."""
         return copy.deepcopy(self, {id(p.value): p.value for p in self.parameters()} | {

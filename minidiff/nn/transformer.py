@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import ops
+from ..ops.op import no_backward
 from .layers import Conv2d, GroupNorm, LayerNorm, Linear
 from .module import Module, chain, identity, residual
 
@@ -11,6 +12,8 @@ class Attention(Module):
     """Every token of x takes what it needs from the tokens of a context.
 
     x (N, Q, C), context (N, K, D) -> y (N, Q, C)
+
+    Instead of a context there may be a dictionary that holds, for this attention, what `read` made of one.
     """
 
     def __init__(self, rng, channels, context_width, heads, bias=False):
@@ -20,18 +23,30 @@ class Attention(Module):
         self.to_out = [Linear(rng, channels, channels), identity]
         self.heads = heads
 
-    def __call__(self, x, context):
-        q, q_back = self.to_q(x)
+    def read(self, context):
+        """The keys and values of a context.
+
+        context (N, K, D) -> (k (N, K, C), v (N, K, C))
+        """
         k, k_back = self.to_k(context)
         v, v_back = self.to_v(context)
+
+        def backward(dk, dv):
+            dcontext = k_back(dk)
+            dcontext += v_back(dv)
+            return dcontext
+
+        return (k, v), backward
+
+    def __call__(self, x, context):
+        q, q_back = self.to_q(x)
+        (k, v), read_back = (context[self], no_backward) if isinstance(context, dict) else self.read(context)
         h, attention_back = ops.attention(q, k, v, heads=self.heads)
         y, out_back = self.to_out[0](h)
 
         def backward(dy):
             dq, dk, dv = attention_back(out_back(dy))
-            dcontext = k_back(dk)
-            dcontext += v_back(dv)
-            return q_back(dq), dcontext
+            return q_back(dq), read_back(dk, dv)
 
         return y, backward
 
