@@ -16,7 +16,6 @@ from minidiff.models.configs import AutoencoderConfig, TextConfig, UNetConfig
 from minidiff.models.text_encoder import CLIPTextModel
 from minidiff.models.unet import UNet2DConditionModel
 from minidiff.nn.threads import share_rows
-from minidiff.ops import no_grad
 from minidiff.pipeline import WIDE
 from minidiff.storage.folders import load_model, save_model
 
@@ -72,7 +71,7 @@ def ours(part, folder, arrays, wide):
     model = load_model(*CLASSES[part], folder / part)
     call = model.decode if part == "vae" else model
     count = sum(parameter.value.size for parameter in model.parameters())
-    return lambda: share_rows(no_grad()(lambda *rows: call(*rows)[0]), *arrays, wide=wide), count
+    return lambda: share_rows(lambda *rows: call(*rows)[0], *arrays, wide=wide), count
 
 
 def theirs(part, folder, arrays, runtime):

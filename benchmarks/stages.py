@@ -20,7 +20,6 @@ from minidiff.training.contrastive import ContrastiveTraining, clip_config
 from minidiff.training.diffusion import DiffusionTraining, Latents
 from minidiff.training.loop import Trainer
 from minidiff.training.presets import Settings
-from minidiff.training.workers import Workers
 
 
 def stages(settings: Settings, device: str) -> Iterator:
@@ -60,7 +59,7 @@ class OurStep:
         self.stage = stage
         self.settings = getattr(stage.settings, f"train_{stage.name}")
         self.trainer = Trainer(stage, self.settings, Path(), threads)
-        self.workers = Workers(stage.models, self.trainer.flat, self.trainer.threads)
+        self.workers = self.trainer.workers()
 
     def batch(self) -> list[np.ndarray]:
         """The arrays that the stage makes its first loss of."""

@@ -9,7 +9,6 @@ import numpy as np
 
 from minidiff.backend import to_device, to_host
 from minidiff.nn.threads import cores, share_rows
-from minidiff.ops import no_grad
 
 from .checks import Different, check
 from .device import waiting
@@ -99,7 +98,7 @@ def measure_denoising(stage, size, rounds, pause, device) -> Iterator[dict]:
 
 
 def our_forward(unet, arrays):
-    return lambda: share_rows(no_grad()(lambda x, t, context: unet(x, t, context)[0]), *arrays)
+    return lambda: share_rows(lambda x, t, context: unet(x, t, context)[0], *arrays)
 
 
 def their_forward(model, arrays, layout, device):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -25,7 +24,6 @@ from .models.autoencoder import AutoencoderKL
 from .models.clip import CLIPModel
 from .nn.module import Module
 from .nn.threads import share_rows
-from .ops import no_grad
 from .pipeline import GUIDANCE, STEPS, Pipeline
 from .tokenizer import Tokenizer
 
@@ -147,7 +145,6 @@ def ceiling(vae: AutoencoderKL, scenes: Sequence[Scene], size: int) -> dict:
 
 def reconstruct(vae: AutoencoderKL, true: np.ndarray) -> np.ndarray:
     """Pictures, uint8 (N, S, S, 3), through the autoencoder: the mean of their latents, decoded."""
-    @no_grad()
     def through(pictures):
         (mean, _), _ = vae.encode(pictures)
         return vae.decode(mean)[0]
@@ -181,13 +178,9 @@ def retrieved(clip, tokenizer, scenes):
     """For each scene's caption: is the picture it picks among all of them one that satisfies it?"""
     true = to_float(pictures(scenes, clip.config.vision_config.image_size))
 
-    @no_grad()
-    def embed(tower, inputs):
-        return tower(inputs)[0]
-
     ids = tokenizer([scene.caption for scene in scenes])
-    text = to_host(share_rows(partial(embed, clip.embed_text), beside(clip, ids)))
-    image = to_host(share_rows(partial(embed, clip.embed_image), beside(clip, true)))
+    text = to_host(share_rows(lambda ids: clip.embed_text(ids)[0], beside(clip, ids)))
+    image = to_host(share_rows(lambda pictures: clip.embed_image(pictures)[0], beside(clip, true)))
     cosine = text @ (image / np.linalg.norm(image, axis=1, keepdims=True)).T
     return [satisfies(scenes[picked], scene) for picked, scene in zip(cosine.argmax(axis=1), scenes, strict=True)]
 

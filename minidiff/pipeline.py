@@ -34,7 +34,7 @@ from .models.clip import CLIPModel
 from .models.text_encoder import CLIPTextModel
 from .models.unet import UNet2DConditionModel
 from .nn.threads import share_rows
-from .ops import fast_convolutions, no_grad
+from .ops import no_grad
 from .storage.lora import merge_lora
 from .storage.pipeline_folder import Parts, load_pipeline, save_pipeline
 from .storage.single_file import load_single_file
@@ -233,7 +233,7 @@ class Pipeline:
 
     def _forward(self, function, *arrays):
         wide = max(self.unet.config.block_out_channels) >= WIDE
-        return share_rows(no_grad()(fast_convolutions()(function)), *arrays, wide=wide)
+        return share_rows(function, *arrays, wide=wide)
 
 
 def whole(name: str, value: int, least: int) -> int:

@@ -112,10 +112,10 @@ def test_winograd_is_taken_where_it_pays(why_not):
     x = np.zeros((1 if why_not == "few tiles" else 2, 16, 16, 4), "f2" if why_not == "half precision" else "f4")
     weight = np.zeros((5 if why_not == "kernel" else 3,) * 2 + (4, 4))
     stride, padding = 1 + (why_not == "stride"), ((0, 1), (0, 1)) if why_not == "padding" else None
-    assert not ops.winograd_pays(x, weight, stride, padding)
-    with ops.fast_convolutions(why_not != "unwanted"):
-        assert ops.winograd_pays(x, weight, stride, padding) == (why_not is None)
-    assert not ops.winograd_pays(x, weight, stride, padding)
+    assert not winograd_file.winograd_pays(x, weight, stride, padding)
+    with winograd_file.fast_convolutions(why_not != "unwanted"):
+        assert winograd_file.winograd_pays(x, weight, stride, padding) == (why_not is None)
+    assert not winograd_file.winograd_pays(x, weight, stride, padding)
 
 
 @pytest.mark.parametrize("block_scores", [1, 100, 250])

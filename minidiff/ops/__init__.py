@@ -16,11 +16,10 @@ from .patches import patchify
 from .shaping import concat, split
 from .softmax import softmax
 from .upsampling import upsample_conv2d, upsample_nearest
-from .winograd import fast_convolutions, winograd_conv2d, winograd_pays
+from .winograd import winograd_conv2d
 
 __all__ = [
-    "attention", "concat", "contrastive", "conv2d", "cross_entropy", "embedding", "fast_convolutions", "geglu", "gelu",
-    "group_norm", "huber", "kl_standard_normal", "l1", "layer_norm", "linear", "mse", "no_grad", "op", "patchify",
-    "quick_gelu", "silu", "sinusoidal_embedding", "softmax", "split", "upsample_conv2d", "upsample_nearest",
-    "winograd_conv2d", "winograd_pays",
+    "attention", "concat", "contrastive", "conv2d", "cross_entropy", "embedding", "geglu", "gelu", "group_norm",
+    "huber", "kl_standard_normal", "l1", "layer_norm", "linear", "mse", "no_grad", "op", "patchify", "quick_gelu",
+    "silu", "sinusoidal_embedding", "softmax", "split", "upsample_conv2d", "upsample_nearest", "winograd_conv2d",
 ]

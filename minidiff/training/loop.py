@@ -50,13 +50,16 @@ class Trainer:
         self.step, self.total = 0, settings.steps
         self.threads = worker_count(settings.batch_size, stage.device, threads)
 
+    def workers(self) -> Workers:
+        return Workers(self.stage.models, self.flat, self.threads, self.stage.settings.winograd)
+
     def train(self, seconds: float | None = None) -> Iterator[Progress]:
         """Train to the end, saving a checkpoint every two minutes; `seconds` fits the number of steps to a time.
 
         The steps are counted out from the speed seen during warm-up, in which the learning rate does not depend on
         them. Raises UserError when a loss is not finite; the last checkpoint is from before that.
         """
-        workers = Workers(self.stage.models, self.flat, self.threads, self.stage.settings.winograd)
+        workers = self.workers()
         start, start_step = time.monotonic(), self.step
         looked, saved = start, start
         if seconds is None:

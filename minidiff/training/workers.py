@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from ..backend import array_module
 from ..nn.module import Module
 from ..nn.threads import cores
-from ..ops import fast_convolutions
+from ..ops.winograd import fast_convolutions
 from .optimizer import Flat, flat_gradient
 
 LEAST_PART = 4   # samples a worker must get for a thread to pay
