@@ -11,7 +11,7 @@ from pathlib import Path
 from minidiff.backend import gpu_available
 from minidiff.errors import UserError
 
-from . import generate, ops, plots, quality, sd15, steps, tokenizer
+from . import generate, ops, plots, quality, scaling, sd15, steps, tokenizer
 from .ceilings import measure_ceilings
 from .checks import Different
 from .machine import describe, folder_name
@@ -19,12 +19,13 @@ from .table import show_header, shown
 from .threads import limited
 
 RESULTS = Path(__file__).parent / "results"
-MEASURES = {"ops": ops.measure, "steps": steps.measure, "generate": generate.measure, "tokenizer": tokenizer.measure,
-            "sd15": sd15.measure, "quality": quality.measure}
+MEASURES = {"ops": ops.measure, "steps": steps.measure, "scaling": scaling.measure, "generate": generate.measure,
+            "tokenizer": tokenizer.measure, "sd15": sd15.measure, "quality": quality.measure}
 ALL = [what for what in MEASURES if what != "quality"]  # that takes an hour
 TAKES = {  # the options that each understands
     "ops": ("sizes", "match", "rounds", "pause", "threads"),
-    "steps": ("sizes", "match", "rounds", "pause", "threads", "device"),
+    "steps": ("sizes", "match", "rounds", "pause", "threads", "device", "busy"),
+    "scaling": ("sizes", "match", "rounds", "pause", "threads"),
     "generate": ("model", "steps", "rounds", "pause", "threads"),
     "tokenizer": ("sizes", "rounds", "pause"),
     "sd15": ("sizes", "match", "rounds", "pause", "threads"),
@@ -35,13 +36,14 @@ TAKES = {  # the options that each understands
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks", description="How long things take, beside PyTorch.")
     parser.add_argument("what", choices=[*MEASURES, "all"])
-    parser.add_argument("--sizes", nargs="+", metavar="SIZE", help="ops: tiny small large; steps: smoke tiny small "
-                        "medium; tokenizer: tiny small large; sd15: tiny full; quality: tiny small")
+    parser.add_argument("--sizes", nargs="+", metavar="SIZE", help="ops: tiny small large; steps, scaling: smoke "
+                        "tiny small medium; tokenizer: tiny small large; sd15: tiny full; quality: tiny small")
     parser.add_argument("--match", help="only what has this text in its name")
     parser.add_argument("--rounds", type=int, help="how often each runtime has its turn")
     parser.add_argument("--pause", type=float, help="seconds between two runtimes (0.1)")
     parser.add_argument("--threads", type=int, help="of each runtime; ops: 1, others: as many as cores")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="of steps and quality (cpu); ops take all there are")
+    parser.add_argument("--busy", type=int, metavar="COUNT", help="steps: other processes that want a core each (0)")
     parser.add_argument("--model", help="generate: a folder or the name of a shipped model")
     parser.add_argument("--steps", type=int, help="generate: sampling steps (20)")
     parser.add_argument("--minutes", type=float, help="quality: how long to train (60)")

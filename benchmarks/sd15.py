@@ -6,9 +6,6 @@ open the same files, about 3.8 GB, and must give the same result.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -18,6 +15,7 @@ import numpy as np
 
 from minidiff.nn.threads import cores
 
+from . import process
 from .checks import check
 from .rows import row
 from .timing import Timing
@@ -41,12 +39,12 @@ def measure(sizes: Sequence[str] = ("full",), match: str = "", rounds: int = 3, 
 
 
 def measure_part(folder, part, title, size, runtimes, rounds, calls, pause, threads) -> dict:
-    process("write", part, size, folder)
+    process.run("sd15_process", "write", part, size, folder)
     found = {name: [] for name in runtimes}
     for index in range(rounds):
         first = index % len(runtimes)
         for name in runtimes[first:] + runtimes[:first]:
-            found[name].append(process(name, part, size, folder, calls, pause, threads))
+            found[name].append(process.run("sd15_process", name, part, size, folder, calls, pause, threads))
     answers = {name: np.load(folder / f"{name}.npy") for name in runtimes}
     errors = {name: check(f"{title} in {name}", answers["NumPy"], answers[name], TOLERANCE) for name in runtimes[1:]}
     times = {name: Timing(tuple(time for result in results for time in result["seconds"]))
@@ -55,12 +53,3 @@ def measure_part(folder, part, title, size, runtimes, rounds, calls, pause, thre
         "MB": {name: max(result["peak MB"] for result in results) for name, results in found.items()},
         "opening": {name: min(result["opening"] for result in results) for name, results in found.items()},
         "largest error": errors}
-
-
-def process(*words) -> dict:
-    """What `python -m benchmarks.sd15_process WORDS` prints."""
-    done = subprocess.run([sys.executable, "-m", "benchmarks.sd15_process", *map(str, words)], capture_output=True,
-                          text=True, cwd=Path(__file__).parents[1], check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])

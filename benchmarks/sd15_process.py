@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from minidiff.nn.threads import share_rows
 from minidiff.pipeline import WIDE
 from minidiff.storage.folders import load_model, save_model
 
+from .process import peak_memory
 from .threads import limited
 
 CLASSES = {"text": (CLIPTextModel, TextConfig), "unet": (UNet2DConditionModel, UNetConfig),
@@ -50,9 +50,7 @@ def main(runtime, part, size, folder, calls="1", pause="0", threads="1") -> dict
             begin = time.perf_counter()
             run()
             seconds.append(time.perf_counter() - begin)
-    unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, else kilobytes
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    return {"seconds": seconds, "opening": opened - start, "peak MB": peak, "parameters": count}
+    return {"seconds": seconds, "opening": opened - start, "peak MB": peak_memory(), "parameters": count}
 
 
 def arguments(part, unet) -> list[np.ndarray]:

@@ -19,7 +19,7 @@ from minidiff.training.autoencoder import AutoencoderTraining
 from minidiff.training.contrastive import ContrastiveTraining, clip_config
 from minidiff.training.diffusion import DiffusionTraining, Latents
 from minidiff.training.loop import Trainer
-from minidiff.training.presets import Settings
+from minidiff.training.presets import Settings, StageSettings
 
 
 def stages(settings: Settings, device: str) -> Iterator:
@@ -52,23 +52,27 @@ def pictures_drawn_once() -> Iterator[None]:
         yield
 
 
+def settings_of(stage) -> StageSettings:
+    return getattr(stage.settings, f"train_{stage.name}")
+
+
+def batch_of(stage) -> list[np.ndarray]:
+    """The arrays that a stage makes its first loss of."""
+    recorder = Recorder()
+    try:
+        stage.step(recorder, 0, 1.0)
+    except Recorded:
+        return [to_host(array) for array in recorder.arrays]
+    raise AssertionError(f"the {stage.name} stage gave its workers nothing to do")
+
+
 class OurStep:
     """One update after the other: gradients in parts by Workers, clipping, AdamW, moving average."""
 
     def __init__(self, stage, threads: int):
-        self.stage = stage
-        self.settings = getattr(stage.settings, f"train_{stage.name}")
+        self.stage, self.settings = stage, settings_of(stage)
         self.trainer = Trainer(stage, self.settings, Path(), threads)
         self.workers = self.trainer.workers()
-
-    def batch(self) -> list[np.ndarray]:
-        """The arrays that the stage makes its first loss of."""
-        recorder = Recorder()
-        try:
-            self.stage.step(recorder, 0, 1.0)
-        except Recorded:
-            return [to_host(array) for array in recorder.arrays]
-        raise AssertionError(f"the {self.stage.name} stage gave its workers nothing to do")
 
     def gradients(self) -> dict[str, np.ndarray]:
         """The gradients of the first batch, by model and parameter."""

@@ -14,6 +14,8 @@ from torch.nn.utils import clip_grad_norm_
 
 from minidiff.storage.folders import from_file, save_model
 
+from .stages import batch_of, settings_of
+
 LIBRARIES = {"AutoencoderKL": diffusers, "UNet2DConditionModel": diffusers, "CLIPModel": transformers,
              "CLIPTextModel": transformers}
 LAYOUTS = {"": torch.contiguous_format, " NHWC": torch.channels_last}
@@ -62,13 +64,13 @@ LOSSES = {"autoencoder": autoencoder_loss, "contrastive": contrastive_loss, "dif
 class TheirStep:
     """The same update as OurStep's, on the same batch, beginning with the same weights."""
 
-    def __init__(self, ours, layout, device: str):
+    def __init__(self, stage, layout, device: str = "cpu"):
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-        self.stage, self.settings = ours.stage, ours.settings
-        self.models = [twin(model).to(device=device, memory_format=layout) for model in ours.stage.models]
-        self.batch = [to_torch(array, layout, device) for array in ours.batch()]
+        self.stage, self.settings = stage, settings_of(stage)
+        self.models = [twin(model).to(device=device, memory_format=layout) for model in stage.models]
+        self.batch = [to_torch(array, layout, device) for array in batch_of(stage)]
         self.parameters = [p for model in self.models for p in model.parameters()]
-        own = ours.settings
+        own = self.settings
         self.optimizer = torch.optim.AdamW(self.parameters, own.learning_rate / own.warmup, (own.beta1, own.beta2),
                                            weight_decay=own.weight_decay, fused=True)
         self.average = [p.detach().clone() for p in self.parameters]

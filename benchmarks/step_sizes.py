@@ -28,7 +28,7 @@ SMOKE = Settings(  # to try the benchmark itself
     autoencoder=AutoencoderSettings(block_out_channels=(8, 16), latent_channels=4),
     text=TextSettings(hidden_size=16, num_hidden_layers=1),
     image=ImageSettings(hidden_size=16, num_hidden_layers=1),
-    unet=UNetSettings(block_out_channels=(16, 32), attention_levels=(False, True)),
+    unet=UNetSettings(block_out_channels=(16, 32), attention_levels=(False, True), norm_num_groups=8),
     train_autoencoder=StageSettings(100, 4, 1e-3, 1.0), train_contrastive=StageSettings(100, 4, 1e-3, 1.0),
     train_diffusion=StageSettings(100, 4, 1e-3, 1.0))
 

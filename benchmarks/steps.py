@@ -10,6 +10,7 @@ import numpy as np
 from minidiff.backend import to_device, to_host
 from minidiff.nn.threads import cores, share_rows
 
+from . import process
 from .checks import Different, check
 from .device import waiting
 from .rows import row
@@ -24,9 +25,10 @@ BATCHES = (1, 2, 8)
 
 
 def measure(sizes: Sequence[str] = ("tiny", "small", "medium"), match: str = "", rounds: int = 7, pause: float = 0.1,
-            threads: int | None = None, device: str = "cpu") -> Iterator[dict]:
+            threads: int | None = None, device: str = "cpu", busy: int = 0) -> Iterator[dict]:
+    """Rows of single steps and calls, while `busy` other processes want a core each."""
     threads = threads or cores()
-    with limited(threads), pictures_drawn_once():
+    with limited(threads), pictures_drawn_once(), process.busy(busy):
         for size in sizes:
             for stage in stages(SIZES[size], device):
                 if match in f"{stage.name} step":
@@ -53,14 +55,16 @@ def measure_step(stage, size, rounds, pause, threads, device) -> dict:
 
         expected = ours.gradients()
         for layout, format in LAYOUTS.items():
-            theirs = TheirStep(ours, format, device)
+            theirs = TheirStep(stage, format, device)
             errors[their + layout] = worst(f"{stage.name}, {their}{layout}", expected, theirs.gradients())
             runs[their + layout] = theirs
     count = sum(p.value.size for model in stage.models for p in model.parameters())
     times = interleaved({name: waiting(run, device) for name, run in runs.items()}, rounds, pause)
     ours.close()
+    memory = {} if device == "cuda" else {
+        "MB": {name: process.run("step_process", name, stage.name, size, threads)["peak MB"] for name in runs}}
     return row(f"{stage.name} step", f"{size}: batch {ours.settings.batch_size}, {count / 1e6:.1f} M", times,
-               parameters=count, workers=ours.trainer.threads) | {"largest error": errors}
+               parameters=count, workers=ours.trainer.threads) | memory | {"largest error": errors}
 
 
 def worst(what, ours, theirs) -> float:

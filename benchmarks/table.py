@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 # What a line shows; the rest is in the file.
-SCREEN = ("GFLOP/s", "GB/s", "share of ceiling", "MB", "a second", "largest error", "seen", "held_out")
+SCREEN = ("GFLOP/s", "GB/s", "share of ceiling", "MB", "a second", "GFLOP", "exponent", "largest error", "seen",
+          "held_out")
 
 
 def show_header(machine: dict) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import minidiff.ops
+
 ROOT = Path(__file__).parents[1]
 if not (ROOT / "benchmarks" / "ops.py").is_file():
     pytest.skip("the benchmarks are part of the source tree, not of the installed package", allow_module_level=True)
@@ -21,14 +23,17 @@ from op_cases import CASES  # noqa: E402
 from benchmarks import (  # noqa: E402
     checks,
     command,
+    op_costs,
     op_runs,
     op_sizes,
     ops,
     plots,
     quality,
     rows,
+    scaling,
     stages,
     step_sizes,
+    steps,
     threads,
     timing,
     tokenizer,
@@ -44,9 +49,9 @@ ONCE = {"rounds": 1, "pause": 0.0}
 @pytest.fixture(autouse=True)
 def without_peers(monkeypatch):
     def find(name):
-        return None if name in ("torch", "transformers", "tokenizers") else find_spec(name)
+        return None if name in ("torch", "diffusers", "transformers", "tokenizers") else find_spec(name)
 
-    for module in (op_runs, tokenizer, threads):
+    for module in (op_runs, steps, tokenizer, threads):
         monkeypatch.setattr(module, "find_spec", find)
 
 
@@ -106,6 +111,28 @@ def test_a_training_is_scored_until_its_end():
     minutes = [row["minutes"] for row in found]
     assert len(found) > 1 and minutes == sorted(minutes) and minutes[-1] < passed
     assert all(row[split] in (0, 0.5, 1) for row in found for split in ("seen", "held_out"))
+
+
+def test_the_growth_of_a_step_is_fitted_to_its_operations():
+    found = list(scaling.measure(["smoke"], match="batch", rounds=1, pause=0.0, threads=1))
+    growth = np.divide([row["operations"] for row in found[1:]], [row["operations"] for row in found[:-1]])
+    assert all(1.6 < factor <= 2 for factor in growth)  # a larger batch has maps for Winograd's form
+    assert "exponent" not in found[0] and all(0 < row["exponent"]["NumPy"] < 2 for row in found[2:])
+    points = [(10.0, {"NumPy": 3.0}), (1000.0, {"NumPy": 30.0})]
+    assert scaling.exponents(points) == {"NumPy": pytest.approx(0.5, rel=1e-9, abs=0)}
+
+
+def test_every_product_of_an_op_is_counted():
+    with op_costs.counted() as operations:
+        minidiff.ops.linear(np.ones((6, 8)), np.ones((12, 8)))[1](np.ones((6, 12)))
+    assert operations == [2 * 6 * 8 * 12] * 3
+    minidiff.ops.linear(np.ones((6, 8)), np.ones((12, 8)))
+    assert len(operations) == 3
+
+
+def test_memory_of_a_training_step_is_that_of_its_process():
+    [step] = steps.measure(["smoke"], match="autoencoder", rounds=1, pause=0.0, busy=1)
+    assert 0 <= step["MB"]["NumPy"] < 200
 
 
 def test_every_runtime_has_its_turn_in_every_round():

@@ -1,0 +1,38 @@
+"""One process of benchmarks/steps.py: RUNTIME STAGE SIZE THREADS -> a line of JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from threadpoolctl import threadpool_limits
+
+from .process import peak_memory
+from .stages import OurStep, pictures_drawn_once, stages
+from .step_sizes import SIZES
+from .threads import limited
+
+
+def main(runtime, name, size, threads) -> dict:
+    """The memory that three training steps add to a process with the libraries and the weights."""
+    stage = next(stage for stage in stages(SIZES[size], "cpu") if stage.name == name)
+    if runtime == "NumPy":  # without PyTorch
+        with threadpool_limits(int(threads), "blas"):
+            return {"peak MB": added(lambda: OurStep(stage, int(threads)))}
+    from .stages_torch import LAYOUTS, TheirStep
+
+    with limited(int(threads)):
+        return {"peak MB": added(lambda: TheirStep(stage, LAYOUTS[runtime.removeprefix("PyTorch")]))}
+
+
+def added(make_step) -> float:
+    before = peak_memory()
+    with pictures_drawn_once():
+        step = make_step()
+        for _ in range(3):
+            step()
+    return peak_memory() - before
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:])))
