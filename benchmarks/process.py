@@ -22,6 +22,10 @@ def run(module: str, *words) -> dict:
 
 def peak_memory() -> float:
     """The largest memory of this process so far, in MB."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # what getrusage says there includes the process that started this one
+        [kilobytes] = [line.split()[1] for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM")]
+        return int(kilobytes) / 1e3
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
