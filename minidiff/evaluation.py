@@ -31,6 +31,7 @@ SPLITS = ("seen", "held_out")
 ATTRIBUTES = ("count", "shape", "colour", "size", "place", "relation", "background")
 BATCH = 32
 GROUP = 64        # pictures that a caption has to choose from
+EDGES = 16        # places with the steepest edges of a picture
 LEAST_GROUPS = 4  # of a split, also where few prompts are scored
 
 
@@ -58,9 +59,10 @@ def evaluate(pipe: Pipeline, clip: CLIPModel | None = None, count: int = 400,
              progress: Callable[..., Iterable[Judged]] | None = None) -> dict:
     """The scores of a model on `count` prompts of each split, ready for JSON.
 
-    seen, held_out: prompts drawn right, by_kind and by_attribute too; the judge on true pictures and on the
-    autoencoder's; psnr in dB; colour_error in levels of 255; retrieval with `clip`, None without. `progress` wraps
-    the pictures as they come, at 2 count of them: `tqdm` is one, a generator that keeps the wrong ones another.
+    seen, held_out: prompts drawn right, by_kind and by_attribute too; colour_error in levels of 255; the judge on
+    true pictures and on the autoencoder's, whose psnr is in dB, and the crispness of these and the drawn ones;
+    retrieval with `clip`, None without. `progress` wraps the pictures as they come, at 2 count of them: `tqdm` is one,
+    a generator that keeps the wrong ones another.
     """
     if count < 1:
         raise UserError(f"{count} prompts: use 1 or more")
@@ -68,13 +70,15 @@ def evaluate(pipe: Pipeline, clip: CLIPModel | None = None, count: int = 400,
     found = chain.from_iterable(draw(pipe, part) for part in scenes)
     found = list(found if progress is None else progress(found, total=len(SPLITS) * count))
     drawn = dict(zip(SPLITS, (found[:count], found[count:]), strict=True))
+    limits = ceiling(pipe.vae, [*chain(*scenes)], pipe.unet.config.sample_size * pipe.vae.config.downsampling)
     return {
         **{split: share(one.right for one in drawn[split]) for split in SPLITS},
         "by_kind": {split: by_kind(drawn[split]) for split in SPLITS},
         "by_attribute": {split: by_attribute(drawn[split]) for split in SPLITS},
         "objects": {split: by_number(drawn[split]) for split in SPLITS},
         "colour_error": colour_error(found),
-        **ceiling(pipe.vae, [*chain(*scenes)], pipe.unet.config.sample_size * pipe.vae.config.downsampling),
+        **limits,
+        "crispness": {"drawn": crispness(np.stack([one.picture for one in found])), **limits["crispness"]},
         "retrieval": None if clip is None else retrieval(clip, pipe.tokenizer, count, "seen"),
         "retrieval_held_out": None if clip is None else retrieval(clip, pipe.tokenizer, count, "held_out"),
         "settings": settings(pipe, count),
@@ -140,7 +144,8 @@ def ceiling(vae: AutoencoderKL, scenes: Sequence[Scene], size: int) -> dict:
     return {"judge": {"truth": share(one.right for one in judged(scenes, true)),
                       "reconstruction": share(one.right for one in left),
                       "reconstruction_by_attribute": by_attribute(left)},
-            "psnr": psnr(true, rebuilt)}
+            "psnr": psnr(true, rebuilt),
+            "crispness": {"truth": crispness(true), "reconstruction": crispness(rebuilt)}}
 
 
 def reconstruct(vae: AutoencoderKL, true: np.ndarray) -> np.ndarray:
@@ -161,6 +166,17 @@ def psnr(true: np.ndarray, rebuilt: np.ndarray) -> float:
     """
     error = np.mean((true.astype(np.float32) - rebuilt) ** 2, dtype=np.float64)
     return round(10 * math.log10(255**2 / max(float(error), 1 / 12)), 2)
+
+
+def crispness(shown: np.ndarray) -> float:
+    """The share of an edge that lies between two neighbouring pixels: 1 where it is one step, 1/4 on a smooth ramp.
+
+    Of pictures, uint8 (N, S, S, 3): the largest colour distances of neighbours in a row, over those of pixels 4 apart.
+    """
+    near, far = (np.linalg.norm(shown[:, :, apart:].astype(np.float32) - shown[:, :, :-apart], axis=-1)
+                 .reshape(len(shown), -1) for apart in (1, 4))
+    near, far = (np.partition(distance, -EDGES, axis=1)[:, -EDGES:].mean(axis=1) for distance in (near, far))
+    return round(float((near / np.maximum(far, 1)).mean()), 3)
 
 
 def retrieval(clip: CLIPModel, tokenizer: Tokenizer, count: int, split: str) -> float:

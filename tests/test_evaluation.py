@@ -16,7 +16,7 @@ from minidiff.data.judge import satisfies
 from minidiff.data.scenes import HELD_OUT, to_float
 from minidiff.data.scenes import pictures as true_pictures
 from minidiff.errors import UserError
-from minidiff.evaluation import colour_error, draw, evaluate, judged, psnr, reconstruct, retrieval
+from minidiff.evaluation import colour_error, crispness, draw, evaluate, judged, psnr, reconstruct, retrieval
 from minidiff.models.autoencoder import AutoencoderKL
 from minidiff.models.clip import CLIPModel
 from minidiff.models.configs import AutoencoderConfig, CLIPConfig, TextConfig, UNetConfig, VisionConfig
@@ -102,6 +102,8 @@ def test_true_pictures_score_one_everywhere():
         assert scores["objects"][split] == {"too_many": 0, "too_few": 0}
     assert scores["judge"]["truth"] == scores["judge"]["reconstruction"] == 1
     assert scores["colour_error"] < 0.5
+    assert list(scores["crispness"]) == ["drawn", "truth", "reconstruction"]
+    assert_allclose([*scores["crispness"].values()], 0.85, rtol=0, atol=0.01)
     assert scores["retrieval"] is None and scores["retrieval_held_out"] is None
 
 
@@ -197,6 +199,16 @@ def test_colour_error_is_the_distance_to_the_named_colour_in_levels():
     shifted = [(scene.picture() + np.array([4, 0, 0])).clip(0, 255).astype(np.uint8) for scene in scenes]
     assert_allclose(colour_error(judged(scenes, shifted)), 4 / 3, rtol=0, atol=0.1)
     assert colour_error(judged(scenes[:1], [np.full((64, 64, 3), 250, np.uint8)])) is None
+
+
+def test_crispness_is_the_share_of_an_edge_between_two_pixels():
+    step, ramp = np.zeros((2, 1, 64, 64, 3), np.uint8)
+    step[:, :, 32:] = 200
+    ramp[:] = np.minimum(np.arange(64) * 4, 255)[:, None]
+    assert crispness(step) == 1
+    assert crispness(ramp) == 0.25
+    assert crispness(np.concatenate([step, ramp])) == pytest.approx(0.625, abs=1e-3)
+    assert crispness(np.full_like(step, 90)) == 0
 
 
 @pytest.mark.parametrize("split", ["seen", "held_out"])
