@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
 import sys
 
 import numpy as np
@@ -83,3 +86,22 @@ def test_noise_beside_a_device_array_is_that_of_the_host():
     noise = backend.normal([3, 4], (5,), like)
     assert backend.array_module(noise) is backend.array_module(like)
     assert_array_equal(backend.to_host(noise), backend.normal([3, 4], (5,)))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
+@pytest.mark.parametrize("kept", [False, True])
+def test_memory_of_freed_arrays_is_kept_for_the_next(kept):
+    code = f"""
+import numpy as np
+from minidiff.backend import keep_memory
+def resident():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmRSS"))
+if {kept}:
+    keep_memory()
+before = resident()
+np.ones(3_000_000)
+print(resident() - before)
+"""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=own)
+    assert (int(done.stdout) > 20_000) == kept  # of 24,000 kB

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from threadpoolctl import threadpool_limits
 
-from ..backend import array_module
+from ..backend import array_module, keep_memory
 from ..nn.module import Module
 from ..nn.threads import cores
 from ..ops.winograd import fast_convolutions
@@ -26,6 +26,7 @@ class Workers:
     """Replicas of a list of models, whose gradients `gather` adds into those of the models themselves."""
 
     def __init__(self, models: Sequence[Module], flat: Flat, count: int, winograd: bool = False):
+        keep_memory()
         self.flat, self.winograd = flat, winograd
         self.replicas = [tuple(models)] + [tuple(model.replica() for model in models) for _ in range(count - 1)]
         self.gradients = [flat_gradient([p for model in models for p in model.parameters()])
