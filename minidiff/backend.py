@@ -40,6 +40,14 @@ def column_sums(x):
     return matmul(array_module(x).ones((1,) * (x.ndim > 2) + x.shape[-2:-1], x.dtype), x)
 
 
+def tiled(x, count):
+    """`x` count times along its last axis, as np.tile does in three times the time for what is small.
+
+    x (..., C) -> y (..., count · C)
+    """
+    return x[..., None, :].repeat(count, axis=-2).reshape(*x.shape[:-1], -1)
+
+
 def full_precision(x):
     """`x`, in float32 if it is in half precision, whose range and digits are too few for statistics and losses."""
     return x.astype(np.float32) if x.dtype.itemsize == 2 else x

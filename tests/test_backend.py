@@ -88,6 +88,12 @@ def test_noise_beside_a_device_array_is_that_of_the_host():
     assert_array_equal(backend.to_host(noise), backend.normal([3, 4], (5,)))
 
 
+@pytest.mark.parametrize("shape", [(3,), (2, 1, 3)])
+def test_tiled_is_numpy_s_tile(shape):
+    x = np.random.default_rng(0).normal(size=shape)
+    assert_array_equal(backend.tiled(x, 4), np.tile(x, 4))
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
 @pytest.mark.parametrize("kept", [False, True])
 def test_memory_of_freed_arrays_is_kept_for_the_next(kept):

@@ -7,7 +7,7 @@ at once and thrown away: the backward pass needs columns of dy only, and neither
 
 from __future__ import annotations
 
-from ..backend import array_module, column_sums, matmul
+from ..backend import array_module, column_sums, matmul, tiled
 from .op import op
 
 BAND_BYTES = 1_200_000  # what stays in a core's level-2 cache beside the rest: larger bands were up to 1.5x slower
@@ -29,7 +29,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
     size = (n, height + top + bottom, width + left + right)
     y = _correlate(spread(x, size, top, left), weight, stride, rows, columns)
     if bias is not None:
-        y.reshape(n * rows, -1)[...] += array_module(x).tile(bias, columns)  # long inner loops
+        y.reshape(n * rows, -1)[...] += tiled(bias, columns)  # long inner loops
 
     def backward(dy):
         if stride == 1:

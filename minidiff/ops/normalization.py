@@ -6,7 +6,7 @@ and the large array is only read, scaled and shifted: a tenth of the time of mea
 
 from __future__ import annotations
 
-from ..backend import array_module, column_sums, full_precision, matmul
+from ..backend import array_module, column_sums, full_precision, matmul, tiled
 from .op import op
 
 
@@ -32,7 +32,7 @@ def group_norm(x, weight, bias, groups, eps=1e-5):
 
     def at_pixels(a):
         """(N, 1, C) or (C) -> one number for each of a line: few long loops are faster than many of C steps."""
-        return xp.tile(a, width)
+        return tiled(a, width)
 
     mean = over_group(sum_pixels(lines))
     centred = lines - at_pixels(mean)

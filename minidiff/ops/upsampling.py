@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import array_module, column_sums, matmul
+from ..backend import array_module, column_sums, matmul, tiled
 from .convolution import conv2d
 from .op import op
 
@@ -53,7 +53,7 @@ def upsample_conv2d(x, weight, bias):
     for (a, b), kernel in zip(PHASES, kernels, strict=True):
         y[:, a::2, b::2], back = conv2d(x, kernel, padding=((1 - a, a), (1 - b, b)))
         backs.append(back)
-    y.reshape(n * 2 * height, -1)[...] += xp.tile(bias, 2 * width)  # long inner loops
+    y.reshape(n * 2 * height, -1)[...] += tiled(bias, 2 * width)  # long inner loops
 
     def backward(dy):
         dx, dkernels = xp.zeros_like(x), xp.empty_like(kernels)

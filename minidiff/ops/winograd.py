@@ -16,7 +16,7 @@ import contextvars
 
 import numpy as np
 
-from ..backend import array_module, column_sums, matmul
+from ..backend import array_module, column_sums, matmul, tiled
 from .convolution import spread
 from .op import op
 
@@ -56,7 +56,7 @@ def winograd_conv2d(x, weight, bias=None):
     """
     y = _correlate(x, weight)
     if bias is not None:
-        y.reshape(len(y) * y.shape[1], -1)[...] += array_module(x).tile(bias, y.shape[2])  # long inner loops
+        y.reshape(len(y) * y.shape[1], -1)[...] += tiled(bias, y.shape[2])  # long inner loops
 
     def backward(dy):
         # As for conv2d: dy correlates with the rotated kernel, and its tiles times the pixels of x give dweight.
