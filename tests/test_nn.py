@@ -1,4 +1,4 @@
-"""Module, apply, chain, recompute and replica, and the layers built on them."""
+"""Module, apply, chain, recompute, frozen and replica, and the layers built on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from minidiff import ops
 from minidiff.nn import threads
 from minidiff.nn.clip_layers import CLIPAttention, CLIPLayer
 from minidiff.nn.layers import Conv2d, Downsample, Embedding, GroupNorm, LayerNorm, Linear, Upsample
-from minidiff.nn.module import Module, Parameter, apply, chain, identity, recompute, residual
+from minidiff.nn.module import Module, Parameter, apply, chain, frozen, identity, recompute, residual
 from minidiff.nn.residual import ResBlock
 from minidiff.nn.transformer import Attention, FeedForward, SelfAttention, SpatialTransformer, TransformerBlock
 from minidiff.ops.op import grad_enabled
@@ -182,6 +182,13 @@ def test_recompute_gives_the_same_numbers_from_less_memory(block, rng):
     for one, other in zip(plain, recomputed, strict=True):
         assert_array_equal(one, other)
     assert memory < 0.4 * plain_memory
+
+
+def test_what_is_frozen_gives_the_same_answer_and_learns_nothing(block, inputs):
+    (y, back), (expected, _) = frozen(block)(*inputs), block(*inputs)
+    assert_array_equal(y, expected)
+    assert back(np.ones_like(y)) is None
+    assert all(parameter.grad is None for parameter in block.parameters())
 
 
 def test_replica_shares_values_and_has_its_own_gradients(block, inputs):

@@ -124,3 +124,14 @@ def recompute(layer):
         return y, lambda dy: layer(*args)[1](dy)
 
     return call
+
+
+def frozen(layer):
+    """The same layer, but nothing in it learns: its activations are dropped, and its input gets no gradient."""
+
+    def call(*args):
+        with no_grad():
+            y, _ = layer(*args)
+        return y, lambda dy: None
+
+    return call

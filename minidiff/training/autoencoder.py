@@ -51,7 +51,7 @@ class AutoencoderTraining:
         self.model.quant_conv.bias.value[settings.autoencoder.latent_channels :] = INITIAL_LOGVAR
         self.models = [self.model]
 
-    def step(self, workers: Workers, index: int, share: float, progress: float = 0.0) -> dict:
+    def step(self, workers: Workers, index: int, share: float) -> dict:
         """The losses of batch `index`; adds `share` of its gradient."""
         config, batch_size = self.model.config, self.settings.train_autoencoder.batch_size
         side = self.settings.size // config.downsampling

@@ -24,7 +24,7 @@ class ContrastiveTraining:
         self.model = CLIPModel(random_stream([settings.seed, INITIAL]), clip_config(settings, tokenizer))
         self.models = [self.model]
 
-    def step(self, workers: Workers, index: int, share: float, progress: float = 0.0) -> dict:
+    def step(self, workers: Workers, index: int, share: float) -> dict:
         """The losses of batch `index`; adds `share` of its gradient."""
         settings, scale = self.settings, self.model.logit_scale.value
         scale.clip(None, LARGEST_SCALE, out=scale)

@@ -18,13 +18,13 @@ from ..models.autoencoder import AutoencoderKL
 from ..models.configs import UNetConfig
 from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
+from ..nn.module import frozen
 from ..tokenizer import Tokenizer
 from .presets import Settings
 from .workers import Workers
 
 INITIAL, DRAWS = 31, 32
 ENCODE_BATCH = 32
-LAYOUT_SHIFT = 300.0  # three of four times lie above 0.99: there is hardly anything but noise
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def encode_scenes(settings: Settings, tokenizer: Tokenizer, autoencoder: Autoenc
         yield from pool.map(encode, range(math.ceil(count / ENCODE_BATCH)))
 
 
-def predict_noise(unet, text_encoder, x, timesteps, ids, answer, weight=None, train_text_encoder=True):
+def predict_noise(unet, text_encoder, x, timesteps, ids, answer, weight=None):
     """loss = mean weight · (unet(x, t, text_encoder(ids)) − answer)²
 
     x (N, H, W, C), timesteps (N), ids (N, T), answer (N, H, W, C), weight (N) -> losses, backward
@@ -72,17 +72,19 @@ def predict_noise(unet, text_encoder, x, timesteps, ids, answer, weight=None, tr
 
     def backward(share):
         _, _, dcontext = unet_back(loss_back(share)[0])
-        if train_text_encoder:
-            text_back(dcontext)
+        text_back(dcontext)
 
     return {"loss": loss}, backward
 
 
 class DiffusionTraining:
-    """Step i is a function of the parameters, the latents, i and the progress alone.
+    """Step i is a function of the parameters, the latents and i alone.
 
-    The first steps see little but noise, where a caption alone says what is where; the answer v = alpha eps - sigma x0
-    is free of the noise there. Together they make a small network learn which of two objects is left of the other.
+    A part of each batch is pure noise, where a caption alone says what is where; the answer v = alpha eps - sigma x0 is
+    free of the noise there. Together they make a small network learn which of two objects is left of the other.
+
+    The text encoder stays as contrastive training left it, unless `train_text_encoder`: learning along, it gives words
+    that matter late, such as shapes of one area, the same states before the UNet can tell their pictures apart.
     """
 
     name = "diffusion"
@@ -96,9 +98,11 @@ class DiffusionTraining:
         self.unet = UNet2DConditionModel(random_stream([settings.seed, INITIAL]),
                                          unet_config(settings, text_encoder.config.hidden_size))
         self.text_encoder = text_encoder
-        self.models = [self.unet, text_encoder]
+        learns = settings.diffusion.train_text_encoder
+        self.models = [self.unet, text_encoder] if learns else [self.unet]
+        self.frozen = [] if learns else [frozen(text_encoder)]
 
-    def step(self, workers: Workers, index: int, share: float, progress: float = 0.0) -> dict:
+    def step(self, workers: Workers, index: int, share: float) -> dict:
         """The losses of batch `index`; adds `share` of its gradient."""
         own, batch_size = self.settings.diffusion, self.settings.train_diffusion.batch_size
         rng = scene_stream(self.settings.seed, DRAWS, index)
@@ -108,8 +112,8 @@ class DiffusionTraining:
         x0 += self.latents.mean[rows]
         x0 *= self.scaling_factor
         noise = rng.standard_normal(shape, dtype=np.float32)
-        shift = LAYOUT_SHIFT if progress < own.layout_share else own.time_shift
-        t = draw_times(self.schedule, rng, batch_size, shift)
+        t = draw_times(self.schedule, rng, batch_size, own.time_shift)
+        t[rng.random(batch_size) < own.layout_share] = len(self.schedule.sigma) - 1  # pure noise
         alpha, sigma = self.schedule.at(t)
         ids = np.where(rng.random(batch_size)[:, None] < own.caption_dropout, self.empty, self.latents.ids[rows])
         gamma = own.min_snr_gamma
@@ -119,7 +123,7 @@ class DiffusionTraining:
                  target(own.prediction, x0, noise, alpha, sigma), weight)
 
         def loss_of(models, *parts):
-            return predict_noise(*models, *parts, own.train_text_encoder)
+            return predict_noise(*models, *self.frozen, *parts)
 
         return workers.learn(loss_of, share, *(to_device(array, self.device) for array in batch))
 

@@ -1,8 +1,8 @@
 """The loop that trains any stage: a generator of Progress. The caller prints, plots, draws samples, and may stop.
 
-It knows nothing of what is learned. A stage has `models` and a `step(workers, index, share, progress)` that adds the
-gradient of batch `index`; progress is how much of the stage is done, 0 to 1. All randomness follows from the index, so
-parameters, moments, average, index and total are the whole state, and a resumed run continues bit for bit.
+It knows nothing of what is learned. A stage has `models` and a `step(workers, index, share)` that adds the gradient of
+batch `index`. All randomness follows from the index, so parameters, moments, average, index and total are the whole
+state, and a resumed run continues bit for bit.
 """
 
 from __future__ import annotations
@@ -96,10 +96,10 @@ class Trainer:
         """One step: the gradient of the batch, gathered from all workers, and the move of the parameters."""
         settings = self.settings
         workers.clear()
-        totals, progress = {}, self.step / self.total if self.total else 0.0
+        totals = {}
         for part in range(settings.accumulation):
             index = self.step * settings.accumulation + part
-            losses = self.stage.step(workers, index, 1 / settings.accumulation, progress)
+            losses = self.stage.step(workers, index, 1 / settings.accumulation)
             totals = {name: totals.get(name, 0.0) + value / settings.accumulation for name, value in losses.items()}
         workers.gather()
         norm = self.optimizer.step(self.step + 1, self._rate(self.step), settings.clip,
