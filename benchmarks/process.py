@@ -20,9 +20,9 @@ def run(module: str, *words) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def peak_memory() -> float:
-    """The largest memory of this process so far, in MB."""
-    status = Path("/proc/self/status")
+def peak_memory(process: int | str = "self") -> float:
+    """The largest memory of a process so far, in MB."""
+    status = Path(f"/proc/{process}/status")
     if status.is_file():  # what getrusage says there includes the process that started this one
         [kilobytes] = [line.split()[1] for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM")]
         return int(kilobytes) / 1e3

@@ -73,6 +73,7 @@ class OurStep:
         self.stage, self.settings = stage, settings_of(stage)
         self.trainer = Trainer(stage, self.settings, Path(), threads)
         self.workers = self.trainer.workers()
+        self.processes = self.workers.processes
 
     def gradients(self) -> dict[str, np.ndarray]:
         """The gradients of the first batch, by model and parameter."""
@@ -103,5 +104,5 @@ class Recorder:
         self.arrays = arrays
         raise Recorded
 
-    def learn(self, loss_of, share, *arrays):
+    def learn(self, share, *arrays):
         self.split(*arrays)

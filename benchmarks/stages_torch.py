@@ -64,10 +64,14 @@ LOSSES = {"autoencoder": autoencoder_loss, "contrastive": contrastive_loss, "dif
 class TheirStep:
     """The same update as OurStep's, on the same batch, beginning with the same weights."""
 
+    processes = ()
+
     def __init__(self, stage, layout, device: str = "cpu"):
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         self.stage, self.settings = stage, settings_of(stage)
         self.models = [twin(model).to(device=device, memory_format=layout) for model in stage.models]
+        frozen = [stage.text_encoder] if stage.name == "diffusion" and stage.text_encoder not in stage.models else []
+        self.frozen = [twin(model).to(device).requires_grad_(False) for model in frozen]
         self.batch = [to_torch(array, layout, device) for array in batch_of(stage)]
         self.parameters = [p for model in self.models for p in model.parameters()]
         own = self.settings
@@ -77,7 +81,7 @@ class TheirStep:
 
     def backward(self) -> None:
         self.optimizer.zero_grad()
-        LOSSES[self.stage.name](self.stage.settings, self.models, *self.batch).backward()
+        LOSSES[self.stage.name](self.stage.settings, [*self.models, *self.frozen], *self.batch).backward()
 
     def gradients(self) -> dict[str, np.ndarray]:
         self.backward()

@@ -26,12 +26,15 @@ def main(runtime, name, size, threads) -> dict:
 
 
 def added(make_step) -> float:
+    """In this process, and in those forked from it beyond what they were born with, which is this one's."""
     before = peak_memory()
     with pictures_drawn_once():
         step = make_step()
+        workers = [worker.pid for worker in step.processes]
+        before += sum(map(peak_memory, workers))
         for _ in range(3):
             step()
-    return peak_memory() - before
+    return peak_memory() + sum(map(peak_memory, workers)) - before
 
 
 if __name__ == "__main__":

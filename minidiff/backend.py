@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import mmap
 import sys
 from functools import cache
 
@@ -70,6 +71,13 @@ def keep_memory() -> None:
     if set_option is not None:
         for option, value in MALLOC_OPTIONS.items():
             set_option(option, value)
+
+
+def shared(x: np.ndarray) -> np.ndarray:
+    """A copy of `x` in memory that processes forked from now on have in common with this one."""
+    copy = np.frombuffer(mmap.mmap(-1, x.nbytes), x.dtype).reshape(x.shape)
+    copy[...] = x
+    return copy
 
 
 def gpu_available() -> bool:

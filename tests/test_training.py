@@ -18,7 +18,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from minidiff import ops
 from minidiff.errors import UserError
 from minidiff.nn.module import Parameter
 from minidiff.storage.checkpoint import latest, list_checkpoints
@@ -125,7 +124,7 @@ def test_workers_together_make_the_gradient_of_one(finished, which):
     def gradient(count):
         stage = stages(finished)[which]
         flat = Flat([p for model in stage.models for p in model.parameters()])
-        workers = Workers(stage.models, flat, count)
+        workers = Workers(stage, flat, count)
         workers.clear()
         losses = stage.step(workers, 3, 1.0)
         workers.gather()
@@ -143,7 +142,7 @@ def test_a_batch_is_a_function_of_its_number(finished, which):
     def loss(index):
         stage = stages(finished)[which]
         flat = Flat([p for model in stage.models for p in model.parameters()])
-        return float(stage.step(Workers(stage.models, flat, 1), index, 1.0)["loss"])
+        return float(stage.step(Workers(stage, flat, 1), index, 1.0)["loss"])
 
     assert loss(2) == loss(2)
     assert loss(2) != loss(3)
@@ -161,7 +160,7 @@ def diffusion_step(run, **changes):
     settings = replace(SETTINGS, diffusion=replace(SETTINGS.diffusion, **changes))
     text_encoder = ContrastiveTraining(settings, run.tokenizer()).model.text_model
     stage = DiffusionTraining(settings, run.tokenizer(), text_encoder, run.latents())
-    stage.step(Workers(stage.models, Flat([p for model in stage.models for p in model.parameters()]), 1), 0, 1.0)
+    stage.step(Workers(stage, Flat([p for model in stage.models for p in model.parameters()]), 1), 0, 1.0)
     return stage
 
 
@@ -178,7 +177,7 @@ def test_the_temperature_stays_within_its_published_bound(finished):
     stage = ContrastiveTraining(SETTINGS, finished.tokenizer())
     flat = Flat(stage.model.parameters())
     stage.model.logit_scale.value[...] = 7.0
-    stage.step(Workers(stage.models, flat, 1), 0, 1.0)
+    stage.step(Workers(stage, flat, 1), 0, 1.0)
     assert_allclose(stage.model.logit_scale.value, math.log(100), rtol=1e-6, atol=0)
 
 
@@ -215,7 +214,7 @@ def test_accumulated_batches_give_the_mean_of_their_gradients(tmp_path, finished
     def gradient(batches):
         stage = AutoencoderTraining(SETTINGS)
         flat = Flat(stage.model.parameters())
-        workers = Workers(stage.models, flat, 1)
+        workers = Workers(stage, flat, 1)
         workers.clear()
         for index in batches:
             stage.step(workers, index, 1 / len(batches))
@@ -418,18 +417,49 @@ def test_an_unknown_preset_names_the_known_ones():
         presets.preset("huge")
 
 
-def test_workers_are_as_many_as_a_batch_is_worth():
+def test_workers_are_as_many_as_a_batch_is_worth(monkeypatch):
+    monkeypatch.setattr("sys.platform", "linux")
     assert worker_count(2, "cpu", 8) == 1
     assert worker_count(64, "cpu", 3) == 3
     assert worker_count(64, "cuda", 3) == 1
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert worker_count(64, "cpu", 3) == 1
 
 
-def test_ops_in_worker_threads_keep_their_backward_while_another_thread_has_none(finished):
+@pytest.fixture
+def two_workers():
+    """Two workers of an autoencoder stage whose second one fails where a picture is not finite."""
     stage = AutoencoderTraining(SETTINGS)
-    flat = Flat(stage.model.parameters())
-    workers = Workers(stage.models, flat, 2)
-    with ops.no_grad():
-        stage.step(workers, 0, 1.0)
-    workers.gather()
+    first, learn = os.getpid(), stage.learn
+
+    def strict(share, pictures, noise):
+        if os.getpid() != first and not np.isfinite(pictures).all():
+            raise ValueError("not a picture")
+        return learn(share, pictures, noise)
+
+    stage.learn = strict
+    workers = Workers(stage, Flat(stage.model.parameters()), 2)
+    yield workers
     workers.close()
-    assert np.any(flat.grad)
+
+
+def test_an_error_in_a_worker_reaches_the_caller(two_workers):
+    with pytest.raises(ValueError, match="not a picture"):
+        two_workers.learn(1.0, np.full((2, 16, 16, 3), np.nan, np.float32), np.zeros((2, 8, 8, 12), np.float32))
+    assert np.isfinite(two_workers.stage.step(two_workers, 0, 1.0)["loss"])
+
+
+def test_a_worker_leaves_ctrl_c_to_the_first_process(two_workers):
+    os.kill(two_workers.processes[0].pid, signal.SIGINT)
+    assert np.isfinite(two_workers.stage.step(two_workers, 0, 1.0)["loss"])
+
+
+def test_a_worker_that_was_ended_is_told_in_one_line(two_workers):
+    two_workers.processes[0].kill()
+    with pytest.raises(UserError, match="a worker process was ended"):
+        two_workers.stage.step(two_workers, 0, 1.0)
+
+
+def test_workers_end_with_their_training(two_workers):
+    two_workers.close()
+    assert not two_workers.processes[0].is_alive()

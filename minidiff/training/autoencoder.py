@@ -58,11 +58,13 @@ class AutoencoderTraining:
         pictures = next(SceneBatches(batch_size, self.settings.size, self.settings.seed, position=index)).pictures
         noise = scene_stream(self.settings.seed, NOISE, index).standard_normal(
             (batch_size, side, side, config.latent_channels), dtype="float32")
+        return workers.learn(share, to_device(pictures, self.device), to_device(noise, self.device))
 
-        def loss_of(models, pictures, noise):
-            return reconstruct(models[0], pictures, noise, self.settings.autoencoder)
-
-        return workers.learn(loss_of, share, to_device(pictures, self.device), to_device(noise, self.device))
+    def learn(self, share: float, pictures, noise) -> dict:
+        """A worker's part of a batch: its losses; adds `share` of its gradient."""
+        losses, backward = reconstruct(self.model, pictures, noise, self.settings.autoencoder)
+        backward(share)
+        return losses
 
 
 def autoencoder_config(settings: Settings) -> AutoencoderConfig:

@@ -33,22 +33,26 @@ class ContrastiveTraining:
                                   position=index))
         ids = to_device(self.tokenizer(batch.captions), self.device)
         pictures = to_device(batch.pictures, self.device)
-
-        def embed(models, ids, pictures):
-            return models[0].embed_text(ids), models[0].embed_image(pictures)
-
-        embedded = workers.run(embed, *workers.split(ids, pictures))
-        text = workers.join([text for (text, _), _ in embedded])
-        image = workers.join([image for _, (image, _) in embedded])
-        loss, loss_back = self.model.contrast(text, image)
-
-        def backward(_, backs, dtext, dimage):
-            (_, text_back), (_, image_back) = backs
-            text_back(dtext)
-            image_back(dimage)
-
-        workers.run(backward, embedded, *workers.split(*loss_back(share)))
+        texts, images = zip(*workers.run("embed", *workers.split(ids, pictures)), strict=True)
+        loss, loss_back = self.model.contrast(workers.join(texts), workers.join(images))
+        workers.run("learn", *workers.split(*loss_back(share)))
         return {"loss": loss}
+
+    def embed(self, ids, pictures):
+        """A worker's part of a batch, kept in mind for `learn`.
+
+        ids (N, T), pictures (N, H, W, 3) -> text (N, P), image (N, P)
+        """
+        text, text_back = self.model.embed_text(ids)
+        image, image_back = self.model.embed_image(pictures)
+        self.backs = text_back, image_back
+        return text, image
+
+    def learn(self, dtext, dimage) -> None:
+        """Adds the gradient of what `embed` was given last."""
+        (text_back, image_back), self.backs = self.backs, None  # their memory is for the next batch
+        text_back(dtext)
+        image_back(dimage)
 
 
 def clip_config(settings: Settings, tokenizer: Tokenizer) -> CLIPConfig:

@@ -100,7 +100,7 @@ class DiffusionTraining:
         self.text_encoder = text_encoder
         learns = settings.diffusion.train_text_encoder
         self.models = [self.unet, text_encoder] if learns else [self.unet]
-        self.frozen = [] if learns else [frozen(text_encoder)]
+        self.read_text = text_encoder if learns else frozen(text_encoder)
 
     def step(self, workers: Workers, index: int, share: float) -> dict:
         """The losses of batch `index`; adds `share` of its gradient."""
@@ -121,11 +121,13 @@ class DiffusionTraining:
         # Samplers tell the network whole times, so it learns with whole times.
         batch = (add_noise(x0, noise, alpha, sigma), np.floor(t).astype(np.float32), ids,
                  target(own.prediction, x0, noise, alpha, sigma), weight)
+        return workers.learn(share, *(to_device(array, self.device) for array in batch))
 
-        def loss_of(models, *parts):
-            return predict_noise(*models, *self.frozen, *parts)
-
-        return workers.learn(loss_of, share, *(to_device(array, self.device) for array in batch))
+    def learn(self, share: float, *part) -> dict:
+        """A worker's part of a batch: its losses; adds `share` of its gradient."""
+        losses, backward = predict_noise(self.unet, self.read_text, *part)
+        backward(share)
+        return losses
 
 
 def schedule_of(settings: Settings) -> Schedule:

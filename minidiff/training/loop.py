@@ -1,8 +1,8 @@
 """The loop that trains any stage: a generator of Progress. The caller prints, plots, draws samples, and may stop.
 
-It knows nothing of what is learned. A stage has `models` and a `step(workers, index, share)` that adds the gradient of
-batch `index`. All randomness follows from the index, so parameters, moments, average, index and total are the whole
-state, and a resumed run continues bit for bit.
+It knows nothing of what is learned. A stage has `models`, a `step(workers, index, share)` that adds the gradient of
+batch `index`, and the methods that its workers run for it. All randomness follows from the index, so parameters,
+moments, average, index and total are the whole state, and a resumed run continues bit for bit.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Trainer:
         self.threads = worker_count(settings.batch_size, stage.device, threads)
 
     def workers(self) -> Workers:
-        return Workers(self.stage.models, self.flat, self.threads, self.stage.settings.winograd)
+        return Workers(self.stage, self.flat, self.threads)
 
     def train(self, seconds: float | None = None) -> Iterator[Progress]:
         """Train to the end, saving a checkpoint every two minutes; `seconds` fits the number of steps to a time.

@@ -10,37 +10,37 @@ import math
 
 import numpy as np
 
-from ..backend import array_module, blocks, to_device
+from ..backend import array_module, blocks, shared, to_device, to_host
 from ..nn.module import Parameter
 
 BLOCK = 1 << 16
 
 
 class Flat:
-    """Parameters moved into one buffer `value`, their gradients into another, `grad`; their addresses never change."""
+    """Parameters moved into one buffer `value`, their gradients into another, `grad`.
+
+    Processes forked later have `value` in common, so it never moves; each may `collect_in` a buffer of its own.
+    """
 
     def __init__(self, parameters: list[Parameter], device: str = "cpu"):
-        parameters = list({id(p): p for p in parameters}.values())
-        self.value = to_device(np.concatenate([p.value.reshape(-1) for p in parameters]), device)
-        self.grad = array_module(self.value).zeros_like(self.value)
+        self.parameters = list({id(p): p for p in parameters}.values())
+        value = np.concatenate([to_host(p.value).reshape(-1) for p in self.parameters])
+        self.value = shared(value) if device == "cpu" else to_device(value, device)
+        for parameter, view in self._views(self.value):
+            parameter.value = view
+        self.collect_in(array_module(self.value).zeros_like(self.value))
+
+    def collect_in(self, grad) -> None:
+        """Have the gradients of the parameters added up in `grad`, a buffer like `value`."""
+        self.grad = grad
+        for parameter, view in self._views(grad):
+            parameter.grad = view
+
+    def _views(self, buffer):
         start = 0
-        for parameter in parameters:
-            view = slice(start, start + parameter.value.size)
-            shape = parameter.value.shape
-            parameter.value = self.value[view].reshape(shape)
-            parameter.grad = self.grad[view].reshape(shape)
-            start = view.stop
-
-
-def flat_gradient(parameters: list[Parameter]):
-    """One zeroed buffer that the gradients of a replica's parameters are views of."""
-    first = parameters[0].value
-    grad = array_module(first).zeros(sum(p.value.size for p in parameters), first.dtype)
-    start = 0
-    for parameter in parameters:
-        parameter.grad = grad[start : start + parameter.value.size].reshape(parameter.value.shape)
-        start += parameter.value.size
-    return grad
+        for parameter in self.parameters:
+            yield parameter, buffer[start : start + parameter.value.size].reshape(parameter.value.shape)
+            start += parameter.value.size
 
 
 class AdamW:

@@ -1,64 +1,103 @@
-"""One training step on several cores: each worker takes a part of the batch through a replica of the models.
+"""One training step on several cores: each worker takes a part of the batch through a copy of the stage.
 
-Threads suffice, since NumPy lets go of the interpreter while it computes: with BLAS at one thread each, two workers
-were 1.6 times as fast as one. BLAS's own threads wait for one another at every product.
+Workers are processes, forked as training begins. The parameters' memory is common to all of them, and each adds its
+gradients up in a buffer that the first process reads. Two threads did the same in 1.3 to 1.6 times the time: between
+NumPy's short calls they waited for each other to leave Python. BLAS's own threads wait at every product.
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from threadpoolctl import threadpool_limits
 
-from ..backend import array_module, keep_memory
-from ..nn.module import Module
+from ..backend import array_module, keep_memory, shared
+from ..errors import UserError
 from ..nn.threads import cores
 from ..ops.winograd import fast_convolutions
-from .optimizer import Flat, flat_gradient
+from .optimizer import Flat
 
-LEAST_PART = 4   # samples a worker must get for a thread to pay
-PATIENCE = 2e-5  # seconds a thread coming out of NumPy waits for the interpreter: Python's own 5 ms cost 14 % of a step
+LEAST_PART = 4  # samples a worker must get to pay
 
 
 class Workers:
-    """Replicas of a list of models, whose gradients `gather` adds into those of the models themselves."""
+    """A stage in this process and in count - 1 forked ones; `gather` adds their gradients to those of the first."""
 
-    def __init__(self, models: Sequence[Module], flat: Flat, count: int, winograd: bool = False):
+    def __init__(self, stage, flat: Flat, count: int):
         keep_memory()
-        self.flat, self.winograd = flat, winograd
-        self.replicas = [tuple(models)] + [tuple(model.replica() for model in models) for _ in range(count - 1)]
-        self.gradients = [flat_gradient([p for model in models for p in model.parameters()])
-                          for models in self.replicas[1:]]
-        self.pool = ThreadPoolExecutor(count) if count > 1 else None
-        self.map = self.pool.map if self.pool else map
+        self.stage, self.flat = stage, flat
+        self.gradients, self.pipes, self.processes = [], [], []
         self.limit = threadpool_limits(1, "blas") if count > 1 else None
-        self.patience = sys.getswitchinterval()
-        if count > 1:
-            sys.setswitchinterval(PATIENCE)
+        for _ in range(count - 1):
+            self._fork()
+        self.pool = ThreadPoolExecutor(count) if count > 1 else None  # for the optimiser's long passes over memory
+        self.map = self.pool.map if self.pool else map
 
-    def run(self, function: Callable, *parts) -> list:
-        """function(models, *parts of worker i) for every worker, at the same time."""
-        return list(self.map(fast_convolutions(self.winograd)(function), self.replicas, *parts))
+    def _fork(self):
+        context = multiprocessing.get_context("fork")
+        pipe, end = context.Pipe()
+        self.pipes.append(pipe)
+        self.gradients.append(shared(self.flat.grad))
+        process = context.Process(target=self._serve, args=(end,), daemon=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Python's, about threads: BLAS stops its own to fork
+            process.start()
+        end.close()
+        self.processes.append(process)
+
+    def _serve(self, end):
+        """What a forked worker does until its pipe is closed."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process, which then closes the pipe
+        for pipe in self.pipes:
+            pipe.close()
+        self.flat.collect_in(self.gradients[-1])
+        while True:
+            try:
+                name, arguments = end.recv()
+            except EOFError:
+                return
+            try:
+                end.send((self._call(name, arguments), None))
+            except Exception as error:
+                end.send((None, error))
+
+    def _call(self, name, arguments):
+        with fast_convolutions(self.stage.settings.winograd):
+            return getattr(self.stage, name)(*arguments)
+
+    def run(self, name: str, *parts: Sequence) -> list:
+        """The stage's method `name` in all workers at the same time, in worker i with number i of each of `parts`."""
+        own, *others = zip(*parts, strict=True)
+        try:
+            for pipe, arguments in zip(self.pipes, others, strict=True):
+                pipe.send((name, arguments))
+            answers = [(self._call(name, own), None), *(pipe.recv() for pipe in self.pipes)]
+        except (EOFError, ConnectionError):
+            raise UserError("a worker process was ended from outside, perhaps for want of memory: "
+                            "go on with --resume, and fewer --threads") from None
+        for _, error in answers:
+            if error is not None:
+                raise error
+        return [answer for answer, _ in answers]
 
     def split(self, *arrays) -> list:
         """Each array as one even part per worker."""
-        return [[array[i * len(array) // len(self.replicas) : (i + 1) * len(array) // len(self.replicas)]
-                 for i in range(len(self.replicas))] for array in arrays]
+        count = len(self.pipes) + 1
+        return [[array[i * len(array) // count : (i + 1) * len(array) // count] for i in range(count)]
+                for array in arrays]
 
-    def learn(self, loss_of: Callable, share: float, *arrays) -> dict:
-        """The mean losses of a batch; adds `share` of its gradient. loss_of(models, *parts) -> losses, backward."""
-        size = len(arrays[0])
-
-        def part(models, *parts):
-            losses, backward = loss_of(models, *parts)
-            weight = len(parts[0]) / size
-            backward(share * weight)
-            return {name: value * weight for name, value in losses.items()}
-
-        results = self.run(part, *self.split(*arrays))
-        return {name: sum(result[name] for result in results) for name in results[0]}
+    def learn(self, share: float, *arrays) -> dict:
+        """The mean losses of a batch; adds `share` of its gradient: stage.learn(share of a part, *part) -> losses."""
+        parts = self.split(*arrays)
+        weights = [len(part) / len(arrays[0]) for part in parts[0]]
+        results = self.run("learn", [share * weight for weight in weights], *parts)
+        return {name: sum(weight * result[name] for weight, result in zip(weights, results, strict=True))
+                for name in results[0]}
 
     def join(self, parts):
         return array_module(parts[0]).concatenate(parts)
@@ -72,14 +111,20 @@ class Workers:
             self.flat.grad += grad
 
     def close(self):
+        for pipe, process in zip(self.pipes, self.processes, strict=True):
+            pipe.close()
+            process.terminate()
+            process.join()
         if self.pool is not None:
             self.pool.shutdown()
             self.limit.restore_original_limits()
-            sys.setswitchinterval(self.patience)
 
 
 def worker_count(batch_size: int, device: str, wanted: int | None = None) -> int:
-    """Workers for a batch: one on a GPU, else as many as cores while each part stays worth a thread."""
-    if device != "cpu":
+    """Workers for a batch: as many as cores while each part stays worth a process; one on a GPU.
+
+    One also where forking is not safe (macOS) or not there (Windows): BLAS's own threads share its products then.
+    """
+    if device != "cpu" or sys.platform != "linux":
         return 1
     return max(1, min(wanted or cores(), batch_size // LEAST_PART))
