@@ -40,11 +40,14 @@ class TextEmbeddings(Module):
     """y[n, t] = token[ids[n, t]] + position[t]
 
     ids (N, T) -> y (N, T, C)
+
+    Drawn fifty times larger than CLIP's, so that layers add to what a word is instead of drowning it: a UNet learns
+    slowly from states that hardly differ.
     """
 
     def __init__(self, rng, config):
-        self.token_embedding = Embedding(rng, config.vocab_size, config.hidden_size)
-        self.position_embedding = Embedding(rng, config.max_position_embeddings, config.hidden_size, std=0.01)
+        self.token_embedding = Embedding(rng, config.vocab_size, config.hidden_size, std=1.0)
+        self.position_embedding = Embedding(rng, config.max_position_embeddings, config.hidden_size, std=0.5)
         self.longest = config.max_position_embeddings
 
     def __call__(self, ids):

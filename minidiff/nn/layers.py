@@ -75,9 +75,9 @@ class LayerNorm(Module):
 
 
 class Embedding(Module):
-    """ids (N, T) -> y (N, T, C), drawn with standard deviation 0.02 as CLIP's."""
+    """ids (N, T) -> y (N, T, C), drawn with standard deviation `std`."""
 
-    def __init__(self, rng, vocabulary, channels, std=0.02):
+    def __init__(self, rng, vocabulary, channels, std):
         self.weight = normal_parameter(rng, (vocabulary, channels), std)
 
     def __call__(self, ids):
