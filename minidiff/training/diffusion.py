@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .. import ops
-from ..backend import array_module, random_stream, to_device, to_host
+from ..backend import random_stream, to_device, to_host
 from ..data.batches import SceneBatches, scene_stream
 from ..diffusion.objectives import add_noise, draw_times, min_snr_weight, target
 from ..diffusion.schedules import Schedule
@@ -29,17 +29,18 @@ ENCODE_BATCH = 32
 
 @dataclass(frozen=True)
 class Latents:
-    """Encoded pictures: mean and standard deviation (M, P, Q, C) in float16, and their captions' ids (M, T)."""
+    """Encoded pictures: the means of q(z|x), (M, P, Q, C) in float16, and their captions' ids (M, T).
+
+    What the autoencoder adds to a mean is noise that no network can foretell.
+    """
 
     mean: np.ndarray
-    std: np.ndarray
     ids: np.ndarray
 
     @property
     def scaling_factor(self) -> float:
         """1 / the standard deviation of all latents (Rombach et al. 2022, appendix G)."""
-        variance = self.mean.astype(np.float64).var() + (self.std.astype(np.float64) ** 2).mean()
-        return float(1 / np.sqrt(variance))
+        return float(1 / self.mean.std(dtype=np.float64))
 
 
 def encode_scenes(settings: Settings, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str, threads: int):
@@ -49,11 +50,9 @@ def encode_scenes(settings: Settings, tokenizer: Tokenizer, autoencoder: Autoenc
     @ops.no_grad()
     def encode(position):
         batch = next(SceneBatches(ENCODE_BATCH, settings.size, settings.seed + 2, position=position))
-        (mean, logvar), _ = autoencoder.encode(to_device(batch.pictures, device))
-        std = array_module(logvar).exp(0.5 * logvar)
+        (mean, _), _ = autoencoder.encode(to_device(batch.pictures, device))
         rest = count - position * ENCODE_BATCH
-        return Latents(to_host(mean)[:rest].astype(np.float16), to_host(std)[:rest].astype(np.float16),
-                       tokenizer(batch.captions[:rest]).astype(np.int32))
+        return Latents(to_host(mean)[:rest].astype(np.float16), tokenizer(batch.captions[:rest]).astype(np.int32))
 
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1 if threads > 1 else None, "blas"):
         yield from pool.map(encode, range(math.ceil(count / ENCODE_BATCH)))
@@ -107,11 +106,8 @@ class DiffusionTraining:
         own, batch_size = self.settings.diffusion, self.settings.train_diffusion.batch_size
         rng = scene_stream(self.settings.seed, DRAWS, index)
         rows = rng.integers(len(self.latents.ids), size=batch_size)
-        shape = (batch_size, *self.latents.mean.shape[1:])
-        x0 = self.latents.std[rows] * rng.standard_normal(shape, dtype=np.float32)
-        x0 += self.latents.mean[rows]
-        x0 *= self.scaling_factor
-        noise = rng.standard_normal(shape, dtype=np.float32)
+        x0 = self.latents.mean[rows] * np.float32(self.scaling_factor)
+        noise = rng.standard_normal(x0.shape, dtype=np.float32)
         t = draw_times(self.schedule, rng, batch_size, own.time_shift)
         t[rng.random(batch_size) < own.layout_share] = len(self.schedule.sigma) - 1  # pure noise
         alpha, sigma = self.schedule.at(t)

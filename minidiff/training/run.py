@@ -139,14 +139,14 @@ class Run:
             pace = (time.monotonic() - start) / done
             yield Progress("latents", done, count, {}, 0.0, 0.0, 1 / pace, pace * (count - done))
         save_checkpoint(path, {name: np.concatenate([getattr(part, name) for part in parts])
-                               for name in ("mean", "std", "ids")}, {})
+                               for name in ("mean", "ids")}, {})
 
     def latents(self) -> Latents:
         path = self.folder / "latents.safetensors"
         if not path.exists():
             raise UserError(f"{path} is missing: run the latents stage first")
         arrays, _ = load_checkpoint(path)
-        return Latents(**arrays)
+        return Latents(arrays["mean"], arrays["ids"])
 
     def parts(self) -> Parts:
         """What generates pictures: the models as they are in memory, so inside `averaged()` for their averages."""
