@@ -106,7 +106,7 @@ def test_a_training_is_scored_until_its_end():
              *(f"train_{stage}.{name}" for stage in ("autoencoder", "contrastive", "diffusion")
                for name in ("warmup=5", "batch_size=2"))]
     begin = time.monotonic()
-    found = list(quality.measure(["tiny"], minutes=0.05, every=0.005, count=2, threads=1, settings=small))
+    found = list(quality.measure(["tiny"], minutes=0.1, every=0.005, count=2, threads=1, settings=small))
     passed = (time.monotonic() - begin) / 60
     minutes = [row["minutes"] for row in found]
     assert len(found) > 1 and minutes == sorted(minutes) and minutes[-1] < passed
@@ -114,7 +114,7 @@ def test_a_training_is_scored_until_its_end():
 
 
 def test_the_growth_of_a_step_is_fitted_to_its_operations():
-    found = list(scaling.measure(["smoke"], match="batch", rounds=1, pause=0.0, threads=1))
+    found = list(scaling.measure(["smoke"], match="batch", rounds=3, pause=0.0, threads=1))
     growth = np.divide([row["operations"] for row in found[1:]], [row["operations"] for row in found[:-1]])
     assert all(1.6 < factor <= 2 for factor in growth)  # a larger batch has maps for Winograd's form
     assert "exponent" not in found[0] and all(0 < row["exponent"]["NumPy"] < 2 for row in found[2:])
