@@ -22,7 +22,7 @@ def learned(pipe, layers=None, rank=3):
         weights = {name.removesuffix(".weight"): p.value for name, p in model.named_parameters()}
         for layer in usual if layers is None else [layer for layer in layers if layer in usual]:
             *kernel, inputs, outputs = weights[layer].shape if weights[layer].ndim == 4 else weights[layer].shape[::-1]
-            found[part, layer] = tuple(0.1 * rng.standard_normal(shape, np.float32) for shape in (
+            found[part, layer] = tuple(0.15 * rng.standard_normal(shape, np.float32) for shape in (
                 (rank, inputs, *kernel), (outputs, rank, *(1 for _ in kernel))))
     return found
 
