@@ -100,6 +100,8 @@ class DiffusionTraining:
         learns = settings.diffusion.train_text_encoder
         self.models = [self.unet, text_encoder] if learns else [self.unet]
         self.read_text = text_encoder if learns else frozen(text_encoder)
+        for parameter in text_encoder.parameters():
+            parameter.value = to_device(parameter.value, device)
 
     def step(self, workers: Workers, index: int, share: float) -> dict:
         """The losses of batch `index`; adds `share` of its gradient."""

@@ -1,8 +1,8 @@
 """One training step on several cores: each worker takes a part of the batch through a copy of the stage.
 
 Workers are processes, forked as training begins. The parameters' memory is common to all of them, and each adds its
-gradients up in a buffer that the first process reads. Two threads did the same in 1.3 to 1.6 times the time: between
-NumPy's short calls they waited for each other to leave Python. BLAS's own threads wait at every product.
+gradients up in a buffer that the first process reads. Two threads did the same in 1.2 times the time: between NumPy's
+short calls they waited for each other to leave Python. BLAS's own threads wait at every product.
 """
 
 from __future__ import annotations
