@@ -103,9 +103,8 @@ class Run:
             return AutoencoderTraining(self.settings, self.device)
         if stage == "contrastive":
             return ContrastiveTraining(self.settings, self.tokenizer(), self.device)
+        # A replica: if it goes on learning, its trainer moves it to a buffer of its own and CLIP's stays as it is.
         text_encoder = self.finished("contrastive").model.replica().text_model
-        for parameter in text_encoder.parameters():
-            parameter.value = parameter.value.copy()  # it goes on learning; CLIP's own stays as it is
         return DiffusionTraining(self.settings, self.tokenizer(), text_encoder, self.latents(), self.device)
 
     def finished(self, stage: str):
