@@ -88,12 +88,14 @@ class AdamW:
         return norm
 
 
-def learning_rate(step: int, total: int, peak: float, warmup: int, floor: float = 0.02) -> float:
-    """Linear warm-up to `peak`, then half a cosine to `floor` · peak at `total` (Loshchilov & Hutter 2017, eq. 5)."""
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    progress = min(1.0, (step - warmup) / max(1, total - warmup))
-    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
+def learning_rate(step: int, total: int, peak: float, warmup: int, falling: float = 0.2, floor: float = 0.02) -> float:
+    """Linear warm-up to `peak`, which stays until the last part `falling` of `total`, then a line to `floor` · peak.
+
+    Before that part a step does not depend on the total, so that a run may still be lengthened (Hägele et al.,
+    2405.18392, section 3). Half a cosine, which falls from the start, leaves less time to learn what comes late.
+    """
+    rise, left = (step + 1) / warmup, (total - step) / max(1.0, falling * (total - warmup))
+    return peak * min(1.0, rise, floor + (1 - floor) * max(0.0, left))
 
 
 def average_decay(step: int, longest: float) -> float:

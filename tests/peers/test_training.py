@@ -62,14 +62,17 @@ def test_the_average_follows_at_diffusers_pace(agree):
         agree("decay of the average", average_decay(step, 0.99), average.get_decay(step + 1), VALUES["float64"])
 
 
-@pytest.mark.parametrize(("warmup", "floor"), [(20, 0.02), (20, 0.0), (1, 0.1)])
-def test_the_learning_rate_is_warm_up_then_cosine(warmup, floor, agree):
+@pytest.mark.parametrize(("warmup", "falling", "floor"), [(20, 0.2, 0.02), (20, 0.5, 0.0), (1, 1 / 3, 0.1)])
+def test_the_learning_rate_rises_stays_and_falls(warmup, falling, floor, agree):
     adamw = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=3e-3)
-    rising = lr_scheduler.LinearLR(adamw, 1 / warmup, 1.0, total_iters=warmup - 1)
-    falling = lr_scheduler.CosineAnnealingLR(adamw, 100 - warmup, eta_min=floor * 3e-3)
-    schedule = lr_scheduler.SequentialLR(adamw, [rising, falling], milestones=[warmup])
+    length = round(falling * (100 - warmup))
+    pieces = [lr_scheduler.LinearLR(adamw, 1 / warmup, 1.0, total_iters=warmup - 1),
+              lr_scheduler.ConstantLR(adamw, 1.0, total_iters=0),
+              lr_scheduler.LinearLR(adamw, 1.0, floor, total_iters=length)]
+    schedule = lr_scheduler.SequentialLR(adamw, pieces, milestones=[warmup, 100 - length])
     for step in range(100):
-        agree("learning rate", learning_rate(step, 100, 3e-3, warmup, floor), schedule.get_last_lr()[0], 1e-9)
+        ours = learning_rate(step, 100, 3e-3, warmup, falling, floor)
+        agree("learning rate", ours, schedule.get_last_lr()[0], 1e-9)
         adamw.step()
         schedule.step()
 
