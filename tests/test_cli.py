@@ -301,12 +301,21 @@ def test_training_from_nothing_stops_at_ctrl_c_resumes_and_ends_with_a_model_tha
     assert pixels("drawn.png").shape == (16, 16, 3)
 
 
-def test_a_stage_can_be_trained_alone(capsys):
+def test_a_stage_can_be_trained_alone_and_longer(capsys):
     assert main(["train", "--out", "run", *SMALLEST, "--stage", "tokenizer", "autoencoder"]) == 0
     assert sorted(path.name for path in Path("run/checkpoints").iterdir()) == ["autoencoder"]
     assert not Path("run/report.md").exists()
-    assert main(["train", "--out", "run", "--resume", "--stage", "latents", "--threads", "1"]) == 0
+    resume = ["train", "--out", "run", "--resume", "--threads", "1", "--stage"]
+    assert main([*resume, "autoencoder", "--train_autoencoder.steps", "60"]) == 0
+    steps = [json.loads(line)["step"] for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    assert steps == [20, 40, 60]
+    assert main([*resume, "latents"]) == 0
     assert Path("run/latents.safetensors").is_file()
+    capsys.readouterr()
+    assert main([*resume, "autoencoder", "--train_autoencoder.steps", "80"]) == 2
+    assert "latents.safetensors was made from the autoencoder stage as it is" in capsys.readouterr().err
+    assert main([*resume, "contrastive", "--train_contrastive.steps", "0"]) == 2
+    assert "the contrastive stage of run is at step 0: give it more than 0" in capsys.readouterr().err
 
 
 def test_the_commands_are_quick_to_load_and_run_as_a_module():

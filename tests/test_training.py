@@ -324,6 +324,19 @@ def test_a_stage_stopped_before_its_length_was_known_goes_on_with_its_setting(tm
     assert [progress.step for progress in again.train()] == [2, 3, 4, 5, 6]
 
 
+def test_a_run_lengthened_before_its_rate_falls_equals_a_longer_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "LOOK_EVERY", 1)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
+    long, short = (Run(tmp_path / str(steps), replace(SETTINGS, train_autoencoder=replace(STAGE, steps=steps)),
+                       threads=1) for steps in (16, 8))
+    list(long.train(["tokenizer", "autoencoder"]))
+    next(progress for progress in short.train(["tokenizer", "autoencoder"]) if progress.step == 6)
+    Run.resume(short.folder, threads=1).lengthen("autoencoder", 16)
+    short = Run.resume(short.folder, threads=1)
+    list(short.train(["autoencoder"]))
+    assert_array_equal(short.trainer("autoencoder").flat.value, long.trainer("autoencoder").flat.value)
+
+
 def test_a_resumed_run_has_its_own_settings_and_a_begun_one_is_not_begun_again(finished):
     assert Run.resume(finished.folder).settings == SETTINGS
     with pytest.raises(UserError, match="--resume"):

@@ -24,7 +24,8 @@ def add_to(commands) -> None:
     parser.add_argument("--preset", metavar="NAME", help=f"the size: {', '.join(PRESETS)} (small)")
     parser.add_argument("--minutes", type=float, help="fit the number of steps to this time")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the run (runs/PRESET)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in DIR, by its own settings")
+    parser.add_argument("--resume", action="store_true",
+                        help="go on with the run in DIR, by its own settings; with --train_STAGE.steps, to more steps")
     parser.add_argument("--stage", nargs="+", metavar="NAME",
                         help="only these of tokenizer, autoencoder, contrastive, latents, diffusion")
     parser.add_argument("--threads", type=whole_number(1), help="cores to use (all)")
@@ -42,9 +43,10 @@ def add_to(commands) -> None:
 
 def run(args) -> int:
     changes = {name: vars(args)[name] for name in setting_names() if vars(args)[name] is not None}
-    if args.resume and (changes or (args.preset and args.out)):
-        raise UserError("a resumed run keeps its own settings: leave out --preset and single settings, or begin "
-                        "another run with another --out")
+    longer = [name for name in changes if name.startswith("train_") and name.endswith(".steps")]
+    if args.resume and (len(longer) < len(changes) or (args.preset and args.out)):
+        raise UserError("a resumed run keeps its own settings but for --train_STAGE.steps: leave out --preset and "
+                        "others, or begin another run with another --out")
     if args.minutes is not None and not 0 < args.minutes < 1e6:
         raise UserError(f"--minutes {args.minutes}: use a number above 0")
     name = args.preset or "small"
@@ -64,6 +66,9 @@ def run(args) -> int:
     device = resolve_device(args.device)
     run = (Run.resume(folder, device, args.threads) if args.resume
            else Run(folder, settings, device, args.threads))
+    for name in longer if args.resume else ():
+        group = name.partition(".")[0]
+        run.lengthen(group.removeprefix("train_"), getattr(settings, group).steps)
     stages = args.stage or STAGES
     drawn: dict[str, int] = {}
     with asked_to_stop() as stop:

@@ -98,6 +98,17 @@ class Run:
             self.trainers[stage].resume()
         return self.trainers[stage]
 
+    def lengthen(self, stage: str, steps: int) -> None:
+        """Have a stage end at `steps`. Raises UserError if it is past them, or if others were made from what it is."""
+        trainer = self.trainer(stage)
+        if steps <= trainer.step:
+            raise UserError(f"the {stage} stage of {self.folder} is at step {trainer.step}: give it more than {steps}")
+        made = {"autoencoder": "latents.safetensors", "contrastive": "checkpoints/diffusion"}.get(stage)
+        if made and (self.folder / made).exists():
+            raise UserError(f"{self.folder / made} was made from the {stage} stage as it is: begin another run")
+        trainer.total = steps
+        trainer.save()
+
     def _stage(self, stage):
         if stage == "autoencoder":
             return AutoencoderTraining(self.settings, self.device)
