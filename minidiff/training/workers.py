@@ -44,15 +44,16 @@ class Workers:
         self.pipes.append(pipe)
         self.gradients.append(shared(self.flat.grad))
         process = context.Process(target=self._serve, args=(end,), daemon=True)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the first process alone
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # Python's, about threads: BLAS stops its own to fork
             process.start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         end.close()
         self.processes.append(process)
 
     def _serve(self, end):
         """What a forked worker does until its pipe is closed."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process, which then closes the pipe
         for pipe in self.pipes:
             pipe.close()
         self.flat.collect_in(self.gradients[-1])
