@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from unittest import mock
@@ -69,7 +70,7 @@ class OurStep:
     """One update after the other: gradients in parts by Workers, clipping, AdamW, moving average."""
 
     def __init__(self, stage, threads: int):
-        self.stage, self.settings = stage, settings_of(stage)
+        self.stage, self.settings = stage, replace(settings_of(stage), muon=0.0)
         self.trainer = Trainer(stage, self.settings, Path(), threads)
         self.workers = self.trainer.workers()
         self.processes = self.workers.processes

@@ -1,1 +1,1 @@
-"""How the models learn: one file a stage, one loop for all, AdamW over flat buffers, a run folder that resumes."""
+"""How models learn: a file a stage, one loop for all, AdamW and Muon over flat buffers, a run folder that resumes."""

@@ -18,6 +18,7 @@ import numpy as np
 from ..backend import array_module, to_host
 from ..errors import UserError
 from ..storage.checkpoint import latest, list_checkpoints, save_step
+from .muon import Muon
 from .optimizer import AdamW, Flat, average_decay, learning_rate
 from .presets import StageSettings
 from .workers import Workers, worker_count
@@ -46,7 +47,9 @@ class Trainer:
     def __init__(self, stage, settings: StageSettings, checkpoints: Path, threads: int | None = None):
         self.stage, self.settings, self.checkpoints = stage, settings, checkpoints
         self.flat = Flat([p for model in stage.models for p in model.parameters()], stage.device)
-        self.optimizer = AdamW(self.flat, (settings.beta1, settings.beta2), settings.weight_decay)
+        betas, decay = (settings.beta1, settings.beta2), settings.weight_decay
+        self.optimizer = (Muon(self.flat, stage.models, betas, decay, settings.muon) if settings.muon
+                          else AdamW(self.flat, betas, decay))
         self.step, self.total = 0, settings.steps
         self.threads = worker_count(settings.batch_size, stage.device, threads)
 

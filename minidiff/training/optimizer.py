@@ -36,11 +36,14 @@ class Flat:
         for parameter, view in self._views(grad):
             parameter.grad = view
 
-    def _views(self, buffer):
+    def parts(self):
+        """Each parameter with its place in the buffers."""
         start = 0
         for parameter in self.parameters:
-            yield parameter, buffer[start : start + parameter.value.size].reshape(parameter.value.shape)
-            start += parameter.value.size
+            yield parameter, slice(start, start := start + parameter.value.size)
+
+    def _views(self, buffer):
+        return [(parameter, buffer[part].reshape(parameter.value.shape)) for parameter, part in self.parts()]
 
 
 class AdamW:
@@ -56,36 +59,40 @@ class AdamW:
         self.flat, self.betas, self.eps, self.weight_decay = flat, betas, eps, weight_decay
         self.first, self.second = xp.zeros_like(flat.value), xp.zeros_like(flat.value)
         self.average = flat.value.copy()
+        self.parts = list(blocks(flat.value, BLOCK))
 
     def step(self, step: int, lr: float, clip: float = math.inf, average_decay: float = 0.0, run=map):
         """Update `step` (from 1), the gradient scaled down to norm `clip` at most; returns the norm, a 0-d array.
 
-        `run(update, blocks)` is `map`, or that of a pool of threads: blocks don't depend on one another.
+        `run(update, parts)` is `map`, or that of a pool of threads: parts don't depend on one another.
         """
         xp = array_module(self.flat.value)
         norm = xp.sqrt(xp.dot(self.flat.grad, self.flat.grad))
         scale = xp.minimum(1.0, clip / (norm + 1e-6)).astype(norm.dtype)
-        beta1, beta2 = self.betas
-        correction1, correction2 = 1 - beta1**step, 1 - beta2**step
 
-        def update(block):
-            w, g, m, v = self.flat.value[block], self.flat.grad[block], self.first[block], self.second[block]
-            g = g * scale
-            m += (1 - beta1) * (g - m)
-            g *= g
-            v += (1 - beta2) * (g - v)
-            change = xp.sqrt(v * (1 / correction2))
-            change += self.eps
-            change = m / change
-            change *= lr / correction1
-            change += (lr * self.weight_decay) * w
-            w -= change
-            average = self.average[block]
+        def update(part):
+            w, average = self.flat.value[part], self.average[part]
+            self.move(part, w, self.flat.grad[part] * scale, step, lr)
             average += (1 - average_decay) * (w - average)
 
-        for _ in run(update, blocks(self.flat.value, BLOCK)):
+        for _ in run(update, self.parts):
             pass
         return norm
+
+    def move(self, part: slice, w, g, step: int, lr: float) -> None:
+        """Change the parameters `w`, a part of the buffer, by their gradient `g`, which may be overwritten."""
+        xp = array_module(w)
+        m, v = self.first[part], self.second[part]
+        beta1, beta2 = self.betas
+        m += (1 - beta1) * (g - m)
+        g *= g
+        v += (1 - beta2) * (g - v)
+        change = xp.sqrt(v * (1 / (1 - beta2**step)))
+        change += self.eps
+        change = m / change
+        change *= lr / (1 - beta1**step)
+        change += (lr * self.weight_decay) * w
+        w -= change
 
 
 def learning_rate(step: int, total: int, peak: float, warmup: int, falling: float = 0.2, floor: float = 0.02) -> float:

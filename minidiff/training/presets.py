@@ -15,6 +15,7 @@ class StageSettings:
     batch_size: int
     learning_rate: float
     share: float
+    muon: float = 3.0  # the step of a matrix, in those of AdamW; 0 leaves matrices to AdamW
     warmup: int = 50
     weight_decay: float = 0.01
     beta1: float = 0.9

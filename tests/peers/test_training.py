@@ -14,7 +14,9 @@ from torch.optim import lr_scheduler
 
 from minidiff.diffusion.objectives import min_snr_weight
 from minidiff.diffusion.schedules import Schedule
+from minidiff.nn.layers import Linear
 from minidiff.nn.module import Parameter
+from minidiff.training.muon import Muon
 from minidiff.training.optimizer import AdamW, Flat, average_decay, learning_rate
 
 from .compare import GRADIENTS, VALUES
@@ -50,6 +52,24 @@ def test_ten_clipped_steps_of_adamw_and_the_average(dtype, weight_decay, agree):
     assert clipped == {True, False}
     for name, moment in (("exp_avg", ours.first), ("exp_avg_sq", ours.second)):
         agree(f"AdamW's moments, {dtype}", moment, joined(adamw.state[p][name] for p in theirs), VALUES[dtype])
+
+
+@pytest.mark.parametrize("shape", [(12, 5), (6, 6), (3, 40)])
+def test_ten_steps_of_muon(shape, agree, monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "bfloat16", lambda tensor: tensor)  # in which theirs makes matrices orthogonal
+    rng = np.random.default_rng(0)
+    model = Linear(rng, shape[1], shape[0], bias=False)
+    model.weight.value = rng.standard_normal(shape)
+    flat = Flat(model.parameters())
+    ours = Muon(flat, [model], (0.9, 0.99), 0.1, rate=2.0)
+    their = torch.nn.Parameter(torch.tensor(model.weight.value))
+    muon = torch.optim.Muon([their], lr=2.0 * 0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    for step in range(1, 11):
+        model.weight.grad[...] = rng.standard_normal(shape)
+        their.grad = torch.tensor(model.weight.grad)
+        ours.step(step, 0.01)
+        muon.step()
+        agree("Muon's parameters, float64", model.weight.value, their.detach(), VALUES["float64"])
 
 
 def joined(tensors):
