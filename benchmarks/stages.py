@@ -48,7 +48,7 @@ def pictures_drawn_once() -> Iterator[None]:
         return iter([one_batch(batch_size, size, seed)])
 
     with (mock.patch.object(autoencoder, "SceneBatches", batches),
-          mock.patch.object(contrastive, "SceneBatches", batches)):
+          mock.patch.object(contrastive, "twin_batch", lambda rng, batch_size, size: one_batch(batch_size, size, 0))):
         yield
 
 

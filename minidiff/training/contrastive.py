@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..backend import random_stream, to_device
-from ..data.batches import SceneBatches
+from ..data.batches import TRAINING, scene_stream
+from ..data.twins import twin_batch
 from ..models.clip import CLIPModel
 from ..models.configs import CLIPConfig, TextConfig, VisionConfig
 from ..tokenizer import Tokenizer
@@ -15,7 +16,10 @@ LARGEST_SCALE = 4.605170185988092  # ln 100: Radford et al. 2021, section 2.5
 
 
 class ContrastiveTraining:
-    """Workers embed their parts of a batch, the loss is taken over all of it, and its gradient goes back in parts."""
+    """Workers embed their parts of a batch, the loss is taken over all of it, and its gradient goes back in parts.
+
+    Half of a batch are twins of the other half, so that the order of words matters from the first step on.
+    """
 
     name = "contrastive"
 
@@ -29,8 +33,8 @@ class ContrastiveTraining:
         settings, scale = self.settings, self.model.logit_scale.value
         scale.clip(None, LARGEST_SCALE, out=scale)
         # Batches far from those that the autoencoder learns from: the two stages see different pictures.
-        batch = next(SceneBatches(settings.train_contrastive.batch_size, settings.size, settings.seed + 1,
-                                  position=index))
+        batch = twin_batch(scene_stream(settings.seed + 1, TRAINING, index), settings.train_contrastive.batch_size,
+                           settings.size)
         ids = to_device(self.tokenizer(batch.captions), self.device)
         pictures = to_device(batch.pictures, self.device)
         texts, images = zip(*workers.run("embed", *workers.split(ids, pictures)), strict=True)
