@@ -18,6 +18,7 @@ from .data.batches import evaluation_scenes
 from .data.judge import OBJECT_DISTANCE, Reading, read, satisfies, verdict
 from .data.pictures import to_pillow
 from .data.scenes import BACKGROUNDS, COLOURS, KINDS, Scene, pictures, to_float
+from .data.twins import exchanged
 from .diffusion.scheduler_config import from_config
 from .errors import UserError
 from .models.autoencoder import AutoencoderKL
@@ -61,8 +62,8 @@ def evaluate(pipe: Pipeline, clip: CLIPModel | None = None, count: int = 400,
 
     seen, held_out: prompts drawn right, by_kind and by_attribute too; colour_error in levels of 255; the judge on
     true pictures and on the autoencoder's, whose psnr is in dB, and the crispness of these and the drawn ones;
-    retrieval with `clip`, None without. `progress` wraps the pictures as they come, at 2 count of them: `tqdm` is one,
-    a generator that keeps the wrong ones another.
+    retrieval and word order with `clip`, None without. `progress` wraps the pictures as they come, at 2 count of them:
+    `tqdm` is one, a generator that keeps the wrong ones another.
     """
     if count < 1:
         raise UserError(f"{count} prompts: use 1 or more")
@@ -81,6 +82,8 @@ def evaluate(pipe: Pipeline, clip: CLIPModel | None = None, count: int = 400,
         "crispness": {"drawn": crispness(np.stack([one.picture for one in found])), **limits["crispness"]},
         "retrieval": None if clip is None else retrieval(clip, pipe.tokenizer, count, "seen"),
         "retrieval_held_out": None if clip is None else retrieval(clip, pipe.tokenizer, count, "held_out"),
+        "word_order": None if clip is None else word_order(clip, pipe.tokenizer, count, "seen"),
+        "word_order_held_out": None if clip is None else word_order(clip, pipe.tokenizer, count, "held_out"),
         "settings": settings(pipe, count),
     }
 
@@ -192,13 +195,26 @@ def retrieval(clip: CLIPModel, tokenizer: Tokenizer, count: int, split: str) -> 
 
 def retrieved(clip, tokenizer, scenes):
     """For each scene's caption: is the picture it picks among all of them one that satisfies it?"""
-    true = to_float(pictures(scenes, clip.config.vision_config.image_size))
+    picked = cosines(clip, tokenizer, scenes, scenes).argmax(axis=1)
+    return [satisfies(scenes[index], scene) for index, scene in zip(picked, scenes, strict=True)]
 
-    ids = tokenizer([scene.caption for scene in scenes])
+
+def word_order(clip: CLIPModel, tokenizer: Tokenizer, count: int, split: str) -> float:
+    """The share of captions with a relation that fit their true picture better than with their objects exchanged."""
+    scenes = [scene for scene in evaluation_scenes(max(count, LEAST_GROUPS * GROUP), split) if scene.relation]
+    own, other = (np.diagonal(cosines(clip, tokenizer, stated, scenes))
+                  for stated in (scenes, [exchanged(scene) for scene in scenes]))
+    return share(own > other)
+
+
+def cosines(clip, tokenizer, stated, shown):
+    """How well the caption of each scene of `stated` fits the true picture of each of `shown`."""
+    true = to_float(pictures(shown, clip.config.vision_config.image_size))
+    ids = tokenizer([scene.caption for scene in stated])
     text = to_host(share_rows(lambda ids: clip.embed_text(ids)[0], beside(clip, ids)))
     image = to_host(share_rows(lambda pictures: clip.embed_image(pictures)[0], beside(clip, true)))
-    cosine = text @ (image / np.linalg.norm(image, axis=1, keepdims=True)).T
-    return [satisfies(scenes[picked], scene) for picked, scene in zip(cosine.argmax(axis=1), scenes, strict=True)]
+    text, image = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (text, image))
+    return text @ image.T
 
 
 def beside(module: Module, array: np.ndarray):

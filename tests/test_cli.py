@@ -207,7 +207,7 @@ def test_too_little_memory_is_one_line(model, capsys, monkeypatch):
 def test_evaluate_prints_scores_and_json(model, capsys):
     assert main(["evaluate", str(model), "--count", "2", "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
-    assert {"seen", "held_out", "by_kind", "by_attribute", "judge", "psnr", "retrieval"} <= scores.keys()
+    assert {"seen", "held_out", "by_kind", "by_attribute", "judge", "psnr", "retrieval", "word_order"} <= scores.keys()
     assert main(["evaluate", str(model), "--count", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["seen", str(scores["seen"])]

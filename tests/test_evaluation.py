@@ -13,10 +13,20 @@ from PIL import Image
 from minidiff.backend import normal
 from minidiff.data.batches import evaluation_scenes
 from minidiff.data.judge import satisfies
-from minidiff.data.scenes import HELD_OUT, to_float
+from minidiff.data.scenes import HELD_OUT, PAIRS, parse_caption, to_float
 from minidiff.data.scenes import pictures as true_pictures
 from minidiff.errors import UserError
-from minidiff.evaluation import colour_error, crispness, draw, evaluate, judged, psnr, reconstruct, retrieval
+from minidiff.evaluation import (
+    colour_error,
+    crispness,
+    draw,
+    evaluate,
+    judged,
+    psnr,
+    reconstruct,
+    retrieval,
+    word_order,
+)
 from minidiff.models.autoencoder import AutoencoderKL
 from minidiff.models.clip import CLIPModel
 from minidiff.models.configs import AutoencoderConfig, CLIPConfig, TextConfig, UNetConfig, VisionConfig
@@ -60,8 +70,9 @@ class PixelAutoencoder(Module):
 
 
 def number_captions(captions):
-    """A caption's token is its place in LOOKUP."""
-    return np.array([[list(LOOKUP).index(caption)] for caption in captions])
+    """A caption's token is its place in LOOKUP; those that are not there have another."""
+    numbers = {caption: index for index, caption in enumerate(LOOKUP)}
+    return np.array([[numbers.get(caption, 30_000 + index)] for index, caption in enumerate(captions)])
 
 
 @cache
@@ -105,6 +116,7 @@ def test_true_pictures_score_one_everywhere():
     assert list(scores["crispness"]) == ["drawn", "truth", "reconstruction"]
     assert_allclose([*scores["crispness"].values()], 0.85, rtol=0, atol=0.01)
     assert scores["retrieval"] is None and scores["retrieval_held_out"] is None
+    assert scores["word_order"] is None and scores["word_order_held_out"] is None
 
 
 def test_scores_are_json_and_the_same_each_time():
@@ -223,6 +235,36 @@ def test_retrieval_by_chance_is_how_often_any_picture_satisfies_a_caption():
     found = retrieval(Embeddings(1e3), number_captions, 1, "seen")
     assert 1 / 64 <= chance < 0.1
     assert found < chance + 0.06
+
+
+class Words(Module):
+    """A contrastive model that knows the objects of all captions and pictures, and their order or not."""
+
+    def __init__(self, scenes, second):
+        self.config = SimpleNamespace(vision_config=SimpleNamespace(image_size=64))
+        self.shown = {to_float(scene.picture()).tobytes(): scene for scene in scenes}
+        self.captions, self.weights = [], Parameter(np.array([1, second], np.float32))
+
+    def tokenizer(self, captions):
+        self.captions += captions
+        return np.arange(len(self.captions) - len(captions), len(self.captions))[:, None]
+
+    def embed_text(self, ids):
+        return self.embed(parse_caption(self.captions[index]) for index in ids[:, 0]), None
+
+    def embed_image(self, pictures):
+        return self.embed(self.shown[picture.tobytes()] for picture in pictures), None
+
+    def embed(self, scenes):
+        names = [[PAIRS.index((thing.colour, thing.shape)) for thing in scene.objects] for scene in scenes]
+        return (np.eye(len(PAIRS))[names] * self.weights.value[:, None]).sum(axis=1)
+
+
+@pytest.mark.parametrize("split", ["seen", "held_out"])
+@pytest.mark.parametrize(("second", "expected"), [(0.5, 1), (1, 0), (2, 1), (-1, 1)])
+def test_word_order_is_told_by_who_knows_more_than_the_words(split, second, expected):
+    model = Words(evaluation_scenes(256, split), second)
+    assert word_order(model, model.tokenizer, 100, split) == expected
 
 
 def test_held_out_prompts_begin_with_held_out_pairs():

@@ -40,6 +40,16 @@ def test_a_twin_uses_nearly_the_same_words_and_no_held_out_pair(seed):
 
 
 @given(st.integers(0, 2**32))
+def test_a_held_out_scene_has_a_twin_too(seed):
+    rng = np.random.default_rng(seed)
+    scene = draw_scene(rng, "held_out")
+    twin = draw_twin(rng, scene)
+    new = {(thing.colour, thing.shape) for thing in twin.objects} - {(t.colour, t.shape) for t in scene.objects}
+    assert new.isdisjoint(HELD_OUT)
+    assert not verdict(read(twin.picture()), scene)["right"]
+
+
+@given(st.integers(0, 2**32))
 def test_a_twin_keeps_the_layout_unless_its_caption_states_another(seed):
     scene, twin = pair(seed)
     if (scene.size, scene.place) == (twin.size, twin.place):

@@ -26,19 +26,20 @@ def draw_twin(rng: np.random.Generator, scene: Scene) -> Scene:
     It keeps its layout as far as its caption allows, no picture fits both captions, and no pair is a held-out one.
     """
     if scene.relation:
-        return replace(scene, objects=_exchanged(scene, "colour", "shape"))
-    twins = []
-    if len(scene.objects) == 2:
-        twins = [replace(scene, objects=_exchanged(scene, name)) for name in ("colour", "shape")]
-    twins = [twin for twin in twins if _allowed(twin) and _things(twin) != _things(scene)]
+        return exchanged(scene)
+    twins = [exchanged(scene, "colour"), exchanged(scene, "shape")] if len(scene.objects) == 2 else []
+    twins = [twin for twin in twins if _things(twin) != _things(scene) and not _held_out(twin, scene)]
     while not twins:
-        twins = [twin for twin in _other_words(rng, scene) if _allowed(twin)]
+        twins = [twin for twin in _other_words(rng, scene) if not _held_out(twin, scene)]
     return twins[rng.integers(len(twins))]
 
 
-def _exchanged(scene, *names):
-    return tuple(replace(thing, **{name: getattr(other, name) for name in names})
-                 for thing, other in zip(scene.objects, reversed(scene.objects), strict=True))
+def exchanged(scene: Scene, *names: str) -> Scene:
+    """The scene with its two objects in each other's place, or only what is called one of `names`."""
+    first, second = scene.objects
+    names = names or ("colour", "shape")
+    return replace(scene, objects=tuple(replace(thing, **{name: getattr(other, name) for name in names})
+                                        for thing, other in ((first, second), (second, first))))
 
 
 def _other_words(rng, scene):
@@ -53,8 +54,9 @@ def _other_words(rng, scene):
     return changed
 
 
-def _allowed(scene):
-    return not any((thing.colour, thing.shape) in HELD_OUT for thing in scene.objects)
+def _held_out(twin, scene):
+    """Does the twin bring in a held-out pair?"""
+    return not (_things(twin) - _things(scene)).isdisjoint(HELD_OUT)
 
 
 def _things(scene):

@@ -74,4 +74,5 @@ def judged(scores: dict) -> list[str]:
         lines += [f"| {name} | {cell(seen.get(name))} | {cell(held_out.get(name))} |" for name in seen | held_out]
     return [*lines, "", f"The autoencoder's reconstructions are judged right {cell(scores['judge']['reconstruction'])} "
             f"of the time (PSNR {scores['psnr']} dB). A caption finds its picture among 64 "
-            f"{cell(scores['retrieval'])} of the time."]
+            f"{cell(scores['retrieval'])} of the time, and fits it better than with its two objects exchanged "
+            f"{cell(scores['word_order'])}."]
