@@ -39,7 +39,7 @@ SETTINGS = presets.Settings(
     image=presets.ImageSettings(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, projection_dim=4),
     unet=presets.UNetSettings(block_out_channels=(8, 16), attention_levels=(False, True), attention_head_dim=2,
                               norm_num_groups=4),
-    diffusion=presets.DiffusionSettings(latents=40),
+    diffusion=presets.DiffusionSettings(prediction="v_prediction", latents=40),
     train_autoencoder=STAGE, train_contrastive=STAGE, train_diffusion=STAGE)
 
 

@@ -79,8 +79,8 @@ def predict_noise(unet, text_encoder, x, timesteps, ids, answer, weight=None):
 class DiffusionTraining:
     """Step i is a function of the parameters, the latents and i alone.
 
-    A part of each batch is pure noise, where a caption alone says what is where; the answer v = alpha eps - sigma x0 is
-    free of the noise there. Together they make a small network learn which of two objects is left of the other.
+    A part of each batch is pure noise, where a caption alone says what is where, and most times are near it: what is
+    where is decided while there is more noise than picture.
 
     The text encoder stays as contrastive training left it, unless `train_text_encoder`: learning along, it gives words
     that matter late, such as shapes of one area, the same states before the UNet can tell their pictures apart.
