@@ -102,6 +102,15 @@ def test_times_are_uniform():
     assert_allclose([flow.mean(), flow.std()], [500, 1000 / 12**0.5], rtol=0.02, atol=0)
 
 
+def test_times_of_the_middle_are_logit_normal_about_the_shift():
+    schedule, rng = Schedule("flow"), np.random.default_rng(0)
+    coefficients = [schedule.at(draw_times(schedule, rng, 20_000, 4.0, middle)) for middle in (1.0, 0.5, 0.0)]
+    middle, half, uniform = (np.log(sigma / alpha / 4) for alpha, sigma in coefficients)
+    assert_allclose([middle.mean(), middle.std()], [0, 1], rtol=0, atol=0.03)
+    assert_allclose([uniform.mean(), uniform.std()], [0, np.pi / 3**0.5], rtol=0, atol=0.05)
+    assert_allclose([half.mean(), half.var()], [0, (1 + np.pi**2 / 3) / 2], rtol=0, atol=0.08)
+
+
 @given(st.floats(0.2, 8.0))
 def test_a_shift_moves_times_by_the_rule_that_sampling_uses(shift):
     plain, shifted = (draw_times(Schedule("flow"), np.random.default_rng(1), 100, s) / 1000 for s in (1.0, shift))

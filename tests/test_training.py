@@ -460,7 +460,7 @@ def test_training_draws_its_times_shifted_towards_noise(finished, batches):
 @pytest.mark.parametrize("prediction, last", [("v_prediction", 999), ("flow_prediction", 1000)])
 def test_a_part_of_each_batch_is_pure_noise(finished, batches, prediction, last):
     for share in (0.0, 0.5, 1.0):
-        diffusion_step(finished, layout_share=share, prediction=prediction)
+        diffusion_step(finished, time_shift=1.0, layout_share=share, prediction=prediction)
     none, half, all_ = ((times == last).mean() for _, times, *_ in batches)
     assert none == 0 and 0 < half < 1 and all_ == 1
 

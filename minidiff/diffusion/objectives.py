@@ -95,15 +95,17 @@ def min_snr_weight(kind, alpha, sigma, gamma=5.0):
     return gamma * share / xp.maximum(signal, gamma * noise)
 
 
-def draw_times(schedule, rng, count, shift=1.0):
-    """Training times, whole ones for a table.
+def draw_times(schedule, rng, count, shift=1.0, middle=0.0):
+    """Training times, whole ones for a table: u uniform, or logit-normal 1 / (1 + exp(-N(0, 1))) for a share `middle`.
 
-    A shift above 1 moves uniform times towards noise, where a caption decides: first the places of the objects, then
-    their colours, then their shapes.
+    A shift above 1 moves them towards noise, where a caption decides: first the places of the objects, then their
+    colours, then their shapes. The middle of a flow is sigma / alpha = shift (Esser et al., 2403.03206, section 3.1).
 
     -> t (N,)
     """
-    times = schedule.num_train_timesteps * shifted(rng.random(count), shift)
+    logit_normal = 1 / (1 + np.exp(-rng.standard_normal(count)))
+    times = np.where(rng.random(count) < middle, logit_normal, rng.random(count))
+    times = schedule.num_train_timesteps * shifted(times, shift)
     return times if schedule.is_flow else times.astype(np.int64)
 
 

@@ -110,7 +110,7 @@ class DiffusionTraining:
         rows = rng.integers(len(self.latents.ids), size=batch_size)
         x0 = self.latents.mean[rows] * np.float32(self.scaling_factor)
         noise = rng.standard_normal(x0.shape, dtype=np.float32)
-        t = draw_times(self.schedule, rng, batch_size, own.time_shift)
+        t = draw_times(self.schedule, rng, batch_size, own.time_shift, own.middle_share)
         t[rng.random(batch_size) < own.layout_share] = len(self.schedule.sigma) - 1  # pure noise
         alpha, sigma = self.schedule.at(t)
         ids = np.where(rng.random(batch_size)[:, None] < own.caption_dropout, self.empty, self.latents.ids[rows])
