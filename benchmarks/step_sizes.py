@@ -14,7 +14,13 @@ from minidiff.training.presets import (
     UNetSettings,
 )
 
-SMALL = PRESETS["small"]
+
+def batch_of_32(settings: Settings) -> Settings:
+    """A preset whose diffusion stage has the batch that its steps have been compared at from the beginning."""
+    return replace(settings, train_diffusion=replace(settings.train_diffusion, batch_size=32))
+
+
+TINY, SMALL = batch_of_32(PRESETS["tiny"]), batch_of_32(PRESETS["small"])
 
 MEDIUM = replace(  # a UNet of about 10 M parameters on latents of 16 x 16
     SMALL,
@@ -32,4 +38,4 @@ SMOKE = Settings(  # to try the benchmark itself
     train_autoencoder=StageSettings(100, 4, 1e-3, 1.0), train_contrastive=StageSettings(100, 4, 1e-3, 1.0),
     train_diffusion=StageSettings(100, 4, 1e-3, 1.0))
 
-SIZES = {"smoke": SMOKE, "tiny": PRESETS["tiny"], "small": SMALL, "medium": MEDIUM}
+SIZES = {"smoke": SMOKE, "tiny": TINY, "small": SMALL, "medium": MEDIUM}

@@ -94,7 +94,7 @@ class Settings:
     train_autoencoder: StageSettings = field(default_factory=lambda: StageSettings(10_000, 8, 1.5e-3, share=0.25))
     train_contrastive: StageSettings = field(
         default_factory=lambda: StageSettings(6000, 64, 1e-3, share=0.15, weight_decay=0.05))
-    train_diffusion: StageSettings = field(default_factory=lambda: StageSettings(26_000, 32, 1e-3, share=0.55))
+    train_diffusion: StageSettings = field(default_factory=lambda: StageSettings(10_000, 64, 1e-3, share=0.55))
 
 
 TINY = Settings(
