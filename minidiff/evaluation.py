@@ -202,8 +202,8 @@ def retrieved(clip, tokenizer, scenes):
 def word_order(clip: CLIPModel, tokenizer: Tokenizer, count: int, split: str) -> float:
     """The share of captions with a relation that fit their true picture better than with their objects exchanged."""
     scenes = [scene for scene in evaluation_scenes(max(count, LEAST_GROUPS * GROUP), split) if scene.relation]
-    own, other = (np.diagonal(cosines(clip, tokenizer, stated, scenes))
-                  for stated in (scenes, [exchanged(scene) for scene in scenes]))
+    fits = cosines(clip, tokenizer, [*scenes, *map(exchanged, scenes)], scenes)
+    own, other = (np.diagonal(half) for half in np.split(fits, 2))
     return share(own > other)
 
 
