@@ -134,15 +134,15 @@ def draw_scene(rng: np.random.Generator, split: str = "seen") -> Scene:
     """
     firsts, seconds = {"seen": (SEEN, SEEN), "held_out": (HELD_OUT, PAIRS)}[split]
     kind = ("one", "one", "placed", "two", "related", "related")[rng.integers(6)]
-    first = _pick(rng, firsts)
+    first = pick(rng, firsts)
     pairs, size, place, relation = [first], None, None, None
     if kind in ("one", "placed"):
-        size = _pick(rng, tuple(SIZES)) if rng.random() < 0.7 else None
-        place = _pick(rng, tuple(PLACES)) if kind == "placed" else None
+        size = pick(rng, tuple(SIZES)) if rng.random() < 0.7 else None
+        place = pick(rng, tuple(PLACES)) if kind == "placed" else None
     else:
-        pairs.append(_pick(rng, [pair for pair in seconds if pair[0] != first[0]]))
-        relation = _pick(rng, tuple(RELATIONS)) if kind == "related" else None
-    scene = Scene(tuple(Thing(*pair) for pair in pairs), _pick(rng, tuple(BACKGROUNDS)), size, place, relation,
+        pairs.append(pick(rng, [pair for pair in seconds if pair[0] != first[0]]))
+        relation = pick(rng, tuple(RELATIONS)) if kind == "related" else None
+    scene = Scene(tuple(Thing(*pair) for pair in pairs), pick(rng, tuple(BACKGROUNDS)), size, place, relation,
                   names_background=bool(rng.random() < 0.6))
     return lay_out(rng, scene)
 
@@ -150,14 +150,14 @@ def draw_scene(rng: np.random.Generator, split: str = "seen") -> Scene:
 def lay_out(rng: np.random.Generator, scene: Scene) -> Scene:
     """The same scene and caption with centres and radii drawn (again), uniformly within what is stated."""
     if len(scene.objects) == 1:
-        radius = rng.uniform(*SIZES[scene.size or _pick(rng, tuple(SIZES))])
+        radius = rng.uniform(*SIZES[scene.size or pick(rng, tuple(SIZES))])
         if scene.place:
             centres = np.array([PLACES[scene.place]]) + rng.uniform(-2, 2, (1, 2))
         else:
             centres = rng.uniform(radius + 2, 62 - radius, (1, 2))
         radii = [radius]
     else:
-        axis = np.array(RELATIONS[scene.relation or _pick(rng, tuple(RELATIONS))])
+        axis = np.array(RELATIONS[scene.relation or pick(rng, tuple(RELATIONS))])
         middle = 32 + 15 * np.array([-axis, axis])
         centres = middle + rng.uniform(-1, 1, (2, 2)) * np.where(axis, 2, 5)
         radii = rng.uniform(*PAIR_RADIUS, 2)
@@ -189,5 +189,6 @@ def to_float(pixels: np.ndarray) -> np.ndarray:
     return pixels.astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
-def _pick(rng, choices):
+def pick(rng: np.random.Generator, choices: Sequence):
+    """One of the choices, all alike."""
     return choices[rng.integers(len(choices))]

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from .batches import Batch, as_batch
-from .scenes import COLOURS, HELD_OUT, PLACES, SHAPES, SIZES, Scene, draw_scene, lay_out
+from .scenes import COLOURS, HELD_OUT, PLACES, SHAPES, SIZES, Scene, draw_scene, lay_out, pick
 
 
 def twin_batch(rng: np.random.Generator, batch_size: int, size: int = 64) -> Batch:
@@ -31,7 +31,7 @@ def draw_twin(rng: np.random.Generator, scene: Scene) -> Scene:
     twins = [twin for twin in twins if _things(twin) != _things(scene) and not _held_out(twin, scene)]
     while not twins:
         twins = [twin for twin in _other_words(rng, scene) if not _held_out(twin, scene)]
-    return twins[rng.integers(len(twins))]
+    return pick(rng, twins)
 
 
 def exchanged(scene: Scene, *names: str) -> Scene:
@@ -64,5 +64,4 @@ def _things(scene):
 
 
 def _other(rng, words, word):
-    others = [other for other in words if other != word]
-    return others[rng.integers(len(others))]
+    return pick(rng, [other for other in words if other != word])

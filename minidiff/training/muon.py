@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 
-from ..backend import array_module, blocks
+from ..backend import array_module
 from ..nn.module import Module
-from . import optimizer
 from .optimizer import AdamW, Flat
 
 QUINTIC = 3.4445, -4.7750, 2.0315
@@ -61,16 +60,10 @@ class Muon(AdamW):
         for parameter, part in flat.parts():
             if parameter.value.ndim < 2 or "embedding" in names[id(parameter)]:
                 continue
-            self._leave(start, part.start)
             self.shapes[part.start] = (-1, parameter.value.shape[-1])
-            self.parts.append(part)
+            self.parts += [*self.blocks(start, part.start), part]
             start = part.stop
-        self._leave(start, len(flat.value))
-
-    def _leave(self, start, stop):
-        """Leave what lies between two matrices to AdamW."""
-        self.parts += [slice(start + part.start, min(stop, start + part.stop))
-                       for part in blocks(self.flat.value[start:stop], optimizer.BLOCK)]
+        self.parts += self.blocks(start, len(flat.value))
 
     def move(self, part, w, g, step, lr):
         if part.start not in self.shapes:

@@ -59,7 +59,12 @@ class AdamW:
         self.flat, self.betas, self.eps, self.weight_decay = flat, betas, eps, weight_decay
         self.first, self.second = xp.zeros_like(flat.value), xp.zeros_like(flat.value)
         self.average = flat.value.copy()
-        self.parts = list(blocks(flat.value, BLOCK))
+        self.parts = self.blocks(0, len(flat.value))
+
+    def blocks(self, start: int, stop: int) -> list[slice]:
+        """The parameters from `start` to `stop` in parts that stay in the cache."""
+        return [slice(start + part.start, min(stop, start + part.stop))
+                for part in blocks(self.flat.value[start:stop], BLOCK)]
 
     def step(self, step: int, lr: float, clip: float = math.inf, average_decay: float = 0.0, run=map):
         """Update `step` (from 1), the gradient scaled down to norm `clip` at most; returns the norm, a 0-d array.
