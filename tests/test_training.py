@@ -22,6 +22,7 @@ from minidiff.errors import UserError
 from minidiff.nn.module import Module, Parameter
 from minidiff.storage.checkpoint import latest, list_checkpoints
 from minidiff.training import loop, optimizer, presets
+from minidiff.training import muon as muon_module
 from minidiff.training.autoencoder import AutoencoderTraining
 from minidiff.training.contrastive import ContrastiveTraining
 from minidiff.training.diffusion import DiffusionTraining, Latents
@@ -54,8 +55,8 @@ def finished(tmp_path_factory):
 def test_adamw_follows_its_formula_for_ten_steps():
     rng = np.random.default_rng(0)
     parameters = [Parameter(rng.normal(size=shape)) for shape in ((3, 4), (5,), ())]
-    w = np.concatenate([p.value.reshape(-1) for p in parameters])
     flat = Flat(parameters)
+    w = flat.value.copy()
     adam = AdamW(flat, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1)
     m, v, average = np.zeros_like(w), np.zeros_like(w), w.copy()
     for t in range(1, 11):
@@ -83,8 +84,10 @@ def newton_schulz(x):
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 9), st.floats(1e-6, 1e6))
 def test_the_momentum_of_a_matrix_keeps_its_directions_and_loses_their_sizes(rows, columns, seed, size):
     x = size * np.random.default_rng(seed).standard_normal((rows, columns))
-    x.flags.writeable = False
-    y = orthogonal(x)
+    stack = np.stack([np.ones_like(x), x, np.zeros_like(x)])
+    stack.flags.writeable = False
+    _, y, none = orthogonal(stack)
+    assert not none.any()
     expected = newton_schulz(x) if rows <= columns else newton_schulz(x.T).T
     assert_allclose(y, expected, rtol=0, atol=1e-9)
     u, sizes, v = np.linalg.svd(x, full_matrices=False)
@@ -98,11 +101,13 @@ def test_the_momentum_of_a_matrix_keeps_its_directions_and_loses_their_sizes(row
 
 def test_muon_moves_matrices_and_leaves_the_rest_to_adamw(monkeypatch):
     monkeypatch.setattr(optimizer, "BLOCK", 5)
+    monkeypatch.setattr(muon_module, "STACK", 2 * 18 * 4)
     rng = np.random.default_rng(0)
 
     class Model(Module):
         def __init__(self):
-            for name, shape in (("bias", (4,)), ("conv", (3, 3, 2, 4)), ("other", (7,)), ("norm", (6,)),
+            for name, shape in (("bias", (4,)), ("conv", (3, 3, 2, 4)), ("second", (18, 4)), ("third", (3, 6, 4)),
+                                ("other", (7,)), ("norm", (6,)),
                                 ("linear", (5, 3)), ("last", (2, 8)), ("token_embedding", (6, 3))):
                 setattr(self, name, Parameter(rng.normal(size=shape)))
 
@@ -112,7 +117,8 @@ def test_muon_moves_matrices_and_leaves_the_rest_to_adamw(monkeypatch):
     flat, plain = Flat(model.parameters()), Flat(twin.parameters())
     muon = Muon(flat, [model], (0.8, 0.95), 0.1, rate=2.0, momentum=0.7)
     adam = AdamW(plain, (0.8, 0.95), 0.1)
-    matrices = {"conv": (18, 4), "linear": (5, 3), "last": (2, 8)}
+    assert sum(len(part) for part in muon.shapes.values()) == 2 * 4  # conv and second are one stack
+    matrices = {"conv": (18, 4), "second": (18, 4), "third": (18, 4), "linear": (5, 3), "last": (2, 8)}
     w = {name: getattr(model, name).value.reshape(shape).copy() for name, shape in matrices.items()}
     m = {name: np.zeros(shape) for name, shape in matrices.items()}
     for t in range(1, 11):
@@ -439,11 +445,12 @@ def test_the_saved_model_holds_the_averages(finished):
     from minidiff.storage.pipeline_folder import load_clip, load_pipeline
 
     parts = load_pipeline(finished.model_folder)
-    average = finished.trainer("contrastive").optimizer.average
     clip = load_clip(finished.model_folder)
-    assert_allclose(Flat(clip.parameters()).value, average, rtol=1e-3, atol=1e-4)
-    own = Flat(parts.unet.parameters()).value
-    assert_allclose(own, finished.trainer("diffusion").optimizer.average, rtol=1e-3, atol=1e-4)
+    for stage, saved in (("contrastive", clip), ("diffusion", parts.unet)):
+        trainer = finished.trainer(stage)
+        with trainer.averaged():
+            for own, learned in zip(saved.parameters(), trainer.stage.models[0].parameters(), strict=True):
+                assert_allclose(own.value, learned.value, rtol=1e-3, atol=1e-4)
     for frozen, learned in zip(parts.text_encoder.parameters(), clip.text_model.parameters(), strict=True):
         assert_allclose(frozen.value, learned.value, rtol=1e-3, atol=1e-4)
     assert parts.vae.config.scaling_factor == pytest.approx(finished.latents().scaling_factor)

@@ -127,7 +127,10 @@ class Trainer:
         arrays = {"value": self.flat.value, "average": self.optimizer.average,
                   "first": self.optimizer.first, "second": self.optimizer.second}
         save_step(self.checkpoints, self.step, {name: to_host(array) for name, array in arrays.items()},
-                  {"step": self.step, "total": self.total})
+                  {"step": self.step, "total": self.total, "shapes": self._shapes()})
+
+    def _shapes(self):
+        return [list(parameter.value.shape) for parameter in self.flat.parameters]
 
     def resume(self) -> bool:
         """Continue from the newest checkpoint that is whole, if there is one."""
@@ -135,9 +138,9 @@ class Trainer:
         if found is None:
             return False
         path, arrays, state = found
-        if arrays["value"].shape != self.flat.value.shape:
-            raise UserError(f"{path} holds {arrays['value'].size} parameters, the model has "
-                            f"{self.flat.value.size}: it was made with other settings")
+        if state.get("shapes") != self._shapes():
+            raise UserError(f"{path} holds other parameters than the model has, or in another order: it was made with "
+                            f"other settings, or by another version")
         xp = array_module(self.flat.value)
         for name, target in (("value", self.flat.value), ("average", self.optimizer.average),
                              ("first", self.optimizer.first), ("second", self.optimizer.second)):

@@ -17,13 +17,13 @@ BLOCK = 1 << 16
 
 
 class Flat:
-    """Parameters moved into one buffer `value`, their gradients into another, `grad`.
+    """Parameters moved into one buffer `value`, their gradients into another, `grad`, those of one shape side by side.
 
     Processes forked later have `value` in common, so it never moves; each may `collect_in` a buffer of its own.
     """
 
     def __init__(self, parameters: list[Parameter], device: str = "cpu"):
-        self.parameters = list({id(p): p for p in parameters}.values())
+        self.parameters = sorted({id(p): p for p in parameters}.values(), key=lambda p: p.value.shape)
         value = np.concatenate([to_host(p.value).reshape(-1) for p in self.parameters])
         self.value = shared(value) if device == "cpu" else to_device(value, device)
         for parameter, view in self._views(self.value):
@@ -61,10 +61,10 @@ class AdamW:
         self.average = flat.value.copy()
         self.parts = self.blocks(0, len(flat.value))
 
-    def blocks(self, start: int, stop: int) -> list[slice]:
-        """The parameters from `start` to `stop` in parts that stay in the cache."""
-        return [slice(start + part.start, min(stop, start + part.stop))
-                for part in blocks(self.flat.value[start:stop], BLOCK)]
+    def blocks(self, start: int, stop: int, unit: int = 1, numbers: int | None = None) -> list[slice]:
+        """The parameters from `start` to `stop` in parts of whole units, as small as stays in the cache."""
+        return [slice(start + part.start * unit, min(stop, start + part.stop * unit))
+                for part in blocks(self.flat.value[start:stop].reshape(-1, unit), numbers or BLOCK)]
 
     def step(self, step: int, lr: float, clip: float = math.inf, average_decay: float = 0.0, run=map):
         """Update `step` (from 1), the gradient scaled down to norm `clip` at most; returns the norm, a 0-d array.
