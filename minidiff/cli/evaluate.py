@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from .options import add_device, judging, whole_number
+from .options import add_device, check_picture_name, judging, say, whole_number
 
 
 def add_to(commands) -> None:
@@ -13,6 +14,8 @@ def add_to(commands) -> None:
     parser.add_argument("model", help="a shipped model, or a folder")
     parser.add_argument("--json", action="store_true", help="print all scores as JSON")
     parser.add_argument("--count", type=whole_number(1), default=400, help="prompts of each split (400)")
+    parser.add_argument("--failures", type=Path, metavar="FILE",
+                        help="draw a sheet of pictures that are wrong, each with what the judge saw")
     add_device(parser)
     parser.set_defaults(run=run)
 
@@ -21,13 +24,28 @@ def run(args) -> None:
     from ..backend import resolve_device
     from ..evaluation import evaluate
     from ..pipeline import Pipeline
+    from ..report.failures import failures
     from ..storage.pipeline_folder import find_model, load_clip
 
+    if args.failures:
+        check_picture_name(args.failures)
     device = resolve_device(args.device)
     pipe = Pipeline.from_pretrained(args.model, device)
     clip = load_clip(args.model, device=device) if (find_model(args.model) / "clip").is_dir() else None
-    scores = evaluate(pipe, clip, args.count, judging)
+    wrong = []
+
+    def keeping(found, total):
+        for one in judging(found, total):
+            if not one.right:
+                wrong.append(one)
+            yield one
+
+    scores = evaluate(pipe, clip, args.count, keeping)
     print(json.dumps(scores, indent=2) if args.json else "\n".join(as_lines(scores)))
+    if args.failures and wrong:
+        failures(wrong).save(args.failures)
+    elif args.failures:
+        say("note", f"{args.failures} is not written: no picture is wrong")
 
 
 def as_lines(scores: dict, indent: str = "") -> list[str]:

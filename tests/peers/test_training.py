@@ -21,7 +21,7 @@ from minidiff.training.optimizer import AdamW, Flat, average_decay, learning_rat
 
 from .compare import GRADIENTS, VALUES
 
-SHAPES = [(5, 3), (7,), (), (2, 2, 3, 4)]
+SHAPES = [(), (2, 2, 3, 4), (5, 3), (7,)]  # in the order of the buffers
 CLIP = 2.0  # some of the gradients below are longer, some are shorter
 
 
