@@ -106,8 +106,8 @@ def test_muon_moves_matrices_and_leaves_the_rest_to_adamw(monkeypatch):
 
     class Model(Module):
         def __init__(self):
-            for name, shape in (("bias", (4,)), ("conv", (3, 3, 2, 4)), ("second", (18, 4)), ("third", (3, 6, 4)),
-                                ("other", (7,)), ("norm", (6,)),
+            for name, shape in (("bias", (4,)), ("conv", (3, 3, 2, 4)), ("second", (3, 6, 4)), ("third", (3, 6, 4)),
+                                ("other", (7,)), ("norm", (6,)), ("apart", (18, 4)),
                                 ("linear", (5, 3)), ("last", (2, 8)), ("token_embedding", (6, 3))):
                 setattr(self, name, Parameter(rng.normal(size=shape)))
 
@@ -117,8 +117,8 @@ def test_muon_moves_matrices_and_leaves_the_rest_to_adamw(monkeypatch):
     flat, plain = Flat(model.parameters()), Flat(twin.parameters())
     muon = Muon(flat, [model], (0.8, 0.95), 0.1, rate=2.0, momentum=0.7)
     adam = AdamW(plain, (0.8, 0.95), 0.1)
-    assert sum(len(part) for part in muon.shapes.values()) == 2 * 4  # conv and second are one stack
-    matrices = {"conv": (18, 4), "second": (18, 4), "third": (18, 4), "linear": (5, 3), "last": (2, 8)}
+    assert len(muon.shapes) == 5  # conv and second are a stack, third is what is left of it
+    matrices = {**dict.fromkeys(("conv", "second", "third", "apart"), (18, 4)), "linear": (5, 3), "last": (2, 8)}
     w = {name: getattr(model, name).value.reshape(shape).copy() for name, shape in matrices.items()}
     m = {name: np.zeros(shape) for name, shape in matrices.items()}
     for t in range(1, 11):
