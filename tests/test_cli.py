@@ -156,6 +156,9 @@ def test_a_file_name_is_made_of_a_prompts_words(prompt, name):
     ("train --stage cooking --out new", "unknown stage 'cooking'"),
     ("train --resume --out new", "holds no training run"),
     ("train --resume --out new --size 32", "keeps its own settings"),
+    ("train --resume --out new --from scenes", "keeps its own settings"),
+    ("train --from gone --out new", "unknown model 'gone'"),
+    ("train --from scenes --size 32 --out new", "sample_size = 32 cannot begin from a model with 64"),
     ("train --unet.layers_per_block many --out new", "'many' is no int"),
     ("train --out photo.png", "cannot write into photo.png"),
     ("train --device tpu --out new", "unknown device 'tpu'"),
@@ -277,6 +280,14 @@ def test_a_dry_run_prints_all_settings_with_those_that_were_changed(capsys):
     assert not list(Path().glob("runs"))
 
 
+def test_a_run_from_a_model_has_its_sizes_and_what_else_is_asked_for(capsys):
+    assert main(["train", "--from", "scenes", "--dry-run", "--diffusion.caption_dropout", "0.2"]) == 0
+    settings = json.loads(capsys.readouterr().out)
+    assert settings["unet"]["block_out_channels"] == [32, 64, 128]
+    assert settings["diffusion"]["prediction"] == "v_prediction"
+    assert settings["diffusion"]["caption_dropout"] == 0.2
+
+
 SMALLEST = """--size 16 --autoencoder.block_out_channels 8,8 --text.vocab_size 600 --text.max_length 40
     --text.hidden_size 8 --text.num_hidden_layers 1 --text.num_attention_heads 2 --image.hidden_size 8
     --image.num_hidden_layers 1 --image.num_attention_heads 2 --unet.block_out_channels 8,8
@@ -319,6 +330,11 @@ def test_training_from_nothing_stops_at_ctrl_c_resumes_and_ends_with_a_model_tha
     assert json.loads(Path("run/scores.json").read_text())["seen"] in (0, 0.5, 1)
     assert main(["generate", PROMPT, "--model", "run/model", "-o", "drawn.png"]) == 0
     assert pixels("drawn.png").shape == (16, 16, 3)
+
+    assert main(["train", "--out", "more", "--from", "run/model", "--train_diffusion.steps", "20",
+                 "--train_diffusion.batch_size", "2", "--diffusion.latents", "32", "--threads", "1"]) == 0
+    assert "| diffusion | 20 |" in Path("more/report.md").read_text(encoding="utf-8")
+    assert Path("more/model/model_index.json").is_file()
 
 
 def test_a_stage_can_be_trained_alone_and_longer(capsys):

@@ -19,9 +19,12 @@ LAST_COUNT = 48      # prompts of each split that are judged at the end
 
 def add_to(commands) -> None:
     parser = commands.add_parser(
-        "train", help="train a model from nothing", description="Train tokenizer, autoencoder, contrastive model and "
-        "diffusion, one after the other. Ctrl-C saves a checkpoint and stops; --resume goes on from it bit for bit.")
+        "train", help="train a model, from nothing or from another", description="Train tokenizer, autoencoder, "
+        "contrastive model and diffusion, one after the other. Ctrl-C saves a checkpoint and stops; --resume goes on "
+        "from it bit for bit.")
     parser.add_argument("--preset", metavar="NAME", help=f"the size: {', '.join(PRESETS)} (small)")
+    parser.add_argument("--from", dest="start", metavar="MODEL", help="begin with the sizes and weights of MODEL (a "
+                        "folder or shipped name); its autoencoder and contrastive model stay as they are")
     parser.add_argument("--minutes", type=float, help="fit the number of steps to this time")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the run (runs/PRESET)")
     parser.add_argument("--resume", action="store_true",
@@ -44,13 +47,17 @@ def add_to(commands) -> None:
 def run(args) -> int:
     changes = {name: vars(args)[name] for name in setting_names() if vars(args)[name] is not None}
     longer = [name for name in changes if name.startswith("train_") and name.endswith(".steps")]
-    if args.resume and (len(longer) < len(changes) or (args.preset and args.out)):
-        raise UserError("a resumed run keeps its own settings but for --train_STAGE.steps: leave out --preset and "
-                        "others, or begin another run with another --out")
+    if args.resume and (len(longer) < len(changes) or (args.preset and args.out) or args.start):
+        raise UserError("a resumed run keeps its own settings but for --train_STAGE.steps: leave out --preset, --from "
+                        "and others, or begin another run with another --out")
     if args.minutes is not None and not 0 < args.minutes < 1e6:
         raise UserError(f"--minutes {args.minutes}: use a number above 0")
     name = args.preset or "small"
     settings = preset(name)
+    if args.start:
+        from ..storage.pipeline_folder import load_clip, load_pipeline
+        from ..training.start import settings_of
+        settings = settings_of(load_pipeline(args.start), load_clip(args.start), settings)
     for path, text in changes.items():
         settings = override(settings, path, text)
     if args.dry_run:
@@ -65,7 +72,7 @@ def run(args) -> int:
 
     device = resolve_device(args.device)
     run = (Run.resume(folder, device, args.threads) if args.resume
-           else Run(folder, settings, device, args.threads))
+           else Run(folder, settings, device, args.threads, args.start))
     for name in longer if args.resume else ():
         group = name.partition(".")[0]
         run.lengthen(group.removeprefix("train_"), getattr(settings, group).steps)

@@ -122,6 +122,11 @@ class Trainer:
                 raise UserError(f"{self.stage.name}: {name} is {value} at step {self.step}; "
                                 f"{good[0] if good else 'there is no checkpoint yet'}; lower the learning rate")
 
+    def end(self):
+        """Leave the parameters as they are, as those of a stage that has been trained."""
+        self.step = self.total = self.settings.steps
+        self.save()
+
     def save(self):
         """Write the whole state, atomically."""
         arrays = {"value": self.flat.value, "average": self.optimizer.average,

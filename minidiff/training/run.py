@@ -1,6 +1,8 @@
 """A training run in a folder: tokenizer → autoencoder → contrastive → latents → diffusion → a model to generate with.
 
-    settings.json   metrics.jsonl   tokenizer/   checkpoints/STAGE/   latents.safetensors   model/
+    settings.json   metrics.jsonl   start/   tokenizer/   checkpoints/STAGE/   latents.safetensors   model/
+
+`start/` is there if the run was begun from a trained model: a copy of it, for the stages to begin with.
 
 Each stage begins where its files end: a run that was stopped, in whatever way, goes on from its last checkpoint.
 """
@@ -21,13 +23,14 @@ from ..diffusion.scheduler_config import to_config
 from ..errors import UserError
 from ..storage.checkpoint import load_checkpoint, save_checkpoint
 from ..storage.files import new_file, read_json, write_json
-from ..storage.pipeline_folder import Parts, save_pipeline
+from ..storage.pipeline_folder import Parts, load_clip, load_pipeline, save_pipeline
 from ..tokenizer import Tokenizer
 from .autoencoder import AutoencoderTraining
 from .contrastive import ContrastiveTraining
 from .diffusion import ENCODE_BATCH, DiffusionTraining, Latents, encode_scenes, schedule_of
 from .loop import Progress, Trainer
 from .presets import Settings, from_dict
+from .start import check_sizes, take_over
 from .workers import worker_count
 
 STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
@@ -38,13 +41,24 @@ LATENTS_SHARE = 0.05     # of the minutes of a run
 class Run:
     """A folder, the settings it began with, and the stages trained so far."""
 
-    def __init__(self, folder: Path, settings: Settings, device: str = "cpu", threads: int | None = None):
-        """Begin a run. Raises UserError where the folder holds one."""
+    def __init__(self, folder: Path, settings: Settings, device: str = "cpu", threads: int | None = None,
+                 start: str | Path | None = None):
+        """Begin a run, from nothing or from the model `start`: then its autoencoder and its contrastive model are done.
+
+        Raises UserError where the folder holds a run, or the model has other sizes than the settings.
+        """
         if (folder / "settings.json").exists():
             raise UserError(f"{folder} holds a training run: go on with --resume, or choose another --out")
+        if start is not None:
+            parts, clip = load_pipeline(start), load_clip(start)
+            check_sizes(settings, parts, clip)
+            save_pipeline(parts, folder / "start", clip, "float32")
+            parts.tokenizer.save_pretrained(folder / "tokenizer")
+        self._open(folder, settings, device, threads)
+        for stage in ("autoencoder", "contrastive") if start is not None else ():
+            self.trainer(stage).end()
         with new_file(folder / "settings.json") as path:
             write_json(path, asdict(settings))
-        self._open(folder, settings, device, threads)
 
     @classmethod
     def resume(cls, folder: Path, device: str = "cpu", threads: int | None = None) -> Run:
@@ -110,6 +124,13 @@ class Run:
         trainer.save()
 
     def _stage(self, stage):
+        """A stage as it begins: with new parameters, or with those of the model that the run was begun from."""
+        made = self._new_stage(stage)
+        if (self.folder / "start").exists():
+            take_over(made, self.folder / "start")
+        return made
+
+    def _new_stage(self, stage):
         if stage == "autoencoder":
             return AutoencoderTraining(self.settings, self.device)
         if stage == "contrastive":

@@ -1,0 +1,72 @@
+"""How a run begins from a trained model: with its sizes and, stage by stage, its parameters."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+from ..backend import to_device
+from ..diffusion.scheduler_config import from_config
+from ..errors import UserError
+from ..models.clip import CLIPModel
+from ..storage.pipeline_folder import Parts, load_clip, load_pipeline
+from .autoencoder import autoencoder_config
+from .contrastive import clip_config
+from .diffusion import unet_config
+from .presets import Settings
+
+
+def settings_of(parts: Parts, clip: CLIPModel, settings: Settings) -> Settings:
+    """The settings with the sizes of a trained model, with what its UNet predicts, and how pictures are drawn by it."""
+    unet, scheduler = parts.unet.config, from_config(parts.scheduler)
+    drawn = {name: parts.scheduler[name] for name in ("num_inference_steps", "guidance_scale")
+             if name in parts.scheduler}
+    diffusion = replace(settings.diffusion, prediction=scheduler.prediction_type, time_shift=scheduler.flow_shift,
+                        **drawn)
+    return replace(
+        settings, diffusion=diffusion, size=parts.vae.config.sample_size,
+        autoencoder=_sized(settings.autoencoder, parts.vae.config),
+        text=_sized(settings.text, clip.config.text_config, max_length=clip.config.text_config.max_position_embeddings),
+        image=_sized(settings.image, clip.config.vision_config),
+        unet=_sized(settings.unet, unet, attention_levels=tuple("CrossAttn" in name for name in unet.down_block_types)))
+
+
+def check_sizes(settings: Settings, parts: Parts, clip: CLIPModel) -> None:
+    """Raises UserError where a run with these settings would have other models than a trained model has."""
+    own_clip = clip_config(settings, parts.tokenizer)
+    for name, own, given in (
+            ("autoencoder", autoencoder_config(settings), replace(parts.vae.config, scaling_factor=1.0)),
+            ("image", own_clip.vision_config, clip.config.vision_config),
+            ("text", own_clip.text_config, clip.config.text_config),
+            ("text", own_clip.text_config, parts.text_encoder.config),
+            ("unet", unet_config(settings, settings.text.hidden_size), parts.unet.config)):
+        for size in fields(own):
+            wanted, found = getattr(own, size.name), getattr(given, size.name)
+            if wanted != found:
+                raise UserError(f"{name}: a run with {size.name} = {wanted} cannot begin from a model with {found}: "
+                                f"leave sizes out, or begin from another model")
+
+
+def take_over(stage, folder: Path) -> None:
+    """Gives a new stage the parameters of the model in `folder`."""
+    if stage.name == "contrastive":
+        _copy(load_clip(folder), stage.model, stage.device)
+        return
+    parts = load_pipeline(folder)
+    if stage.name == "autoencoder":
+        _copy(parts.vae, stage.model, stage.device)
+    else:
+        _copy(parts.unet, stage.unet, stage.device)
+        _copy(parts.text_encoder, stage.text_encoder, stage.device)
+
+
+def _copy(source, target, device):
+    given = dict(source.named_parameters())
+    for name, parameter in target.named_parameters():
+        parameter.value = to_device(given[name].value, device)
+
+
+def _sized(settings, config, **others):
+    """The settings with the fields of `config` that have the same names, and others."""
+    same = {field.name for field in fields(settings)} & {field.name for field in fields(config)}
+    return replace(settings, **{name: getattr(config, name) for name in same} | others)
