@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import asdict, replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -384,6 +385,28 @@ def test_minutes_fit_the_number_of_steps_to_the_time(tmp_path, monkeypatch):
     progress = list(trainer.train(seconds=3.0))
     assert progress[-1].step == progress[-1].total == trainer.total > 10
     assert 1.0 < time.monotonic() - start < 9.0
+
+
+def test_steps_that_slow_down_and_a_caller_that_takes_time_leave_the_training_as_long(tmp_path, monkeypatch):
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(loop, "time", clock)
+    monkeypatch.setattr(loop, "LOOK_EVERY", 5)
+    stage = AutoencoderTraining(SETTINGS)
+    step = stage.step
+
+    def slower_from_step_20(workers, index, share):
+        clock.now += 0.01 if index < 20 else 0.02
+        return step(workers, index, share)
+
+    stage.step = slower_from_step_20
+    trainer, away = loop.Trainer(stage, replace(STAGE, warmup=5), tmp_path, 1), 0.0
+    for progress in trainer.train(seconds=4.0):
+        assert progress.step <= progress.total
+        clock.now += 0.5
+        away += 0.5
+    assert progress.step == progress.total == trainer.total
+    assert clock.now - away == pytest.approx(4.0, rel=0.02)
+    assert progress.learning_rate < 0.05 * STAGE.learning_rate
 
 
 def test_a_stage_stopped_before_its_length_was_known_goes_on_with_its_setting(tmp_path, monkeypatch):

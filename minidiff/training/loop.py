@@ -59,38 +59,39 @@ class Trainer:
     def train(self, seconds: float | None = None) -> Iterator[Progress]:
         """Train to the end, saving a checkpoint every two minutes; `seconds` fits the number of steps to a time.
 
-        The steps are counted out from the speed seen during warm-up, in which the learning rate does not depend on
-        them. Raises UserError when a loss is not finite; the last checkpoint is from before that.
+        They are counted out from their pace, from the end of the warm-up again and again until the learning rate falls:
+        so far it does not depend on their number. The time that the caller takes between two steps is not counted.
+        Raises UserError when a loss is not finite; the last checkpoint is from before that.
         """
         workers = self.workers()
-        start, start_step = time.monotonic(), self.step
-        looked, saved = start, start
         if seconds is None:
             self.total = self.total or self.settings.steps
         elif self.step == 0:
             self.total = None
-        sums, since = {}, 0
+        fitting = self.total is None
+        looked = saved = time.monotonic()
+        sums, since, spent, start_step = {}, 0, 0.0, self.step
         try:
             while self.total is None or self.step < self.total:
                 losses, norm = self._update(workers)
                 sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
                 since += 1
-                if self.total is None and self.step >= self.settings.warmup:
-                    pace = (time.monotonic() - start) / (self.step - start_step)
-                    self.total = max(self.step + 1, round(seconds / pace))
                 if self.step % LOOK_EVERY and self.step != self.total:
                     continue
                 means = {name: float(value) / since for name, value in sums.items()}
                 self._check(means | {"the gradient's norm": float(norm)})
                 now = time.monotonic()
+                spent += now - looked
+                pace = spent / (self.step - start_step)
+                if fitting and self.step >= self.settings.warmup and not self._falls():
+                    self.total = self.step + max(1, round((seconds - spent) / pace))
                 if now - saved > CHECKPOINT_SECONDS or self.step == self.total:
                     self.save()
                     saved = now
-                pace = (now - looked) / since
                 total = self.total or round(seconds / pace)
                 yield Progress(self.stage.name, self.step, total, means, self._rate(self.step - 1), float(norm),
-                               self.settings.batch_size * self.settings.accumulation / pace,
-                               (total - self.step) * (now - start) / (self.step - start_step))
+                               self.settings.batch_size * self.settings.accumulation * since / (now - looked),
+                               (total - self.step) * pace)
                 looked, sums, since = time.monotonic(), {}, 0
         finally:
             workers.close()
@@ -114,6 +115,9 @@ class Trainer:
         # Before the number of steps is known, the rate is in its warm-up.
         return learning_rate(step, self.total or self.settings.warmup + 1, self.settings.learning_rate,
                              self.settings.warmup)
+
+    def _falls(self):
+        return self.total is not None and self._rate(self.step) < self.settings.learning_rate
 
     def _check(self, losses):
         for name, value in losses.items():
