@@ -58,11 +58,11 @@ class ImageSettings:
 
 @dataclass(frozen=True)
 class UNetSettings:
-    block_out_channels: tuple[int, ...] = (32, 64, 128)
+    block_out_channels: tuple[int, ...] = (24, 48, 96)
     attention_levels: tuple[bool, ...] = (False, True, True)
     layers_per_block: int = 1
     attention_head_dim: int = 4
-    norm_num_groups: int = 16
+    norm_num_groups: int = 8
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class DiffusionSettings:
     middle_share: float = 0.88  # of a batch, times near the middle, where a caption says which shape; else uniform
     layout_share: float = 0.03  # of a batch, pure noise: there a caption alone says what is where
     min_snr_gamma: float = 0.0  # 5 is the published choice for epsilon and v_prediction; 0 weighs all times alike
-    latents: int = 48_000
+    latents: int = 24_000
     caption_dropout: float = 0.1
     train_text_encoder: bool = False
     num_inference_steps: int = 20
@@ -91,17 +91,17 @@ class Settings:
     image: ImageSettings = field(default_factory=ImageSettings)
     unet: UNetSettings = field(default_factory=UNetSettings)
     diffusion: DiffusionSettings = field(default_factory=DiffusionSettings)
-    train_autoencoder: StageSettings = field(default_factory=lambda: StageSettings(10_000, 8, 1.5e-3, share=0.25))
+    train_autoencoder: StageSettings = field(default_factory=lambda: StageSettings(3300, 8, 1.5e-3, share=0.15))
     train_contrastive: StageSettings = field(
-        default_factory=lambda: StageSettings(6000, 64, 1e-3, share=0.15, weight_decay=0.05))
-    train_diffusion: StageSettings = field(default_factory=lambda: StageSettings(10_000, 64, 1e-3, share=0.55))
+        default_factory=lambda: StageSettings(2300, 64, 1e-3, share=0.15, weight_decay=0.05))
+    train_diffusion: StageSettings = field(default_factory=lambda: StageSettings(4800, 64, 1e-3, share=0.68))
 
 
 TINY = Settings(
     autoencoder=AutoencoderSettings(block_out_channels=(8, 16, 32)),
     text=TextSettings(hidden_size=64, num_hidden_layers=2),
     image=ImageSettings(hidden_size=64, num_hidden_layers=2),
-    unet=UNetSettings(block_out_channels=(32, 64, 64), norm_num_groups=8),
+    unet=UNetSettings(block_out_channels=(16, 32, 64)),
     diffusion=DiffusionSettings(latents=4_000),
 )
 

@@ -35,7 +35,7 @@ from .workers import worker_count
 
 STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
 CAPTIONS = 4000          # enough for every word of the scenes to be one token
-LATENTS_SHARE = 0.05     # of the minutes of a run
+LATENTS_SHARE = 0.02     # of the minutes of a run
 
 
 class Run:
