@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from pathlib import Path
 
-from ..backend import to_device
 from ..diffusion.scheduler_config import from_config
 from ..errors import UserError
 from ..models.clip import CLIPModel
@@ -50,20 +49,20 @@ def check_sizes(settings: Settings, parts: Parts, clip: CLIPModel) -> None:
 def take_over(stage, folder: Path) -> None:
     """Gives a new stage the parameters of the model in `folder`."""
     if stage.name == "contrastive":
-        _copy(load_clip(folder), stage.model, stage.device)
+        _hand_over(load_clip(folder, device=stage.device), stage.model)
         return
-    parts = load_pipeline(folder)
+    parts = load_pipeline(folder, device=stage.device)
     if stage.name == "autoencoder":
-        _copy(parts.vae, stage.model, stage.device)
+        _hand_over(parts.vae, stage.model)
     else:
-        _copy(parts.unet, stage.unet, stage.device)
-        _copy(parts.text_encoder, stage.text_encoder, stage.device)
+        _hand_over(parts.unet, stage.unet)
+        _hand_over(parts.text_encoder, stage.text_encoder)
 
 
-def _copy(source, target, device):
+def _hand_over(source, target):
     given = dict(source.named_parameters())
     for name, parameter in target.named_parameters():
-        parameter.value = to_device(given[name].value, device)
+        parameter.value = given[name].value
 
 
 def _sized(settings, config, **others):
