@@ -369,8 +369,8 @@ def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_last_good_checkpo
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
     stage = AutoencoderTraining(SETTINGS)
     step = stage.step
-    stage.step = lambda workers, index, share: (
-        step(workers, index, share) if index < 3 else {"loss": np.float32("nan")})
+    stage.step = lambda workers, index, *rest: (
+        step(workers, index, *rest) if index < 3 else {"loss": np.float32("nan")})
     trainer = loop.Trainer(stage, STAGE, tmp_path, 1)
     with pytest.raises(UserError, match=r"loss is nan at step 4; the last good checkpoint is .*checkpoint-00000003"):
         list(trainer.train())
@@ -387,6 +387,15 @@ def test_minutes_fit_the_number_of_steps_to_the_time(tmp_path, monkeypatch):
     assert 1.0 < time.monotonic() - start < 9.0
 
 
+def test_the_rate_does_not_fall_before_the_number_of_steps_is_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "LOOK_EVERY", 8)
+    trainer = loop.Trainer(AutoencoderTraining(SETTINGS), replace(STAGE, warmup=5), tmp_path, 1)
+    rates, step = [], trainer.optimizer.step
+    trainer.optimizer.step = lambda index, rate, *rest: (rates.append(rate), step(index, rate, *rest))[1]
+    next(trainer.train(seconds=60.0))
+    assert rates == [STAGE.learning_rate * min(1.0, (index + 1) / 5) for index in range(8)]
+
+
 def test_steps_that_slow_down_and_a_caller_that_takes_time_leave_the_training_as_long(tmp_path, monkeypatch):
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
     monkeypatch.setattr(loop, "time", clock)
@@ -394,9 +403,9 @@ def test_steps_that_slow_down_and_a_caller_that_takes_time_leave_the_training_as
     stage = AutoencoderTraining(SETTINGS)
     step = stage.step
 
-    def slower_from_step_20(workers, index, share):
+    def slower_from_step_20(workers, index, *rest):
         clock.now += 0.01 if index < 20 else 0.02
-        return step(workers, index, share)
+        return step(workers, index, *rest)
 
     stage.step = slower_from_step_20
     trainer, away = loop.Trainer(stage, replace(STAGE, warmup=5), tmp_path, 1), 0.0

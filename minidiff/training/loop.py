@@ -19,12 +19,13 @@ from ..backend import array_module, to_host
 from ..errors import UserError
 from ..storage.checkpoint import latest, list_checkpoints, save_step
 from .muon import Muon
-from .optimizer import AdamW, Flat, average_decay, learning_rate
+from .optimizer import AdamW, Flat, average_decay, fallen, learning_rate
 from .presets import StageSettings
 from .workers import Workers, worker_count
 
 LOOK_EVERY = 20          # steps between reads of the losses: each read waits for the device
 CHECKPOINT_SECONDS = 120
+FAR = 10**9              # the number of steps until it is known: the end is not near
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Trainer:
                 now = time.monotonic()
                 spent += now - looked
                 pace = spent / (self.step - start_step)
-                if fitting and self.step >= self.settings.warmup and not self._falls():
+                if fitting and self.step >= self.settings.warmup and not self._fallen():
                     self.total = self.step + max(1, round((seconds - spent) / pace))
                 if now - saved > CHECKPOINT_SECONDS or self.step == self.total:
                     self.save()
@@ -111,13 +112,14 @@ class Trainer:
         self.step += 1
         return totals, norm
 
-    def _rate(self, step):
-        # Before the number of steps is known, the rate is in its warm-up.
-        return learning_rate(step, self.total or self.settings.warmup + 1, self.settings.learning_rate,
-                             self.settings.warmup)
+    def _expected(self):
+        return self.total or FAR
 
-    def _falls(self):
-        return self.total is not None and self._rate(self.step) < self.settings.learning_rate
+    def _rate(self, step):
+        return learning_rate(step, self._expected(), self.settings.learning_rate, self.settings.warmup)
+
+    def _fallen(self):
+        return fallen(self.step, self._expected(), self.settings.warmup)
 
     def _check(self, losses):
         for name, value in losses.items():

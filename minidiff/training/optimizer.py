@@ -100,14 +100,19 @@ class AdamW:
         w -= change
 
 
+def fallen(step: int, total: int, warmup: int, falling: float = 0.2) -> float:
+    """How far the last part `falling` of `total` steps has come: 0 before it, 1 at the end."""
+    left = (total - step) / max(1.0, falling * (total - warmup))
+    return 1 - min(1.0, max(0.0, left))
+
+
 def learning_rate(step: int, total: int, peak: float, warmup: int, falling: float = 0.2, floor: float = 0.02) -> float:
     """Linear warm-up to `peak`, which stays until the last part `falling` of `total`, then a line to `floor` · peak.
 
     Before that part a step does not depend on the total, so that a run may still be lengthened (Hägele et al.,
     2405.18392, section 3). Half a cosine, which falls from the start, leaves less time to learn what comes late.
     """
-    rise, left = (step + 1) / warmup, (total - step) / max(1.0, falling * (total - warmup))
-    return peak * min(1.0, rise, floor + (1 - floor) * max(0.0, left))
+    return peak * min((step + 1) / warmup, 1 - (1 - floor) * fallen(step, total, warmup, falling))
 
 
 def average_decay(step: int, longest: float) -> float:
