@@ -60,6 +60,22 @@ def blocks(x, numbers):
     return (slice(start, start + step) for start in range(0, len(x), step))
 
 
+def in_blocks(function, numbers, *arrays):
+    """function(*arrays), block by block over their first axis: what it does in many passes, it does in the cache.
+
+    For functions of each sample or row by itself. Blocks of the first array have about `numbers` numbers.
+    """
+    first, *others = blocks(arrays[0], numbers) if arrays[0].size > numbers else (slice(None),)
+    y = function(*(x[first] for x in arrays))
+    if not others:
+        return y
+    whole = np.empty((len(arrays[0]), *y.shape[1:]), y.dtype)
+    whole[first] = y
+    for part in others:
+        whole[part] = function(*(x[part] for x in arrays))
+    return whole
+
+
 @cache
 def keep_memory() -> None:
     """Have the C library keep the memory of freed arrays for the next ones, as GPU libraries do with theirs.

@@ -69,6 +69,8 @@ def cases():
     yield case(ops.gelu)
     yield case(ops.quick_gelu)
     yield case(ops.geglu)
+    for activation in (ops.silu, ops.gelu, ops.quick_gelu, ops.geglu):
+        yield case(activation, BLOCK=5)
     yield case(ops.softmax)
     yield case(ops.softmax, axis=0)
 

@@ -94,6 +94,22 @@ def test_tiled_is_numpy_s_tile(shape):
     assert_array_equal(backend.tiled(x, 4), np.tile(x, 4))
 
 
+@pytest.mark.parametrize("numbers, blocks", [(1, 7), (6, 4), (100, 1)])
+def test_in_blocks_is_the_function_of_the_whole(numbers, blocks):
+    x, factor, sizes = np.arange(21.0).reshape(7, 3), np.arange(7.0), []
+
+    def function(x, factor):
+        sizes.append(x.size)
+        return x[:, :2] * factor[:, None]
+
+    assert_array_equal(backend.in_blocks(function, numbers, x, factor), x[:, :2] * factor[:, None])
+    assert len(sizes) == blocks and max(sizes) <= max(3, numbers)
+
+
+def test_in_blocks_of_nothing_is_nothing():
+    assert backend.in_blocks(np.tanh, 4, np.zeros((0, 3), np.float32)).shape == (0, 3)
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
 @pytest.mark.parametrize("kept", [False, True])
 def test_memory_of_freed_arrays_is_kept_for_the_next(kept):
