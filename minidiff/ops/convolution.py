@@ -93,8 +93,7 @@ def _correlate_and_outer(dy, weight, x):
     xp = array_module(x)
     k, _, outputs, inputs = weight.shape
     flat = weight.reshape(-1, inputs)
-    dx = xp.empty(x.shape, x.dtype)
-    dweight = xp.zeros((k * k * outputs, inputs), x.dtype)
+    dx, dweight = xp.empty(x.shape, x.dtype), 0
     for samples, band, cols in _bands(dy, k, 1, x.shape[1], x.shape[2]):
         matmul(cols, flat, out=dx[samples, band].reshape(-1, inputs))
         dweight += matmul(cols.T, x[samples, band].reshape(-1, inputs))
@@ -109,7 +108,7 @@ def _scatter_and_outer(dy, weight, x, stride):
     xp = array_module(x)
     k, _, inputs, outputs = weight.shape
     flat = weight.reshape(-1, outputs)
-    dx, dweight = xp.zeros(x.shape, x.dtype), xp.zeros(flat.shape, x.dtype)
+    dx, dweight = xp.zeros(x.shape, x.dtype), 0
     rows, columns = dy.shape[1:3]
     for samples, band, cols in _bands(x, k, stride, rows, columns):
         part = dy[samples, band]

@@ -82,7 +82,7 @@ def _correlate_and_outer(dy, weight, x):
     """The correlation of dy with `weight`, and (3, 3, O, I) sums of the pixels that this read times those of x."""
     _, height, width, inputs = x.shape
     kernel = _transform(G, weight)
-    dx, dkernel = _canvas(dy, inputs), array_module(x).zeros_like(kernel)
+    dx, dkernel = _canvas(dy, inputs), 0
     tiles, x_tiles = _squares(dx), _squares(x)
     for where, points in _bands(dy, inputs):
         tiles[where] = _transform(A_T, matmul(points, kernel)).reshape(tiles[where].shape)
