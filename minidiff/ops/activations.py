@@ -11,7 +11,7 @@ from ..backend import array_module, in_blocks
 from .erf import erf
 from .op import op
 
-BLOCK = 1 << 16  # numbers
+BLOCK = 1 << 15  # numbers
 
 
 @op
