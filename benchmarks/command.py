@@ -79,9 +79,10 @@ def measure(what: str, args) -> None:
     results["rows"] = list(shown(MEASURES[what](**options)))
     folder = args.out / folder_name(results["machine"])
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{what}.json"
+    name = f"{what}-busy" if options.get("busy") else what
+    file = folder / f"{name}.json"
     file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    print("\nwritten:", *[file, *plots.draw(results, folder, what)], sep="\n  ", flush=True)
+    print("\nwritten:", *[file, *plots.draw(results, folder, name)], sep="\n  ", flush=True)
 
 
 def measured_ceilings(threads: int) -> dict:

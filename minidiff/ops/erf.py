@@ -6,8 +6,8 @@ import math
 
 from ..backend import array_module
 
-# float32: tanh(x · P(x²)), where x · P(x²) is the polynomial nearest to atanh(erf(x)) up to |x| = 4, each error weighted
-# by what it changes in erf. From 4 on it grows still faster, so erf rounds to ±1.
+# float32: tanh(x · P(x²)), where x · P(x²) is the polynomial nearest to atanh(erf(x)) up to |x| = 4, each error
+# weighted by what it changes in erf. From 4 on it grows still faster, so erf rounds to ±1.
 SINGLE = (1.58953090e-07, -5.98559252e-06, 8.97120961e-05, -6.25718458e-04, -1.84384859e-04, 1.02765482e-01,
           1.12837971e+00)
 
