@@ -65,9 +65,19 @@ def test_conv2d_is_the_same_in_bands(monkeypatch, band_rows, stride):
 def test_bands_stay_below_their_limit(monkeypatch):
     monkeypatch.setattr(convolution_file, "BAND_BYTES", 5000)
     x = np.zeros((3, 12, 6, 4))
-    bands = list(convolution_file._bands(x, 3, 1, 10, 4))
+    bands = list(convolution_file._bands(x, 3, 2, 1, 10, 4))
     assert max(columns.nbytes for _, _, columns in bands) <= 5000
     assert sum(len(columns) for _, _, columns in bands) == 3 * 10 * 4
+
+
+def test_bands_are_no_smaller_than_the_kernel(monkeypatch):
+    monkeypatch.setattr(convolution_file, "BAND_BYTES", 1)
+    monkeypatch.setattr(winograd_file, "BAND_BYTES", 1)
+    x = np.zeros((3, 12, 6, 4))
+    bands = list(convolution_file._bands(x, 3, 8, 1, 10, 4))
+    assert {columns.size for _, _, columns in bands} == {3 * 3 * 4 * 8}
+    x = np.zeros((1, 8, 36, 12))  # 9 tiles in a row: 9 · (12 + 36) numbers read and written, 12 · 36 of the kernel
+    assert {points.size for _, points in winograd_file._bands(x, 36)} == {36 * 9 * 12}
 
 
 @pytest.mark.parametrize("height", [1, 4, 6, 9])
@@ -87,8 +97,7 @@ def test_winograd_conv2d_is_the_same_in_bands(monkeypatch, tiles):
     y, backward = ops.winograd_conv2d(x, weight)
     dy = rng.normal(size=y.shape)
     expected = [y, *backward(dy)]
-    monkeypatch.setattr(winograd_file, "BAND_BYTES", 0)
-    monkeypatch.setattr(winograd_file, "LEAST_BAND", tiles)
+    monkeypatch.setattr(winograd_file, "BAND_BYTES", tiles * 36 * (2 + 4) * x.itemsize)
     y, backward = ops.winograd_conv2d(x, weight)
     for one, other in zip([y, *backward(dy)], expected, strict=True):
         assert_allclose(one, other, rtol=1e-12, atol=1e-12)

@@ -54,7 +54,7 @@ def spread(x, size, top, left):
     return canvas
 
 
-def _bands(x, k, stride, rows, columns):
+def _bands(x, k, outputs, stride, rows, columns):
     """Yield (samples, rows, columns of that band) of a padded `x`: the view (n, p, q, k, k·C), copied band by band."""
     xp = array_module(x)
     n, channels = x.shape[0], x.shape[-1]
@@ -65,9 +65,9 @@ def _bands(x, k, stride, rows, columns):
     s = x.strides
     view = xp.lib.stride_tricks.as_strided(
         x, (n, rows, columns, k, k * channels), (s[0], stride * s[1], stride * s[2], s[1], s[3]))
-    row_bytes = columns * k * k * channels * x.itemsize
-    samples = min(n, max(1, BAND_BYTES // (row_bytes * rows)))
-    band = min(rows, max(1, BAND_BYTES // row_bytes))
+    pixels = max(outputs, BAND_BYTES // (k * k * channels * x.itemsize))  # no less than the kernel, read for each band
+    samples = min(n, max(1, pixels // (rows * columns)))
+    band = min(rows, max(1, pixels // columns))
     buffer = xp.empty((samples, band, columns, k, k * channels), x.dtype)
     for i in range(0, n, samples):
         for j in range(0, rows, band):
@@ -83,7 +83,7 @@ def _correlate(x, weight, stride, rows, columns):
     k, outputs = weight.shape[0], weight.shape[-1]
     flat = weight.reshape(-1, outputs)
     y = xp.empty((x.shape[0], rows, columns, outputs), x.dtype)
-    for samples, band, cols in _bands(x, k, stride, rows, columns):
+    for samples, band, cols in _bands(x, k, outputs, stride, rows, columns):
         matmul(cols, flat, out=y[samples, band].reshape(-1, outputs))
     return y
 
@@ -94,7 +94,7 @@ def _correlate_and_outer(dy, weight, x):
     k, _, outputs, inputs = weight.shape
     flat = weight.reshape(-1, inputs)
     dx, dweight = xp.empty(x.shape, x.dtype), 0
-    for samples, band, cols in _bands(dy, k, 1, x.shape[1], x.shape[2]):
+    for samples, band, cols in _bands(dy, k, inputs, 1, x.shape[1], x.shape[2]):
         matmul(cols, flat, out=dx[samples, band].reshape(-1, inputs))
         dweight += matmul(cols.T, x[samples, band].reshape(-1, inputs))
     return dx, dweight.reshape(k, k, outputs, inputs)
@@ -110,7 +110,7 @@ def _scatter_and_outer(dy, weight, x, stride):
     flat = weight.reshape(-1, outputs)
     dx, dweight = xp.zeros(x.shape, x.dtype), 0
     rows, columns = dy.shape[1:3]
-    for samples, band, cols in _bands(x, k, stride, rows, columns):
+    for samples, band, cols in _bands(x, k, outputs, stride, rows, columns):
         part = dy[samples, band]
         pixels = part.reshape(-1, outputs)
         dweight += matmul(cols.T, pixels)

@@ -25,7 +25,6 @@ B_T = np.array([[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0],
 G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
 A_T = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 BAND_BYTES = 1_000_000  # of tiles at their points, which stay in a core's level-2 cache
-LEAST_BAND = 64         # tiles of wide maps: products of fewer rows are slow
 LEAST_TILES = 32        # of a batch: fewer do not repay the transform of the kernel
 
 _wanted = contextvars.ContextVar("fast_convolutions", default=False)
@@ -109,7 +108,8 @@ def _bands(x, outputs):
     s = x.strides
     tiles = array_module(x).lib.stride_tricks.as_strided(
         x, (6, 6, n, rows, columns, channels), (s[1], s[2], s[0], 4 * s[1], 4 * s[2], s[3]))
-    band = max(LEAST_BAND, BAND_BYTES // (36 * (channels + outputs) * x.itemsize))
+    widths = channels + outputs
+    band = max(channels * outputs // widths, BAND_BYTES // (36 * widths * x.itemsize))  # no less than the kernel
     samples = max(1, band // (rows * columns))
     band = max(1, band // columns)
     for i in range(0, n, samples):
