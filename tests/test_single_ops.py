@@ -207,6 +207,15 @@ def test_softmax_does_not_overflow():
     assert_allclose(backward(np.array([[1.0, 5.0, 3.0]])), [[-0.5, 0, 0.5]], rtol=1e-12, atol=0)
 
 
+def test_attention_does_not_overflow_in_half_precision():
+    q, k, v = (np.full((1, 1024, 4), value, np.float16) for value in (0.1, 0.2, 100))  # 1024 · 100 is too large
+    y, backward = ops.attention(q, k, v, heads=1)
+    assert_allclose(y, v, rtol=1e-3)
+    dq, dk, dv = backward(np.full(y.shape, 8, np.float16))
+    assert_allclose(dv, 8, rtol=1e-2)
+    assert_allclose([dq, dk], 0, atol=0.1)
+
+
 def test_cross_entropy_does_not_overflow():
     loss, backward = ops.cross_entropy(np.array([[1e4, 0.0], [0.0, 1e4]]), np.array([0, 0]))
     assert_allclose(loss, 5e3, rtol=1e-12, atol=0)

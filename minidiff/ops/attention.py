@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from ..backend import array_module, matmul
+from ..backend import array_module, column_sums, full_precision, matmul
 from .op import grad_enabled, op
-from .softmax import stable_softmax
+from .softmax import stable_exp
 
 BLOCK_SCORES = 1 << 18  # scores computed at once: what stays in a CPU's cache from the product to the sum over values
 DEVICE_SCORES = 1 << 26  # the same on a GPU, where memory is the bound
@@ -21,34 +21,36 @@ def attention(q, k, v, heads, causal=False):
     q (N, Q, C), k (N, K, C), v (N, K, C) -> y (N, Q, C)
 
     Vaswani et al. 2017, eq. 1; backward as Dao et al., 2205.14135, eq. 4. Scores are stored keys first, (N, A, K, Q):
-    the softmax then reduces over rows.
+    the softmax then reduces over rows. What it divides by is left to y, which is smaller: y = (exp(scores)ᵀ v) / total.
     """
     xp = array_module(q)
     scale = math.sqrt(heads / q.shape[-1])
     qh, kh, vh = _heads(q * scale, heads), _heads(k, heads), _heads(v, heads)
     y = xp.empty(q.shape, q.dtype)
     yh = _heads(y, heads)
+    total = full_precision(xp.empty((*qh.shape[:3], 1), q.dtype))  # (N, A, Q, 1)
     blocks = list(_blocks(*qh.shape[:3], k.shape[1], BLOCK_SCORES if xp is np else DEVICE_SCORES))
     kept = []
     for block in blocks:
-        scores = matmul(kh[block[:2]], qh[block].swapaxes(-1, -2))
+        scores = full_precision(matmul(kh[block[:2]], qh[block].swapaxes(-1, -2)))
         if causal:
             later = xp.arange(k.shape[1])[:, None] > xp.arange(q.shape[1])[block[2]]
             scores += xp.where(later, -1e4, 0.0).astype(scores.dtype)
-        probs = stable_softmax(scores, -2).astype(q.dtype, copy=False)
-        yh[block] = matmul(probs.swapaxes(-1, -2), vh[block[:2]])
+        weights = stable_exp(scores, -2, out=scores)
+        total[block] = column_sums(weights).swapaxes(-1, -2)
+        yh[block] = matmul(weights.swapaxes(-1, -2), full_precision(vh[block[:2]])) / total[block]
         if grad_enabled():
-            kept.append(probs)
+            kept.append(weights.astype(q.dtype, copy=False))
 
     def backward(dy):
-        dyh = _heads(dy, heads)
-        mean = xp.einsum("naqe,naqe->naq", dyh, yh)[:, :, None]  # = Σ dprobs · probs over keys
+        dsum = _heads(dy, heads) / total
+        mean = xp.einsum("naqe,naqe->naq", dsum, yh)[:, :, None]  # = Σ over keys of (v dsumᵀ) · weights / total
         dq, dk, dv = xp.empty_like(q), xp.zeros_like(k), xp.zeros_like(v)
         dqh, dkh, dvh = _heads(dq, heads), _heads(dk, heads), _heads(dv, heads)
         for block, weights in zip(blocks, kept, strict=True):
             some = block[:2]
-            dvh[some] += matmul(weights, dyh[block])
-            dscores = matmul(vh[some], dyh[block].swapaxes(-1, -2))
+            dvh[some] += matmul(weights, dsum[block])
+            dscores = matmul(vh[some], dsum[block].swapaxes(-1, -2))
             dscores -= mean[*some, :, block[2]]
             dscores *= weights
             dqh[block] = matmul(dscores.swapaxes(-1, -2), kh[some])

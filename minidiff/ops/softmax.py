@@ -1,4 +1,4 @@
-"""Softmax, alone and as the inside of attention and of the losses."""
+"""Softmax, alone and as the inside of attention."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ def softmax(x, axis=-1):
 
     x (...) -> y (...)
     """
-    y = stable_softmax(x, axis).astype(x.dtype, copy=False)
+    weights = stable_exp(x, axis)
+    weights /= weights.sum(axis=axis, keepdims=True)
+    y = weights.astype(x.dtype, copy=False)
 
     def backward(dy):
         # dx = y · (dy − Σ dy · y)
@@ -23,9 +25,7 @@ def softmax(x, axis=-1):
     return y, backward
 
 
-def stable_softmax(x, axis):
-    """The largest entry is subtracted first, so that exp cannot overflow; half precision runs in float32."""
-    y = full_precision(x) - x.max(axis=axis, keepdims=True)
-    y = array_module(x).exp(y, out=y)
-    y /= y.sum(axis=axis, keepdims=True)
-    return y
+def stable_exp(x, axis, out=None):
+    """exp(x − the largest entry along an axis), which cannot overflow; half precision runs in float32."""
+    y = array_module(x).subtract(full_precision(x), x.max(axis=axis, keepdims=True), out=out)
+    return array_module(x).exp(y, out=y)
