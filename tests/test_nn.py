@@ -252,7 +252,8 @@ def test_activations_go_when_backward_goes_without_a_garbage_collector(block, rn
         gc.enable()
 
 
-@pytest.mark.parametrize("rows, wide, parts", [(2, False, 1), (7, False, 1), (8, False, 2), (2, True, 2), (3, True, 2)])
+@pytest.mark.parametrize("rows, wide, parts",
+                         [(2, False, 1), (15, False, 1), (16, False, 2), (2, True, 2), (3, True, 2)])
 def test_rows_are_shared_among_cores_that_each_have_a_thread_of_blas(rows, wide, parts, monkeypatch):
     monkeypatch.setattr(threads, "cores", lambda: 2)
     seen = []
@@ -272,7 +273,7 @@ def test_a_wide_model_with_fewer_rows_than_cores_has_the_threads_of_blas(monkeyp
         assert seen == (0, blas_threads(), threading.get_ident())
 
 
-@pytest.mark.parametrize("rows", [1, 8])
+@pytest.mark.parametrize("rows", [1, 16])
 def test_forward_passes_keep_no_gradient_and_take_fast_convolutions(rows, monkeypatch):
     monkeypatch.setattr(threads, "cores", lambda: 2)
     seen = []

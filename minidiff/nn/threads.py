@@ -21,7 +21,7 @@ from ..backend import array_module
 from ..ops import no_grad
 from ..ops.winograd import fast_convolutions
 
-LEAST_ROWS = 4  # fewer are not worth a thread, but one of a wide model is
+LEAST_ROWS = 8  # fewer are slower than one thread, since threads wait for Python; one of a wide model is not
 
 
 def share_rows(function, *arrays, wide=False):
