@@ -79,7 +79,7 @@ def test_many_pictures_are_drawn_in_parts_and_are_the_same(pipe, monkeypatch):
 
 
 def test_threads_share_the_rows_of_a_batch_and_none_computes_gradients(pipe, monkeypatch):
-    alone = pipe(HEART, num_images_per_prompt=9)
+    alone = pipe(HEART, num_images_per_prompt=17)
     sizes, unet = [], pipe.unet
 
     def spy(x, t, *read):
@@ -90,14 +90,14 @@ def test_threads_share_the_rows_of_a_batch_and_none_computes_gradients(pipe, mon
     spy.config, spy.conv_in, spy.read = unet.config, unet.conv_in, unet.read
     monkeypatch.setattr(threads, "cores", lambda: 4)
     monkeypatch.setattr(pipe, "unet", spy)
-    assert_same(alone, pipe(HEART, num_images_per_prompt=9, num_inference_steps=3))
-    assert sorted({size[:4] for size in sizes}) == [(n, n, n, False) for n in (4, 5)]
+    assert_same(alone, pipe(HEART, num_images_per_prompt=17, num_inference_steps=3))
+    assert sorted({size[:4] for size in sizes}) == [(n, n, n, False) for n in (8, 9)]
     assert threading.current_thread().name not in {name for *_, name in sizes}
     monkeypatch.setattr(pipeline, "WIDE", 16)
-    monkeypatch.setattr(threads, "cores", lambda: 20)
+    monkeypatch.setattr(threads, "cores", lambda: 40)
     sizes.clear()
-    assert_same(alone, pipe(HEART, num_images_per_prompt=9))
-    assert {size[0] for size in sizes} == {18}
+    assert_same(alone, pipe(HEART, num_images_per_prompt=17))
+    assert {size[0] for size in sizes} == {34}
 
 
 def test_latents_are_the_starting_noise(pipe):
