@@ -1,8 +1,9 @@
 """Convolution as matrix products over columns (im2col), channels last.
 
 In a zero-padded channels-last picture the k horizontal neighbours of a pixel are one run of k·C numbers, so the columns
-of a pixel are k such runs, and copying them is k long moves. They are built in bands that stay in the cache, multiplied
-at once and thrown away: the backward pass needs columns of dy only, and neither keeps nor scatters columns of x.
+of a pixel are k such runs, and copying them is k long moves. They are built in bands, multiplied at once and thrown
+away: the backward pass needs columns of dy only, and neither keeps nor scatters columns of x. A band stays in the
+cache, unless the kernel is larger: each band's product reads all of it, so the band is made as large.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def _bands(x, k, outputs, stride, rows, columns):
     s = x.strides
     view = xp.lib.stride_tricks.as_strided(
         x, (n, rows, columns, k, k * channels), (s[0], stride * s[1], stride * s[2], s[1], s[3]))
-    pixels = max(outputs, BAND_BYTES // (k * k * channels * x.itemsize))  # no less than the kernel, read for each band
+    pixels = max(outputs, BAND_BYTES // (k * k * channels * x.itemsize))  # no fewer numbers than the kernel has
     samples = min(n, max(1, pixels // (rows * columns)))
     band = min(rows, max(1, pixels // columns))
     buffer = xp.empty((samples, band, columns, k, k * channels), x.dtype)
