@@ -25,10 +25,10 @@ def attention(q, k, v, heads, causal=False):
     """
     xp = array_module(q)
     scale = math.sqrt(heads / q.shape[-1])
-    qh, kh, vh = _heads(q * scale, heads), _heads(k, heads), _heads(v, heads)
+    qh, kh, vh = _heads(q * scale, heads), _heads(k, heads), _heads(full_precision(v), heads)
     y = xp.empty(q.shape, q.dtype)
     yh = _heads(y, heads)
-    total = full_precision(xp.empty((*qh.shape[:3], 1), q.dtype))  # (N, A, Q, 1)
+    total = xp.empty((*qh.shape[:3], 1), vh.dtype)
     blocks = list(_blocks(*qh.shape[:3], k.shape[1], BLOCK_SCORES if xp is np else DEVICE_SCORES))
     kept = []
     for block in blocks:
@@ -38,7 +38,7 @@ def attention(q, k, v, heads, causal=False):
             scores += xp.where(later, -1e4, 0.0).astype(scores.dtype)
         weights = stable_exp(scores, -2, out=scores)
         total[block] = column_sums(weights).swapaxes(-1, -2)
-        yh[block] = matmul(weights.swapaxes(-1, -2), full_precision(vh[block[:2]])) / total[block]
+        yh[block] = matmul(weights.swapaxes(-1, -2), vh[block[:2]]) / total[block]
         if grad_enabled():
             kept.append(weights.astype(q.dtype, copy=False))
 
