@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from minidiff.diffusion import objectives
-from minidiff.diffusion.objectives import KINDS, add_noise, denoised, draw_times, min_snr_weight, output_of, target
+from minidiff.diffusion.objectives import (
+    KINDS,
+    add_noise,
+    denoised,
+    draw_times,
+    loss_weight,
+    min_snr_weight,
+    output_of,
+    sqrt_snr_weight,
+    target,
+)
 from minidiff.diffusion.schedules import Schedule
 from minidiff.errors import UserError
 
@@ -91,6 +101,27 @@ def test_min_snr_weighs_every_answer_as_its_error_of_x0(kind):
 def test_min_snr_is_finite_at_both_ends(kind):
     weight = min_snr_weight(kind, np.array([0.0, 1.0]), np.array([1.0, 0.0]))
     assert np.isfinite(weight).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sqrt_snr_weighs_every_answer_as_its_error_of_x0(kind):
+    alpha, sigma = (values[1:-1] for values in (Schedule().alpha, Schedule().sigma))
+    ones = np.ones((len(alpha), 1))
+    moved = denoised(kind, 1e-3 * ones, ones, alpha, sigma) - denoised(kind, 0 * ones, ones, alpha, sigma)
+    for least in (0.0, 0.05, 0.5):
+        expected = np.maximum(alpha / sigma, least) * (moved[:, 0] / 1e-3) ** 2
+        assert_allclose(sqrt_snr_weight(kind, alpha, sigma, least), expected, rtol=1e-8, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["v_prediction", "flow_prediction"])
+def test_pure_noise_weighs_a_little_and_none_nothing(kind):
+    weight = sqrt_snr_weight(kind, np.array([0.0, 1.0]), np.array([1.0, 0.0]))
+    assert_allclose(weight, [0.05, 0.0], rtol=1e-12, atol=0)
+
+
+def test_unknown_weighting_is_named_with_the_known_ones():
+    with pytest.raises(UserError, match="uniform, min_snr, sqrt_snr"):
+        loss_weight("snr", "epsilon", np.array([0.8]), np.array([0.6]))
 
 
 def test_times_are_uniform():

@@ -282,12 +282,13 @@ def test_dropped_captions_are_the_empty_prompt(finished, batches):
     assert (batches[1][2] == empty).all()
 
 
-def test_min_snr_weighs_the_loss_of_each_sample(finished, batches):
-    diffusion_step(finished, prediction="epsilon")
-    stage = diffusion_step(finished, prediction="epsilon", min_snr_gamma=5.0)
+def test_the_loss_of_each_sample_has_its_weight(finished, batches):
+    for weighting in ("uniform", "min_snr", "sqrt_snr"):
+        stage = diffusion_step(finished, prediction="epsilon", weighting=weighting)
     alpha, sigma = stage.schedule.at(batches[1][1])
     assert (batches[0][4] == 1).all()
     assert_allclose(batches[1][4], np.minimum(alpha**2, 5 * sigma**2) / alpha**2, rtol=1e-6, atol=0)
+    assert_allclose(batches[2][4], sigma / alpha, rtol=1e-6, atol=0)
 
 
 def test_accumulated_batches_give_the_mean_of_their_gradients(tmp_path, finished):

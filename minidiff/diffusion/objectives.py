@@ -20,6 +20,7 @@ from ..errors import UserError
 from .schedules import shifted
 
 KINDS = ("epsilon", "v_prediction", "sample", "flow_prediction")
+WEIGHTINGS = ("uniform", "min_snr", "sqrt_snr")
 
 
 def add_noise(x0, noise, alpha, sigma):
@@ -93,6 +94,32 @@ def min_snr_weight(kind, alpha, sigma, gamma=5.0):
     else:
         share = signal * noise / (q * alpha - p * sigma) ** 2
     return gamma * share / xp.maximum(signal, gamma * noise)
+
+
+def sqrt_snr_weight(kind, alpha, sigma, least=0.05):
+    """√SNR as the weight of the error of x0, which is 1 / √SNR as that of the noise's (Yu et al., 2310.08442).
+
+    For v and flow, alpha sigma. Not less than `least`: what is made of pure noise, by the caption alone, counts too.
+    Noise alone (epsilon) needs alpha > 0, x0 alone (sample) sigma > 0.
+
+    alpha (N,), sigma (N,) -> weight (N,)
+    """
+    p, q = mixture(kind, alpha, sigma)
+    return array_module(alpha).maximum(alpha * sigma, least * sigma**2) / (q * alpha - p * sigma) ** 2
+
+
+def loss_weight(weighting, kind, alpha, sigma):
+    """The weight of each answer's squared error, by the weighting's name: uniform is 1.
+
+    alpha (N,), sigma (N,) -> weight (N,)
+    """
+    if weighting == "uniform":
+        return array_module(alpha).ones_like(alpha)
+    if weighting == "min_snr":
+        return min_snr_weight(kind, alpha, sigma)
+    if weighting == "sqrt_snr":
+        return sqrt_snr_weight(kind, alpha, sigma)
+    raise UserError(f"unknown weighting {weighting!r}: use one of {', '.join(WEIGHTINGS)}")
 
 
 def draw_times(schedule, rng, count, shift=1.0, middle=0.0):

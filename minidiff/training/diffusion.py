@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from .. import ops
 from ..backend import random_stream, to_device, to_host
 from ..data.batches import SceneBatches, scene_stream
-from ..diffusion.objectives import add_noise, draw_times, min_snr_weight, target
+from ..diffusion.objectives import add_noise, draw_times, loss_weight, target
 from ..diffusion.schedules import Schedule
 from ..models.autoencoder import AutoencoderKL
 from ..models.configs import UNetConfig
@@ -114,11 +114,10 @@ class DiffusionTraining:
         t[rng.random(batch_size) < own.layout_share] = len(self.schedule.sigma) - 1  # pure noise
         alpha, sigma = self.schedule.at(t)
         ids = np.where(rng.random(batch_size)[:, None] < own.caption_dropout, self.empty, self.latents.ids[rows])
-        gamma = own.min_snr_gamma
-        weight = min_snr_weight(own.prediction, alpha, sigma, gamma) if gamma else np.ones(batch_size)
         # Samplers tell the network whole times, so it learns with whole times.
         batch = (add_noise(x0, noise, alpha, sigma), np.floor(t).astype(np.float32), ids,
-                 target(own.prediction, x0, noise, alpha, sigma), weight)
+                 target(own.prediction, x0, noise, alpha, sigma),
+                 loss_weight(own.weighting, own.prediction, alpha, sigma))
         return workers.learn(share, *(to_device(array, self.device) for array in batch))
 
     def learn(self, share: float, *part) -> dict:

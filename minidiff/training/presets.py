@@ -71,7 +71,7 @@ class DiffusionSettings:
     time_shift: float = 4.0     # of the times that training draws, towards noise; 1 is none. Flow samplers share it
     middle_share: float = 0.88  # of a batch, times near the middle, where a caption says which shape; else uniform
     layout_share: float = 0.03  # of a batch, pure noise: there a caption alone says what is where
-    min_snr_gamma: float = 0.0  # 5 is the published choice for epsilon and v_prediction; 0 weighs all times alike
+    weighting: str = "sqrt_snr"  # of the answers' errors: uniform, min_snr or sqrt_snr
     latents: int = 24_000
     caption_dropout: float = 0.1
     train_text_encoder: bool = False

@@ -12,7 +12,7 @@ from diffusers.training_utils import EMAModel, compute_snr
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import lr_scheduler
 
-from minidiff.diffusion.objectives import min_snr_weight
+from minidiff.diffusion.objectives import min_snr_weight, sqrt_snr_weight
 from minidiff.diffusion.schedules import Schedule
 from minidiff.nn.layers import Linear
 from minidiff.nn.module import Parameter
@@ -104,3 +104,5 @@ def test_min_snr_weights_are_those_of_diffusers(agree):
     for kind, share in (("epsilon", snr), ("v_prediction", snr + 1), ("sample", 1.0)):
         ours = min_snr_weight(kind, *schedule.at(t), gamma=5.0)
         agree("min-SNR weights", ours, np.minimum(snr, 5.0) / share, VALUES["float32"])
+        ours = sqrt_snr_weight(kind, *schedule.at(t))
+        agree("√SNR weights", ours, np.sqrt(snr) / share, VALUES["float32"])
