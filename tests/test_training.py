@@ -291,6 +291,19 @@ def test_the_loss_of_each_sample_has_its_weight(finished, batches):
     assert_allclose(batches[2][4], sigma / alpha, rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize(("group", "changes", "message"), [
+    ("diffusion", {"prediction": "score"}, "flow_prediction"),
+    ("diffusion", {"weighting": "snr"}, "sqrt_snr"),
+    ("unet", {"norm_num_groups": 3}, "doesn't divide 8 channels"),
+    ("unet", {"attention_head_dim": 3}, "don't divide 8 channels"),
+])
+def test_what_the_last_stage_cannot_begin_with_is_said_before_the_first(tmp_path, group, changes, message):
+    settings = replace(SETTINGS, **{group: replace(getattr(SETTINGS, group), **changes)})
+    with pytest.raises(UserError, match=message):
+        Run(tmp_path / "run", settings)
+    assert not any(tmp_path.iterdir())
+
+
 def test_accumulated_batches_give_the_mean_of_their_gradients(tmp_path, finished):
     def gradient(batches):
         stage = AutoencoderTraining(SETTINGS)

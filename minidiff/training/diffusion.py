@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from .. import ops
 from ..backend import random_stream, to_device, to_host
 from ..data.batches import SceneBatches, scene_stream
-from ..diffusion.objectives import add_noise, draw_times, loss_weight, target
+from ..diffusion.objectives import add_noise, draw_times, loss_weight, mixture, target
 from ..diffusion.schedules import Schedule
 from ..models.autoencoder import AutoencoderKL
 from ..models.configs import UNetConfig
@@ -125,6 +125,14 @@ class DiffusionTraining:
         losses, backward = predict_noise(self.unet, self.read_text, *part)
         backward(share)
         return losses
+
+
+def check(settings: Settings) -> None:
+    """Raises UserError for settings that this stage, the last one, could not begin with."""
+    own, half = settings.diffusion, np.array([0.5])
+    unet_config(settings, settings.text.hidden_size)
+    mixture(own.prediction, half, half)
+    loss_weight(own.weighting, own.prediction, half, half)
 
 
 def schedule_of(settings: Settings) -> Schedule:

@@ -27,7 +27,7 @@ from ..storage.pipeline_folder import Parts, load_clip, load_pipeline, save_pipe
 from ..tokenizer import Tokenizer
 from .autoencoder import AutoencoderTraining
 from .contrastive import ContrastiveTraining
-from .diffusion import ENCODE_BATCH, DiffusionTraining, Latents, encode_scenes, schedule_of
+from .diffusion import ENCODE_BATCH, DiffusionTraining, Latents, check, encode_scenes, schedule_of
 from .loop import Progress, Trainer
 from .presets import Settings, from_dict
 from .start import check_sizes, take_over
@@ -45,8 +45,10 @@ class Run:
                  start: str | Path | None = None):
         """Begin a run, from nothing or from the model `start`: then its autoencoder and its contrastive model are done.
 
-        Raises UserError where the folder holds a run, or the model has other sizes than the settings.
+        Raises UserError where the folder holds a run, the settings name what there is not, or sizes that do not go
+        together, or the model has other sizes than the settings.
         """
+        check(settings)
         if (folder / "settings.json").exists():
             raise UserError(f"{folder} holds a training run: go on with --resume, or choose another --out")
         if start is not None:
