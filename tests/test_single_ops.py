@@ -14,6 +14,7 @@ from minidiff import ops
 
 attention_file = importlib.import_module("minidiff.ops.attention")
 convolution_file = importlib.import_module("minidiff.ops.convolution")
+normalization_file = importlib.import_module("minidiff.ops.normalization")
 winograd_file = importlib.import_module("minidiff.ops.winograd")
 rng = np.random.default_rng(0)
 
@@ -158,6 +159,17 @@ def test_causal_attention_sees_no_later_token():
     after, _ = ops.attention(changed, changed, changed, heads=2, causal=True)
     assert_array_equal(before[:, :4], after[:, :4])
     assert np.abs(before[:, 4:] - after[:, 4:]).min() > 0
+
+
+@pytest.mark.parametrize("block", [1, 20])
+def test_layer_norm_is_the_same_in_blocks(monkeypatch, block):
+    (x, dy), (weight, bias) = rng.normal(size=(2, 3, 5, 6)), rng.normal(size=(2, 6))
+    y, backward = ops.layer_norm(x, weight, bias)
+    expected = [y, *backward(dy)]
+    monkeypatch.setattr(normalization_file, "BLOCK", block)
+    y, backward = ops.layer_norm(x, weight, bias)
+    for one, other in zip([y, *backward(dy)], expected, strict=True):
+        assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
 def test_norms_are_their_formulas():
