@@ -97,7 +97,7 @@ def test_the_learning_rate_rises_stays_and_falls(warmup, falling, floor, agree):
         schedule.step()
 
 
-def test_min_snr_weights_are_those_of_diffusers(agree):
+def test_weights_by_snr_are_those_of_diffusers(agree):
     schedule, t = Schedule(), np.arange(1000)
     noise = diffusers.DDPMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012)
     snr = compute_snr(noise, torch.from_numpy(t)).numpy()
