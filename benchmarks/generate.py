@@ -1,4 +1,4 @@
-"""Prompt to picture: a process started, a model opened, a picture written; and again where all is loaded already."""
+"""Prompt to image: a process started, a model opened, an image written; and again where all is loaded already."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def measure(model: str | None = None, size: str = "small", steps: int = 20, guid
         detail = f"{opened.name}, {steps} steps"
         options = {"num_inference_steps": steps, "guidance_scale": guidance}
         runs, errors = warm_runs(opened, options)
-        yield row("prompt to picture, warm", detail, interleaved(runs, rounds, pause)) | {"largest error": errors}
-        yield row("prompt to picture, from the shell", detail,
+        yield row("prompt to image, warm", detail, interleaved(runs, rounds, pause)) | {"largest error": errors}
+        yield row("prompt to image, from the shell", detail,
                   interleaved(cold_runs(opened, options, Path(folder)), rounds, pause))
 
 
 def warm_runs(folder, options):
-    """Both from one folder; the same starting noise must give the same picture."""
+    """Both from one folder; the same starting noise must give the same image."""
     ours = Pipeline.from_pretrained(folder, "cpu")
     runs, errors = {"NumPy": lambda: ours(PROMPT, **options)}, {}
     if find_spec("diffusers") is not None:
@@ -65,7 +65,7 @@ def warm_runs(folder, options):
 
         side, channels = ours.unet.config.sample_size, ours.unet.config.in_channels
         noise = np.random.default_rng(0).standard_normal((1, side, side, channels), "float32")
-        picture = [moment.value for moment in ours.stream(PROMPT, latents=noise, **options)][-1]
+        image = [moment.value for moment in ours.stream(PROMPT, latents=noise, **options)][-1]
         for layout, format in LAYOUTS.items():
             theirs = StableDiffusionPipeline.from_pretrained(folder)
             theirs.set_progress_bar_config(disable=True)
@@ -73,7 +73,7 @@ def warm_runs(folder, options):
             theirs.vae.to(memory_format=format)
             expected = theirs(PROMPT, latents=to_torch(noise, format), output_type="np", **options).images
             name = "PyTorch" + layout
-            errors[name] = check(f"picture of {name}", picture, 2 * expected - 1, TOLERANCE)
+            errors[name] = check(f"image of {name}", image, 2 * expected - 1, TOLERANCE)
             runs[name] = lambda theirs=theirs: theirs(PROMPT, **options)
     return runs, errors
 

@@ -26,7 +26,7 @@ def in_tuple(y) -> tuple:
 
 
 def op_runs(case, arrays, dys) -> Iterator[tuple[str, OpRun]]:
-    """(runtime, run) for NumPy, CuPy and PyTorch, wherever they are; PyTorch's pictures in both its layouts."""
+    """(runtime, run) for NumPy, CuPy and PyTorch, wherever they are; PyTorch's images in both its layouts."""
     devices = ["cpu", "cuda"] if gpu_available() else ["cpu"]
     for device, name in zip(devices, ("NumPy", "CuPy"), strict=False):
         yield name, our_run(case, arrays, dys, device)

@@ -48,7 +48,7 @@ def cases(size: str, match: str = "") -> Iterator[tuple[Case, dict[str, int]]]:
         for own in of_ops.get(name, [rows_of(name, general)]):
             sizes = {letter: (general | own).get(letter) for letter in letters_in(case.arguments)}
             sizes |= {"k": case.sizes["k"][0]} if "k" in case.sizes else {}
-            if "size" in options:  # patches divide the picture
+            if "size" in options:  # patches divide the image
                 sizes |= {letter: sizes[letter] // options["size"] * options["size"] for letter in "HW"}
             yield replace(case, label=label, options=options), sizes
 

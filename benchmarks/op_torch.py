@@ -1,4 +1,4 @@
-"""The same ops in PyTorch, on tensors in its own layouts: pictures (N, C, H, W), weights (O, I, k, k)."""
+"""The same ops in PyTorch, on tensors in its own layouts: images (N, C, H, W), weights (O, I, k, k)."""
 
 from __future__ import annotations
 

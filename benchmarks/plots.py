@@ -1,4 +1,4 @@
-"""Pictures of results: bars of ratios, a roofline of the ops, scores over time. Only where matplotlib is installed."""
+"""Images of results: bars of ratios, a roofline of the ops, scores over time. Only where matplotlib is installed."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def channels(settings: Settings, factor: float) -> Settings:
 
 
 def pixels(settings: Settings, factor: float) -> Settings:
-    """Twice as many pixels by pictures √2 times as high and wide, so factors are powers of 4."""
+    """Twice as many pixels by images √2 times as high and wide, so factors are powers of 4."""
     return replace(settings, size=int(factor**0.5 * settings.size))
 
 

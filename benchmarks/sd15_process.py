@@ -54,7 +54,7 @@ def main(runtime, part, size, folder, calls="1", pause="0", threads="1") -> dict
 
 
 def arguments(part, unet) -> list[np.ndarray]:
-    """Tokens of a prompt and a negative one; latents of both, time and texts for the UNet; of a picture to decode."""
+    """Tokens of a prompt and a negative one; latents of both, time and texts for the UNet; of an image to decode."""
     rng = np.random.default_rng(0)
     if part == "text":
         return [rng.integers(TextConfig().vocab_size, size=(2, 77))]

@@ -42,8 +42,8 @@ def one_batch(batch_size, size, seed):
 
 
 @contextmanager
-def pictures_drawn_once() -> Iterator[None]:
-    """Inside, every training batch is the same one: drawing pictures is no part of what is compared."""
+def images_drawn_once() -> Iterator[None]:
+    """Inside, every training batch is the same one: drawing images is no part of what is compared."""
     def batches(batch_size, size, seed, position):
         return iter([one_batch(batch_size, size, seed)])
 

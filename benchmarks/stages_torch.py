@@ -35,21 +35,21 @@ def twin(model):
 
 
 def to_torch(array: np.ndarray, layout, device: str = "cpu"):
-    """Pictures (N, H, W, C) as (N, C, H, W) in a memory layout; other arrays as they are."""
+    """Images (N, H, W, C) as (N, C, H, W) in a memory layout; other arrays as they are."""
     if array.ndim == 4:
         return torch.tensor(array.transpose(0, 3, 1, 2), device=device).contiguous(memory_format=layout)
     return torch.tensor(array, device=device)
 
 
-def autoencoder_loss(settings, models, pictures, noise):
-    own, latents = settings.autoencoder, models[0].encode(pictures).latent_dist
+def autoencoder_loss(settings, models, images, noise):
+    own, latents = settings.autoencoder, models[0].encode(images).latent_dist
     y = models[0].decode(latents.mean + latents.std * noise).sample
     kl = 0.5 * (latents.mean.square() + latents.var - 1 - latents.logvar).mean()
-    return own.l1_weight * F.l1_loss(y, pictures) + own.mse_weight * F.mse_loss(y, pictures) + own.kl_weight * kl
+    return own.l1_weight * F.l1_loss(y, images) + own.mse_weight * F.mse_loss(y, images) + own.kl_weight * kl
 
 
-def contrastive_loss(settings, models, ids, pictures):
-    return models[0](input_ids=ids, pixel_values=pictures, return_loss=True).loss
+def contrastive_loss(settings, models, ids, images):
+    return models[0](input_ids=ids, pixel_values=images, return_loss=True).loss
 
 
 def diffusion_loss(settings, models, x, t, ids, answer, weight):

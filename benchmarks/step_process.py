@@ -8,7 +8,7 @@ import sys
 from threadpoolctl import threadpool_limits
 
 from .process import peak_memory
-from .stages import OurStep, pictures_drawn_once, stages
+from .stages import OurStep, images_drawn_once, stages
 from .step_sizes import SIZES
 from .threads import limited
 
@@ -28,7 +28,7 @@ def main(runtime, name, size, threads) -> dict:
 def added(make_step) -> float:
     """In this process, and in those forked from it beyond what they were born with, which is this one's."""
     before = peak_memory()
-    with pictures_drawn_once():
+    with images_drawn_once():
         step = make_step()
         workers = [worker.pid for worker in step.processes]
         before += sum(map(peak_memory, workers))

@@ -14,7 +14,7 @@ from . import process
 from .checks import Different, check
 from .device import waiting
 from .rows import row
-from .stages import OurStep, pictures_drawn_once, stages
+from .stages import OurStep, images_drawn_once, stages
 from .step_sizes import SIZES
 from .threads import limited
 from .timing import interleaved
@@ -28,7 +28,7 @@ def measure(sizes: Sequence[str] = ("tiny", "small", "medium"), match: str = "",
             threads: int | None = None, device: str = "cpu", busy: int = 0) -> Iterator[dict]:
     """Rows of single steps and calls, while `busy` other processes want a core each."""
     threads = threads or cores()
-    with limited(threads), pictures_drawn_once(), process.busy(busy):
+    with limited(threads), images_drawn_once(), process.busy(busy):
         for size in sizes:
             for stage in stages(SIZES[size], device):
                 if match in f"{stage.name} step":
@@ -78,7 +78,7 @@ def worst(what, ours, theirs) -> float:
 
 
 def measure_denoising(stage, size, rounds, pause, device) -> Iterator[dict]:
-    """The UNet alone, as sampling calls it; at batch 2 that is one picture with guidance."""
+    """The UNet alone, as sampling calls it; at batch 2 that is one image with guidance."""
     own, their = names(device)
     unet, rng = stage.unet, np.random.default_rng(0)
     side, channels = unet.config.sample_size, unet.config.in_channels

@@ -1,7 +1,7 @@
 """Text-to-image diffusion from scratch on arrays.
 
     from minidiff import Pipeline
-    [picture] = Pipeline.from_pretrained("scenes")("a red heart above a blue square")
+    [image] = Pipeline.from_pretrained("scenes")("a red heart above a blue square")
 """
 
 __all__ = ["Pipeline"]

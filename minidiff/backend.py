@@ -138,7 +138,7 @@ def random_stream(key) -> np.random.Generator:
 
 
 def normal(seeds, shape, like=None):
-    """Standard normal noise, one independent stream per seed: picture j is the same alone or in a batch.
+    """Standard normal noise, one independent stream per seed: image j is the same alone or in a batch.
 
     seeds (N,), shape (H, W, C) -> y (N, H, W, C), float32, beside the array `like` (default: on the host)
     """

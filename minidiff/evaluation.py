@@ -1,6 +1,6 @@
 """What a model is worth, in numbers that are the same each time: the judge reads what it draws.
 
-Scenes that no training sees give the prompts, picture i of a split starts from the noise of seed i, and the model's
+Scenes that no training sees give the prompts, image i of a split starts from the noise of seed i, and the model's
 own sampler, steps and guidance draw it. A score is a share from 0 to 1 unless it says its unit.
 """
 
@@ -15,9 +15,9 @@ import numpy as np
 
 from .backend import array_module, normal, to_host
 from .data.batches import evaluation_scenes
+from .data.images import to_pillow
 from .data.judge import OBJECT_DISTANCE, Reading, read, satisfies, verdict
-from .data.pictures import to_pillow
-from .data.scenes import BACKGROUNDS, COLOURS, KINDS, Scene, pictures, to_float
+from .data.scenes import BACKGROUNDS, COLOURS, KINDS, Scene, images_of, to_float
 from .data.twins import exchanged
 from .diffusion.scheduler_config import from_config
 from .errors import UserError
@@ -31,17 +31,17 @@ from .tokenizer import Tokenizer
 SPLITS = ("seen", "held_out")
 ATTRIBUTES = ("count", "shape", "colour", "size", "place", "relation", "background")
 BATCH = 32
-GROUP = 64        # pictures that a caption has to choose from
-EDGES = 16        # places with the steepest edges of a picture
+GROUP = 64        # images that a caption has to choose from
+EDGES = 16        # places with the steepest edges of an image
 LEAST_GROUPS = 4  # of a split, also where few prompts are scored
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A picture, uint8 (S, S, 3), what the judge read in it, and whether that is what the caption of `scene` states."""
+    """An image, uint8 (S, S, 3), what the judge read in it, and whether that is what the caption of `scene` states."""
 
     scene: Scene
-    picture: np.ndarray
+    image: np.ndarray
     reading: Reading
     held: dict[str, bool]
 
@@ -51,9 +51,9 @@ class Judged:
 
 
 def judged(scenes: Iterable[Scene], shown: Iterable[np.ndarray]) -> list[Judged]:
-    """Every picture read and compared with its scene."""
-    return [Judged(scene, picture, reading := read(picture), verdict(reading, scene))
-            for scene, picture in zip(scenes, shown, strict=True)]
+    """Every image read and compared with its scene."""
+    return [Judged(scene, image, reading := read(image), verdict(reading, scene))
+            for scene, image in zip(scenes, shown, strict=True)]
 
 
 def evaluate(pipe: Pipeline, clip: CLIPModel | None = None, count: int = 400,
@@ -61,8 +61,8 @@ def evaluate(pipe: Pipeline, clip: CLIPModel | None = None, count: int = 400,
     """The scores of a model on `count` prompts of each split, ready for JSON.
 
     seen, held_out: prompts drawn right, by_kind and by_attribute too; colour_error in levels of 255; the judge on
-    true pictures and on the autoencoder's, whose psnr is in dB, and the crispness of these and the drawn ones;
-    retrieval and word order with `clip`, None without. `progress` wraps the pictures as they come, at 2 count of them:
+    true images and on the autoencoder's, whose psnr is in dB, and the crispness of these and the drawn ones;
+    retrieval and word order with `clip`, None without. `progress` wraps the images as they come, at 2 count of them:
     `tqdm` is one, a generator that keeps the wrong ones another.
     """
     if count < 1:
@@ -79,7 +79,7 @@ def evaluate(pipe: Pipeline, clip: CLIPModel | None = None, count: int = 400,
         "objects": {split: by_number(drawn[split]) for split in SPLITS},
         "colour_error": colour_error(found),
         **limits,
-        "crispness": {"drawn": crispness(np.stack([one.picture for one in found])), **limits["crispness"]},
+        "crispness": {"drawn": crispness(np.stack([one.image for one in found])), **limits["crispness"]},
         "retrieval": None if clip is None else retrieval(clip, pipe.tokenizer, count, "seen"),
         "retrieval_held_out": None if clip is None else retrieval(clip, pipe.tokenizer, count, "held_out"),
         "word_order": None if clip is None else word_order(clip, pipe.tokenizer, count, "seen"),
@@ -95,7 +95,7 @@ def draw(pipe: Pipeline, scenes: Sequence[Scene]) -> Iterator[Judged]:
         part = scenes[first:first + BATCH]
         noise = normal(range(first, first + len(part)), (side, side, channels))
         shown = pipe([scene.caption for scene in part], latents=noise)
-        yield from judged(part, (np.asarray(picture) for picture in shown))
+        yield from judged(part, (np.asarray(image) for image in shown))
 
 
 def settings(pipe: Pipeline, count: int) -> dict:
@@ -119,29 +119,29 @@ def by_attribute(drawn: Sequence[Judged]) -> dict[str, float]:
 
 
 def by_number(drawn: Sequence[Judged]) -> dict[str, float]:
-    """Pictures with more objects than stated (ghosts), and with fewer."""
+    """Images with more objects than stated (ghosts), and with fewer."""
     more = [len(one.reading.objects) - len(one.scene.objects) for one in drawn]
     return {"too_many": share(n > 0 for n in more), "too_few": share(n < 0 for n in more)}
 
 
 def colour_error(drawn: Sequence[Judged]) -> float | None:
     """Mean |median colour of an object − the named colour it is taken for|, per channel, in levels of 255."""
-    errors = [np.abs(median_colour(one.picture, one.reading.background, found.box) - COLOURS[found.colour]).mean()
+    errors = [np.abs(median_colour(one.image, one.reading.background, found.box) - COLOURS[found.colour]).mean()
               for one in drawn for found in one.reading.objects]
     return round(float(np.mean(errors)), 2) if errors else None
 
 
-def median_colour(picture, background, box):
+def median_colour(image, background, box):
     """The median of the pixels in a box (in pixels of 64) that are not background, as the judge sees it."""
-    left, top, right, bottom = (round(edge * len(picture) / 64) for edge in box)
-    pixels = picture[top:bottom, left:right].astype(np.int32)
+    left, top, right, bottom = (round(edge * len(image) / 64) for edge in box)
+    pixels = image[top:bottom, left:right].astype(np.int32)
     inside = np.abs(pixels - BACKGROUNDS[background]).sum(axis=2) > OBJECT_DISTANCE
     return np.median(pixels[inside], axis=0)
 
 
 def ceiling(vae: AutoencoderKL, scenes: Sequence[Scene], size: int) -> dict:
-    """What no model can pass: the judge's score on true pictures, and on what the autoencoder leaves of them."""
-    true = pictures(scenes, size)
+    """What no model can pass: the judge's score on true images, and on what the autoencoder leaves of them."""
+    true = images_of(scenes, size)
     rebuilt = reconstruct(vae, true)
     left = judged(scenes, rebuilt)
     return {"judge": {"truth": share(one.right for one in judged(scenes, true)),
@@ -152,18 +152,18 @@ def ceiling(vae: AutoencoderKL, scenes: Sequence[Scene], size: int) -> dict:
 
 
 def reconstruct(vae: AutoencoderKL, true: np.ndarray) -> np.ndarray:
-    """Pictures, uint8 (N, S, S, 3), through the autoencoder: the mean of their latents, decoded."""
-    def through(pictures):
-        (mean, _), _ = vae.encode(pictures)
+    """Images, uint8 (N, S, S, 3), through the autoencoder: the mean of their latents, decoded."""
+    def through(images):
+        (mean, _), _ = vae.encode(images)
         return vae.decode(mean)[0]
 
     parts = [share_rows(through, beside(vae, to_float(true[first:first + BATCH])))
              for first in range(0, len(true), BATCH)]
-    return np.stack([np.asarray(picture) for part in parts for picture in to_pillow(to_host(part))])
+    return np.stack([np.asarray(image) for part in parts for image in to_pillow(to_host(part))])
 
 
 def psnr(true: np.ndarray, rebuilt: np.ndarray) -> float:
-    """10 log10(255² / mean squared error), in dB; of uint8 pictures, all together.
+    """10 log10(255² / mean squared error), in dB; of uint8 images, all together.
 
     The error of rounding to whole levels, 1/12, is the least that is assumed: 58.9 dB are the most.
     """
@@ -174,7 +174,7 @@ def psnr(true: np.ndarray, rebuilt: np.ndarray) -> float:
 def crispness(shown: np.ndarray) -> float:
     """The share of an edge that lies between two neighbouring pixels: 1 where it is one step, 1/4 on a smooth ramp.
 
-    Of pictures, uint8 (N, S, S, 3): the largest colour distances of neighbours in a row, over those of pixels 4 apart.
+    Of images, uint8 (N, S, S, 3): the largest colour distances of neighbours in a row, over those of pixels 4 apart.
     """
     near, far = (np.linalg.norm(shown[:, :, apart:].astype(np.float32) - shown[:, :, :-apart], axis=-1)
                  .reshape(len(shown), -1) for apart in (1, 4))
@@ -183,7 +183,7 @@ def crispness(shown: np.ndarray) -> float:
 
 
 def retrieval(clip: CLIPModel, tokenizer: Tokenizer, count: int, split: str) -> float:
-    """The share of captions that are nearest, of 64 true pictures, to one that shows all they state.
+    """The share of captions that are nearest, of 64 true images, to one that shows all they state.
 
     count // 64 groups of scenes, at least four; nearest is the largest cosine of the embeddings.
     """
@@ -194,13 +194,13 @@ def retrieval(clip: CLIPModel, tokenizer: Tokenizer, count: int, split: str) -> 
 
 
 def retrieved(clip, tokenizer, scenes):
-    """For each scene's caption: is the picture it picks among all of them one that satisfies it?"""
+    """For each scene's caption: is the image it picks among all of them one that satisfies it?"""
     picked = cosines(clip, tokenizer, scenes, scenes).argmax(axis=1)
     return [satisfies(scenes[index], scene) for index, scene in zip(picked, scenes, strict=True)]
 
 
 def word_order(clip: CLIPModel, tokenizer: Tokenizer, count: int, split: str) -> float:
-    """The share of captions with a relation that fit their true picture better than with their objects exchanged."""
+    """The share of captions with a relation that fit their true image better than with their objects exchanged."""
     scenes = [scene for scene in evaluation_scenes(max(count, LEAST_GROUPS * GROUP), split) if scene.relation]
     fits = cosines(clip, tokenizer, [*scenes, *map(exchanged, scenes)], scenes)
     own, other = (np.diagonal(half) for half in np.split(fits, 2))
@@ -208,11 +208,11 @@ def word_order(clip: CLIPModel, tokenizer: Tokenizer, count: int, split: str) ->
 
 
 def cosines(clip, tokenizer, stated, shown):
-    """How well the caption of each scene of `stated` fits the true picture of each of `shown`."""
-    true = to_float(pictures(shown, clip.config.vision_config.image_size))
+    """How well the caption of each scene of `stated` fits the true image of each of `shown`."""
+    true = to_float(images_of(shown, clip.config.vision_config.image_size))
     ids = tokenizer([scene.caption for scene in stated])
     text = to_host(share_rows(lambda ids: clip.embed_text(ids)[0], beside(clip, ids)))
-    image = to_host(share_rows(lambda pictures: clip.embed_image(pictures)[0], beside(clip, true)))
+    image = to_host(share_rows(lambda images: clip.embed_image(images)[0], beside(clip, true)))
     text, image = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (text, image))
     return text @ image.T
 

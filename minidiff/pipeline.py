@@ -1,14 +1,14 @@
-"""Text to picture, picture to picture and inpainting: the parts of a model at work together.
+"""Text to image, image to image and inpainting: the parts of a model at work together.
 
     pipe = Pipeline.from_pretrained("scenes")
-    [picture] = pipe("a red heart above a blue square", seed=3)
+    [image] = pipe("a red heart above a blue square", seed=3)
 
 `stream` is the same in named steps, for progress bars and for a look inside:
 
     text      prompts -> token ids -> the vectors that the UNet reads
-    noise     where sampling starts: noise, or the latents of a picture with noise
-    sampling  one step nearer to the latents of a picture
-    pictures  latents -> pixels
+    noise     where sampling starts: noise, or the latents of an image with noise
+    sampling  one step nearer to the latents of an image
+    images  latents -> pixels
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from .backend import array_module, normal, resolve_device, to_host
-from .data.pictures import as_mask, as_picture, latent_mask, to_pillow
+from .data.images import as_image, as_mask, latent_mask, to_pillow
 from .diffusion.guidance import guided, inpainted
 from .diffusion.samplers import step_noise
 from .diffusion.scheduler_config import with_sampler
@@ -41,16 +41,16 @@ from .storage.single_file import load_single_file
 from .tokenizer import Tokenizer
 
 STEPS, GUIDANCE = 50, 7.5  # where a model does not say: Stable Diffusion's
-PART = 4096                # latent pixels sampled at once: 16 pictures of 16 x 16, or one of Stable Diffusion's
+PART = 4096                # latent pixels sampled at once: 16 images of 16 x 16, or one of Stable Diffusion's
 WIDE = 512                 # channels; from here on BLAS's own threads pay
 
-Picture = Image.Image | np.ndarray
+ImageLike = Image.Image | np.ndarray
 
 
 class Moment(NamedTuple):
-    """What `Pipeline.stream` yields: a step's name, which pictures it is about, how far all is, and what it made.
+    """What `Pipeline.stream` yields: a step's name, which images it is about, how far all is, and what it made.
 
-    text: (ids (N, T), context (N, T, D)); noise: x (N, h, w, C); sampling: a samplers.State; pictures: float32
+    text: (ids (N, T), context (N, T, D)); noise: x (N, h, w, C); sampling: a samplers.State; images: float32
     (N, H, W, 3) in [-1, 1] on the host.
     """
 
@@ -62,11 +62,11 @@ class Moment(NamedTuple):
 
 
 class Canvas(NamedTuple):
-    """What is painted on: latents of h x w, and for picture to picture the original and what of it is painted anew."""
+    """What is painted on: latents of h x w, and for image to image the original and what of it is painted anew."""
 
     h: int
     w: int
-    picture: Any = None       # (1, H, W, 3)
+    image: Any = None       # (1, H, W, 3)
     latents: Any = None       # (1, h, w, C)
     mask: Any = None          # (1, H, W, 1)
     latent_mask: Any = None   # (1, h, w, 1)
@@ -107,22 +107,22 @@ class Pipeline:
         save_pipeline(parts, folder, clip, dtype)
 
     def __call__(self, prompt: str | Sequence[str], **options) -> list[Image.Image]:
-        """Pictures of one prompt or of several, in their order. The options are those of `stream`."""
-        return [picture for moment in self.stream(prompt, **options) if moment.name == "pictures"
-                for picture in to_pillow(moment.value)]
+        """Images of one prompt or of several, in their order. The options are those of `stream`."""
+        return [image for moment in self.stream(prompt, **options) if moment.name == "images"
+                for image in to_pillow(moment.value)]
 
     def stream(self, prompt: str | Sequence[str], *, negative_prompt: str | Sequence[str] | None = None,
                num_inference_steps: int | None = None, guidance_scale: float | None = None, sampler: str | None = None,
                seed: int = 0, num_images_per_prompt: int = 1, latents: np.ndarray | None = None,
-               init_image: Picture | None = None, strength: float | None = None, mask: Picture | None = None,
+               init_image: ImageLike | None = None, strength: float | None = None, mask: ImageLike | None = None,
                height: int | None = None, width: int | None = None, guidance_rescale: float = 0.0,
                guidance_interval: tuple[float, float] = (0.0, math.inf)) -> Iterator[Moment]:
-        """The pictures of `prompt` in named steps; in parts, so that memory does not grow with their number.
+        """The images of `prompt` in named steps; in parts, so that memory does not grow with their number.
 
-        Picture j of a prompt uses seed + j, so it is the same alone or among others. `latents` (N, h, w, C) is the
+        Image j of a prompt uses seed + j, so it is the same alone or among others. `latents` (N, h, w, C) is the
         starting noise at unit variance instead. `init_image` is where to start (strength 0 returns it as the
-        autoencoder sees it, 1 forgets it); of it, only what is white in `mask` is painted. Pictures are Pillow's, or
-        arrays as `as_picture` and `as_mask` take them. Guidance is given where low < sigma / alpha <= high of
+        autoencoder sees it, 1 forgets it); of it, only what is white in `mask` is painted. Images are Pillow's, or
+        arrays as `as_image` and `as_mask` take them. Guidance is given where low < sigma / alpha <= high of
         `guidance_interval`. Raises UserError for bad input.
         """
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
@@ -136,14 +136,14 @@ class Pipeline:
         if not math.isfinite(scale) or not 0 <= guidance_rescale <= 1:
             raise UserError(f"guidance {scale}, rescale {guidance_rescale}: use a finite number, and one from 0 to 1")
         if init_image is None and not (strength is None and mask is None):
-            raise UserError("a strength or a mask needs a picture to start from: give an init_image")
+            raise UserError("a strength or a mask needs an image to start from: give an init_image")
         if strength is None:  # inpainting paints anew
             strength = 0.8 if init_image is not None and mask is None else 1.0
         steps = scheduler.steps(whole("num_inference_steps", n, 1), strength)
         canvas = self._canvas(init_image, mask, latents, height, width)
         shape = (canvas.h, canvas.w, self.unet.config.in_channels)
         if latents is not None and latents.shape != (count, *shape):
-            raise UserError(f"latents of shape {latents.shape}: these pictures need {(count, *shape)}")
+            raise UserError(f"latents of shape {latents.shape}: these images need {(count, *shape)}")
         ids, cond, uncond = self._read(prompts, negative_prompt, each)
 
         size = max(1, PART // (canvas.h * canvas.w))
@@ -163,10 +163,10 @@ class Pipeline:
             for state in scheduler.sample(denoise, x, steps, step_noise(own, shape, x)):
                 x, done = state.x, done + 1
                 yield Moment("sampling", rows, done, total, state)
-            pictures = self._decode(x)
+            images = self._decode(x)
             if mask is not None:
-                pictures = canvas.mask * pictures + (1.0 - canvas.mask) * canvas.picture
-            yield Moment("pictures", rows, done, total, to_host(pictures).astype(np.float32, copy=False).clip(-1, 1))
+                images = canvas.mask * images + (1.0 - canvas.mask) * canvas.image
+            yield Moment("images", rows, done, total, to_host(images).astype(np.float32, copy=False).clip(-1, 1))
 
     def _own(self, name, value, otherwise):
         """A setting: as given, else the model's own, else what is usual."""
@@ -180,34 +180,34 @@ class Pipeline:
     def _canvas(self, init_image, mask, latents, height, width):
         factor, levels = self.vae.config.downsampling, len(self.unet.config.block_out_channels)
         multiple = factor * 2 ** (levels - 1)
-        picture = None if init_image is None else as_picture(init_image)
-        if picture is not None:
-            usual = picture.shape[:2]
+        image = None if init_image is None else as_image(init_image)
+        if image is not None:
+            usual = image.shape[:2]
         elif latents is not None and latents.ndim == 4:
             usual = latents.shape[1] * factor, latents.shape[2] * factor
         else:
             usual = (self.unet.config.sample_size * factor,) * 2
         size = usual[0] if height is None else height, usual[1] if width is None else width
-        if any(whole("a picture's height and width", side, 1) % multiple for side in size):
+        if any(whole("an image's height and width", side, 1) % multiple for side in size):
             fitting = [max(multiple, round(side / multiple) * multiple) for side in size]
-            raise UserError(f"no pictures of height {size[0]} and width {size[1]}: this model needs multiples of "
+            raise UserError(f"no images of height {size[0]} and width {size[1]}: this model needs multiples of "
                             f"{multiple}, such as height {fitting[0]} and width {fitting[1]}")
         canvas = Canvas(size[0] // factor, size[1] // factor)
-        if picture is None:
+        if image is None:
             return canvas
-        picture = self._array(as_picture(init_image, size)[None])
-        canvas = canvas._replace(picture=picture, latents=self._encode(picture))
+        image = self._array(as_image(init_image, size)[None])
+        canvas = canvas._replace(image=image, latents=self._encode(image))
         if mask is None:
             return canvas
         if as_mask(mask).shape[:2] != usual:
-            raise UserError(f"a mask of height and width {as_mask(mask).shape[:2]} for a picture of {usual}: "
+            raise UserError(f"a mask of height and width {as_mask(mask).shape[:2]} for an image of {usual}: "
                             "make them the same")
         pixels = as_mask(mask, size)
         coarse = latent_mask(pixels, factor)
         return canvas._replace(mask=self._array(pixels[None]), latent_mask=self._array(coarse[None]))
 
     def _read(self, prompts, negative, each):
-        """Each picture's token ids, its prompt's vectors and its negative prompt's; every text is read once."""
+        """Each image's token ids, its prompt's vectors and its negative prompt's; every text is read once."""
         negatives = [negative or ""] * len(prompts) if isinstance(negative, str | None) else list(negative)
         if len(negatives) != len(prompts):
             raise UserError(f"{len(negatives)} negative prompts for {len(prompts)} prompts: give one, or one for each")
@@ -224,9 +224,9 @@ class Pipeline:
     def _predict(self, x, t, *read):
         return self._forward(lambda *arrays: self.unet(*arrays)[0], x, array_module(x).full(len(x), t), *read)
 
-    def _encode(self, pictures):
+    def _encode(self, images):
         """The mean of the latents, at the scale of diffusion."""
-        return self._forward(lambda x: self.vae.encode(x)[0][0], pictures) * self.vae.config.scaling_factor
+        return self._forward(lambda x: self.vae.encode(x)[0][0], images) * self.vae.config.scaling_factor
 
     def _decode(self, latents):
         return self._forward(lambda z: self.vae.decode(z)[0], latents / self.vae.config.scaling_factor)

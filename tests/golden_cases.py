@@ -77,7 +77,7 @@ def text_encoder(folder, given):
 
 def clip(folder, given):
     model = load_model(CLIPModel, CLIPConfig, folder / "clip", "float64")
-    loss, backward = model(given["ids"], given["clip.pictures"])
+    loss, backward = model(given["ids"], given["clip.images"])
     yield "clip.loss", loss
     backward(1.0)
     yield "clip.gradients", gradients_of(model)

@@ -1,4 +1,4 @@
-"""Every sampler with the settings that change its pictures, named by scheduler_config.json's words."""
+"""Every sampler with the settings that change its images, named by scheduler_config.json's words."""
 
 from __future__ import annotations
 

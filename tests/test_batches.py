@@ -6,15 +6,15 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from minidiff.data.batches import SceneBatches, evaluation_scenes, preview
-from minidiff.data.scenes import HELD_OUT, pictures, to_float
+from minidiff.data.scenes import HELD_OUT, images_of, to_float
 
 
-def test_a_batch_is_pictures_in_minus_one_to_one_with_their_captions():
+def test_a_batch_is_images_in_minus_one_to_one_with_their_captions():
     batch = next(SceneBatches(3, size=32, seed=5))
-    assert batch.pictures.shape == (3, 32, 32, 3) and batch.pictures.dtype == np.float32
-    assert -1 <= batch.pictures.min() and batch.pictures.max() <= 1
+    assert batch.images.shape == (3, 32, 32, 3) and batch.images.dtype == np.float32
+    assert -1 <= batch.images.min() and batch.images.max() <= 1
     assert batch.captions == [scene.caption for scene in batch.scenes]
-    assert_array_equal(batch.pictures, to_float(pictures(batch.scenes, 32)))
+    assert_array_equal(batch.images, to_float(images_of(batch.scenes, 32)))
 
 
 def test_resuming_at_a_position_equals_going_on():
@@ -25,7 +25,7 @@ def test_resuming_at_a_position_equals_going_on():
     for _ in range(2):
         going_on, again = next(batches), next(resumed)
         assert going_on.scenes == again.scenes
-        assert_array_equal(going_on.pictures, again.pictures)
+        assert_array_equal(going_on.images, again.images)
 
 
 def test_no_scene_comes_twice():
@@ -50,4 +50,4 @@ def test_the_preview_shows_what_training_sees():
     shown = preview(3, size=40, seed=2)
     batch = next(SceneBatches(3, size=40, seed=2))
     assert [caption for _, caption in shown] == batch.captions
-    assert_array_equal([to_float(picture) for picture, _ in shown], batch.pictures)
+    assert_array_equal([to_float(image) for image, _ in shown], batch.images)

@@ -22,7 +22,7 @@ from minidiff.cli.options import check_writable
 from minidiff.data.batches import evaluation_scenes
 from minidiff.errors import UserError
 from minidiff.evaluation import judged
-from minidiff.report.pictures import grid, wrapped
+from minidiff.report.images import grid, wrapped
 from minidiff.training.presets import setting_names
 
 PROMPT = WORDS[0]
@@ -37,29 +37,29 @@ def model(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """Every test runs in a folder of its own, with two pictures and a text in it."""
+    """Every test runs in a folder of its own, with two images and a text in it."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(2)
     Image.fromarray(rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)).save("photo.png")
     Image.fromarray(np.repeat(np.uint8([0, 255]), SIDE // 2)[None].repeat(SIDE, axis=0)).save("mask.png")
-    Path("text.txt").write_text("a red heart\nno picture\n", encoding="utf-8")
+    Path("text.txt").write_text("a red heart\nno image\n", encoding="utf-8")
     return tmp_path
 
 
 def pixels(path):
-    with Image.open(path) as picture:
-        return np.asarray(picture).astype(int)
+    with Image.open(path) as image:
+        return np.asarray(image).astype(int)
 
 
-def test_generate_names_the_picture_like_its_prompt_and_says_so(model, capsys):
+def test_generate_names_the_image_like_its_prompt_and_says_so(model, capsys):
     assert main(["generate", PROMPT, "--model", str(model)]) == 0
     assert capsys.readouterr().out.startswith("a-red-heart-above-a-blue-square.png  (")
-    [picture] = tiny_pipeline()(PROMPT)
-    difference = np.abs(pixels("a-red-heart-above-a-blue-square.png") - np.asarray(picture).astype(int))
+    [image] = tiny_pipeline()(PROMPT)
+    difference = np.abs(pixels("a-red-heart-above-a-blue-square.png") - np.asarray(image).astype(int))
     assert difference.max() <= 3  # the files are float16
 
 
-def test_several_prompts_and_pictures_make_a_grid_and_single_files(model, capsys):
+def test_several_prompts_and_images_make_a_grid_and_single_files(model, capsys):
     assert main(["generate", PROMPT, "a green star", "--num", "2", "--seed", "7", "--model", str(model),
                  "-o", "new/all.png"]) == 0
     assert sorted(path.name for path in Path("new").iterdir()) == [f"all-{i}.png" for i in (1, 2, 3, 4)] + ["all.png"]
@@ -82,8 +82,8 @@ def test_every_option_of_generate_matters(model, options):
 
 def test_generate_draws_other_sizes_and_writes_other_formats(model):
     assert main(["generate", PROMPT, "--model", str(model), "--height", "8", "--width", "24", "-o", "a.JPG"]) == 0
-    with Image.open("a.JPG") as picture:
-        assert (picture.size, picture.format) == ((24, 8), "JPEG")
+    with Image.open("a.JPG") as image:
+        assert (image.size, image.format) == ((24, 8), "JPEG")
 
 
 def test_the_mask_says_what_is_painted_anew(model):
@@ -102,8 +102,8 @@ def test_a_prompt_too_long_gets_one_line_of_warning(model, capsys):
 
 
 @pytest.mark.parametrize(("prompt", "name"), [
-    ("A red heart!", "a-red-heart.png"), ("", "picture.png"), ("../x/y", "x-y.png"), ("ein rötlicher Stern",
-    "ein-rötlicher-stern.png"), ("word " * 40, "-".join(["word"] * 16) + ".png"), ("?!", "picture.png")])
+    ("A red heart!", "a-red-heart.png"), ("", "image.png"), ("../x/y", "x-y.png"), ("ein rötlicher Stern",
+    "ein-rötlicher-stern.png"), ("word " * 40, "-".join(["word"] * 16) + ".png"), ("?!", "image.png")])
 def test_a_file_name_is_made_of_a_prompts_words(prompt, name):
     assert file_name(prompt) == name
 
@@ -127,17 +127,17 @@ def test_a_file_name_is_made_of_a_prompts_words(prompt, name):
     ("generate x --model MODEL --guidance nan", "guidance nan"),
     ("generate x --model MODEL --height 18", "multiples of 4"),
     ("generate x --model MODEL --width 0", "--width: '0'"),
-    ("generate x --model MODEL --strength 0.5", "--strength needs a picture"),
-    ("generate x --model MODEL --mask mask.png", "--mask needs a picture"),
+    ("generate x --model MODEL --strength 0.5", "--strength needs an image"),
+    ("generate x --model MODEL --mask mask.png", "--mask needs an image"),
     ("generate x --model MODEL --init-image photo.png --strength 2", "strength 2.0"),
     ("generate x --model MODEL --init-image gone.png", "cannot read gone.png: No such file"),
-    ("generate x --model MODEL --init-image text.txt", "cannot read text.txt: no picture"),
-    ("generate x --model MODEL --init-image photo.png --mask text.txt", "cannot read text.txt: no picture"),
+    ("generate x --model MODEL --init-image text.txt", "cannot read text.txt: no image"),
+    ("generate x --model MODEL --init-image photo.png --mask text.txt", "cannot read text.txt: no image"),
     ("generate x --model MODEL -o photo.png/x.png", "cannot write into photo.png"),
     ("generate x --model MODEL -o /proc/x.png", "cannot write into /proc"),
     ("generate x --model MODEL -o .", "it is a folder"),
-    ("generate x --model MODEL -o x.txt", ".txt is no kind of picture"),
-    ("generate x --model MODEL -o x", "no ending is no kind of picture"),
+    ("generate x --model MODEL -o x.txt", ".txt is no kind of image"),
+    ("generate x --model MODEL -o x", "no ending is no kind of image"),
     ("evaluate nothing", "unknown model"),
     ("evaluate MODEL --count 0", "--count: '0'"),
     ("info nothing", "unknown model"),
@@ -205,7 +205,7 @@ def test_too_little_memory_is_one_line(model, capsys, monkeypatch):
 
     monkeypatch.setattr("minidiff.pipeline.Pipeline._decode", full)
     assert main(["generate", "x", "--model", str(model)]) == 2
-    assert capsys.readouterr().err == "minidiff: error: not enough memory: ask for fewer or smaller pictures, " \
+    assert capsys.readouterr().err == "minidiff: error: not enough memory: ask for fewer or smaller images, " \
                                       "or a smaller model\n"
 
 
@@ -222,15 +222,15 @@ def test_evaluate_draws_a_sheet_of_what_is_wrong(model, tmp_path, capsys, monkey
     sheet, none = tmp_path / "new" / "wrong.png", tmp_path / "none.png"
     assert main(["evaluate", str(model), "--count", "2", "--json", "--failures", str(sheet)]) == 0
     scores = json.loads(capsys.readouterr().out)
-    assert scores["seen"] == scores["held_out"] == 0  # four pictures of an untrained model, so two columns
-    with Image.open(sheet) as picture:
-        assert picture.width == grid([Image.new("RGB", (SIDE, SIDE))] * 4, [""] * 4).width
+    assert scores["seen"] == scores["held_out"] == 0  # four images of an untrained model, so two columns
+    with Image.open(sheet) as image:
+        assert image.width == grid([Image.new("RGB", (SIDE, SIDE))] * 4, [""] * 4).width
     scenes = evaluation_scenes(2)
-    right = judged(scenes, [scene.picture() for scene in scenes])
+    right = judged(scenes, [scene.image() for scene in scenes])
     monkeypatch.setattr("minidiff.evaluation.evaluate", lambda *args: {"seen": len(list(args[-1](right, total=2)))})
     assert main(["evaluate", str(model), "--failures", str(none)]) == 0
     assert capsys.readouterr() == ("seen                           2\n",
-                                   f"minidiff: note: {none} is not written: no picture is wrong\n")
+                                   f"minidiff: note: {none} is not written: no image is wrong\n")
     assert not none.exists()
     assert main(["evaluate", str(model), "--failures", str(tmp_path / "wrong.xyz")]) == 2
     assert "use .png" in capsys.readouterr().err
@@ -262,11 +262,11 @@ def test_data_preview_writes_a_grid():
 def test_the_tokenizer_learns_encodes_and_decodes(capsys):
     assert main(["tokenizer", "train", "text.txt", "--vocab-size", "520", "-o", "words"]) == 0
     assert "520 tokens from 2 captions" in capsys.readouterr().out
-    assert main(["tokenizer", "encode", "A red  picture", "--model", "words", "--tokens"]) == 0
+    assert main(["tokenizer", "encode", "A red  image", "--model", "words", "--tokens"]) == 0
     ids, tokens = capsys.readouterr().out.splitlines()
     assert len(ids.split()) == len(tokens.split())
     assert main(["tokenizer", "decode", *ids.split(), "--model", "words"]) == 0
-    assert capsys.readouterr().out == "a red picture\n"
+    assert capsys.readouterr().out == "a red image\n"
 
 
 def test_a_dry_run_prints_all_settings_with_those_that_were_changed(capsys):
@@ -365,9 +365,9 @@ def test_the_commands_are_quick_to_load_and_run_as_a_module():
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
-def test_a_grid_shows_all_pictures_with_their_captions_inside_the_page():
-    pictures = [Image.new("RGB", (30, 20), colour) for colour in ("red", "green", "blue")]
-    page = np.asarray(grid(pictures, ["one", "two", "three " * 60], columns=2))
+def test_a_grid_shows_all_images_with_their_captions_inside_the_page():
+    images = [Image.new("RGB", (30, 20), colour) for colour in ("red", "green", "blue")]
+    page = np.asarray(grid(images, ["one", "two", "three " * 60], columns=2))
     for colour, place in (((255, 0, 0), (0, 0)), ((0, 128, 0), (0, 1)), ((0, 0, 255), (1, 0))):
         rows, columns = np.nonzero((page == colour).all(axis=2))
         assert len(rows) == 180 * 120

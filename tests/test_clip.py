@@ -40,7 +40,7 @@ def model(rng):
 
 
 @pytest.fixture
-def pictures(rng):
+def images(rng):
     return rng.uniform(-1, 1, (3, 12, 12, 3))
 
 
@@ -56,14 +56,14 @@ def test_text_encoder_gradients(activation, rng):
         assert_every_parameter_has_a_gradient(model)
 
 
-def test_image_encoder_gradients(pictures, rng):
+def test_image_encoder_gradients(images, rng):
     model = in_double(CLIPVisionModel(rng, VISION), rng)
-    assert_gradients_are_central_differences(model, model, (pictures,), rng)
+    assert_gradients_are_central_differences(model, model, (images,), rng)
     assert_every_parameter_has_a_gradient(model)
 
 
-def test_contrastive_gradients(model, pictures, rng):
-    assert_gradients_are_central_differences(model, model, (IDS, pictures), rng)
+def test_contrastive_gradients(model, images, rng):
+    assert_gradients_are_central_differences(model, model, (IDS, images), rng)
     assert_every_parameter_has_a_gradient(model)
 
 
@@ -112,63 +112,63 @@ def test_old_configurations_pool_at_the_largest_id(rng):
     assert_array_equal(model.pooled(IDS)[0], model(IDS)[0][np.arange(3), [3, 5, 1]])
 
 
-def test_too_long_a_text_and_a_wrong_picture_are_named(model, pictures):
+def test_too_long_a_text_and_a_wrong_image_are_named(model, images):
     with pytest.raises(UserError, match=r"8 tokens .* 7"):
         model.embed_text(np.full((2, 8), END))
     with pytest.raises(UserError, match="12 x 12 pixels, not of 8 x 12"):
-        model.embed_image(pictures[:, :8])
+        model.embed_image(images[:, :8])
     with pytest.raises(UserError, match="patches of 5"):
         replaced(VISION, patch_size=5)
 
 
-def test_patch_embedding_is_a_convolution_with_the_patch_as_its_stride(model, pictures):
+def test_patch_embedding_is_a_convolution_with_the_patch_as_its_stride(model, images):
     embedding = model.vision_model.embeddings.patch_embedding
-    y, _ = embedding(pictures)
-    expected, _ = conv2d(pictures, embedding.weight.value, stride=4, padding=((0, 0), (0, 0)))
+    y, _ = embedding(images)
+    expected, _ = conv2d(images, embedding.weight.value, stride=4, padding=((0, 0), (0, 0)))
     assert_allclose(y, expected.reshape(y.shape), rtol=1e-12, atol=1e-12)
 
 
-def test_every_patch_and_its_place_matter_to_the_image_encoder(model, pictures):
-    y, _ = model.embed_image(pictures)
+def test_every_patch_and_its_place_matter_to_the_image_encoder(model, images):
+    y, _ = model.embed_image(images)
     for row in range(0, 12, 4):
         for column in range(0, 12, 4):
-            changed = pictures.copy()
+            changed = images.copy()
             changed[:, row : row + 4, column : column + 4] *= -1
             assert np.abs(model.embed_image(changed)[0] - y).max() > 1e-6
-    assert np.abs(model.embed_image(np.roll(pictures, 4, axis=1))[0] - y).max() > 1e-6
+    assert np.abs(model.embed_image(np.roll(images, 4, axis=1))[0] - y).max() > 1e-6
 
 
-def test_a_fresh_model_guesses(rng, pictures):
+def test_a_fresh_model_guesses(rng, images):
     model = CLIPModel(rng, CLIPConfig(TEXT, VISION, projection_dim=8))
     assert model.logit_scale.value.shape == () and model.logit_scale.value.dtype == np.float32
     assert_allclose(model.logit_scale.value, math.log(1 / 0.07), rtol=1e-4, atol=0)
-    loss, back = model(IDS, pictures.astype(np.float32))
+    loss, back = model(IDS, images.astype(np.float32))
     assert loss.dtype == np.float32
     back(1.0)
     assert {p.grad.dtype.name for p in model.parameters()} == {"float32"}
 
 
-def test_loss_is_symmetric_cross_entropy_of_cosines(model, pictures):
-    text, image = model.embed_text(IDS)[0], model.embed_image(pictures)[0]
+def test_loss_is_symmetric_cross_entropy_of_cosines(model, images):
+    text, image = model.embed_text(IDS)[0], model.embed_image(images)[0]
     cosines = (text / np.linalg.norm(text, axis=1)[:, None]) @ (image / np.linalg.norm(image, axis=1)[:, None]).T
     odds = np.exp(np.exp(model.logit_scale.value) * cosines)
     expected = -np.mean([np.log(np.diag(odds) / odds.sum(axis=axis)) for axis in (0, 1)])
-    assert_allclose(model(IDS, pictures)[0], expected, rtol=1e-12, atol=0)
+    assert_allclose(model(IDS, images)[0], expected, rtol=1e-12, atol=0)
 
 
-def test_workers_that_embed_parts_have_the_gradients_of_the_whole(model, pictures):
-    loss, back = model(IDS, pictures)
-    _, dpictures = back(1.0)
+def test_workers_that_embed_parts_have_the_gradients_of_the_whole(model, images):
+    loss, back = model(IDS, images)
+    _, dimages = back(1.0)
     replicas, parts = [model.replica() for _ in range(2)], [slice(0, 2), slice(2, 3)]
     texts = [replica.embed_text(IDS[part]) for replica, part in zip(replicas, parts, strict=True)]
-    images = [replica.embed_image(pictures[part]) for replica, part in zip(replicas, parts, strict=True)]
-    split_loss, loss_back = replicas[0].contrast(*(np.concatenate([y for y, _ in made]) for made in (texts, images)))
+    seen = [replica.embed_image(images[part]) for replica, part in zip(replicas, parts, strict=True)]
+    split_loss, loss_back = replicas[0].contrast(*(np.concatenate([y for y, _ in made]) for made in (texts, seen)))
     dtext, dimage = loss_back(1.0)
     for (_, text_back), part in zip(texts, parts, strict=True):
         text_back(dtext[part])
-    dparts = [image_back(dimage[part]) for (_, image_back), part in zip(images, parts, strict=True)]
+    dparts = [image_back(dimage[part]) for (_, image_back), part in zip(seen, parts, strict=True)]
     assert_allclose(split_loss, loss, rtol=1e-12, atol=0)
-    assert_allclose(np.concatenate(dparts), dpictures, rtol=1e-10, atol=1e-13)
+    assert_allclose(np.concatenate(dparts), dimages, rtol=1e-10, atol=1e-13)
     for whole, *own in zip(model.parameters(), *(replica.parameters() for replica in replicas), strict=True):
         total = sum(parameter.grad for parameter in own if parameter.grad is not None)
         assert_allclose(total, whole.grad, rtol=1e-9, atol=1e-12)

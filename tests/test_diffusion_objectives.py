@@ -62,7 +62,7 @@ def test_targets_are_the_published_ones():
 
 
 @pytest.mark.parametrize("kind", ["v_prediction", "sample", "flow_prediction"])
-def test_pure_noise_and_pure_picture_are_no_exception(kind):
+def test_pure_noise_and_pure_image_are_no_exception(kind):
     x0, noise = example()
     for alpha, sigma in ((0.0, 1.0), (1.0, 0.0)):
         x = add_noise(x0, noise, alpha, sigma)
@@ -148,5 +148,5 @@ def test_a_shift_moves_times_by_the_rule_that_sampling_uses(shift):
     assert_allclose(shifted, shift * plain / (1 + (shift - 1) * plain), rtol=1e-9, atol=0)
 
 
-def test_one_coefficient_per_picture():
-    assert objectives.per_picture(np.arange(3.0), np.zeros((3, 4, 5, 2))).shape == (3, 1, 1, 1)
+def test_one_coefficient_per_image():
+    assert objectives.per_image(np.arange(3.0), np.zeros((3, 4, 5, 2))).shape == (3, 1, 1, 1)

@@ -163,7 +163,7 @@ def test_the_network_is_called_as_often_as_published(sampler, calls):
 
 
 @pytest.mark.parametrize("sampler", sorted(SAMPLERS))
-def test_a_picture_is_the_same_alone_and_in_a_batch(sampler):
+def test_a_image_is_the_same_alone_and_in_a_batch(sampler):
     scheduler = Scheduler(sampler)
     steps, shape = scheduler.steps(5), (3, 4, 2)
 
@@ -176,7 +176,7 @@ def test_a_picture_is_the_same_alone_and_in_a_batch(sampler):
     assert abs(batch[0] - batch[1]).max() > 0.01
 
 
-def test_step_noise_differs_between_steps_and_pictures():
+def test_step_noise_differs_between_steps_and_images():
     noise = step_noise([1, 2], (50, 40, 1))
     first, second = noise(0), noise(1)
     assert_allclose(noise(0), first, rtol=0, atol=0)
@@ -203,14 +203,14 @@ def test_inpainting_keeps_the_known_part_and_its_noise(sampler):
 
 
 @pytest.mark.parametrize("sampler", DETERMINISTIC)
-def test_a_picture_with_noise_comes_back_from_the_middle(sampler):
+def test_a_image_with_noise_comes_back_from_the_middle(sampler):
     scheduler = Scheduler(sampler, set_alpha_to_one=True)
     rng = np.random.default_rng(0)
-    picture, noise = rng.standard_normal((2, 2, 3, 4, 1))
+    image, noise = rng.standard_normal((2, 2, 3, 4, 1))
     steps = scheduler.steps(10, strength=0.5)
-    end = end_of(scheduler.sample(lambda x, time: picture, scheduler.start(noise, steps, picture), steps))
-    assert_allclose(end, picture, rtol=0, atol=1e-9)
-    assert scheduler.start(noise, [], picture) is picture
+    end = end_of(scheduler.sample(lambda x, time: image, scheduler.start(noise, steps, image), steps))
+    assert_allclose(end, image, rtol=0, atol=1e-9)
+    assert scheduler.start(noise, [], image) is image
 
 
 def test_unknown_sampler_is_named_with_the_known_ones():

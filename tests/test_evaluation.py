@@ -13,8 +13,7 @@ from PIL import Image
 from minidiff.backend import normal
 from minidiff.data.batches import evaluation_scenes
 from minidiff.data.judge import satisfies
-from minidiff.data.scenes import HELD_OUT, PAIRS, parse_caption, to_float
-from minidiff.data.scenes import pictures as true_pictures
+from minidiff.data.scenes import HELD_OUT, PAIRS, images_of, parse_caption, to_float
 from minidiff.errors import UserError
 from minidiff.evaluation import (
     colour_error,
@@ -42,7 +41,7 @@ LOOKUP = {scene.caption: scene for scene in SCENES}
 
 
 class Painter:
-    """A pipeline that paints the scene of a caption, after `change`; its autoencoder adds `blur` to pictures."""
+    """A pipeline that paints the scene of a caption, after `change`; its autoencoder adds `blur` to images."""
 
     def __init__(self, change=lambda scene: scene, blur=0.0):
         self.change, self.calls, self.noise = change, [], []
@@ -53,7 +52,7 @@ class Painter:
     def __call__(self, prompts, latents):
         self.calls.append(len(prompts))
         self.noise.extend(latents)
-        return [Image.fromarray(self.change(LOOKUP[prompt]).picture()) for prompt in prompts]
+        return [Image.fromarray(self.change(LOOKUP[prompt]).image()) for prompt in prompts]
 
 
 class PixelAutoencoder(Module):
@@ -76,13 +75,13 @@ def number_captions(captions):
 
 
 @cache
-def picture_numbers():
+def image_numbers():
     captions = list(LOOKUP)
-    return {to_float(scene.picture()).tobytes(): captions.index(scene.caption) for scene in SCENES}
+    return {to_float(scene.image()).tobytes(): captions.index(scene.caption) for scene in SCENES}
 
 
 class Embeddings(Module):
-    """A contrastive model that knows which picture belongs to which caption, with noise of this strength."""
+    """A contrastive model that knows which image belongs to which caption, with noise of this strength."""
 
     def __init__(self, noise=0.0):
         self.config = SimpleNamespace(vision_config=SimpleNamespace(image_size=64))
@@ -91,8 +90,8 @@ class Embeddings(Module):
     def embed_text(self, ids):
         return normal(ids[:, 0], (40,)), None
 
-    def embed_image(self, pictures):
-        numbers = [picture_numbers()[picture.tobytes()] for picture in pictures]
+    def embed_image(self, images):
+        numbers = [image_numbers()[image.tobytes()] for image in images]
         lengths = np.linspace(1, 9, len(numbers))[:, None]
         return lengths * (normal(numbers, (40,)) + self.noise * normal([n + 20_000 for n in numbers], (40,))), None
 
@@ -102,7 +101,7 @@ def recoloured(scene, colours):
                                         for thing in scene.objects))
 
 
-def test_true_pictures_score_one_everywhere():
+def test_true_images_score_one_everywhere():
     scores = evaluate(Painter(), count=COUNT)
     assert scores["seen"] == scores["held_out"] == 1
     for split in ("seen", "held_out"):
@@ -125,7 +124,7 @@ def test_scores_are_json_and_the_same_each_time():
     assert json.loads(json.dumps(scores[0], allow_nan=False)) == scores[1]
 
 
-def test_the_settings_that_drew_the_pictures_are_stated():
+def test_the_settings_that_drew_the_images_are_stated():
     assert evaluate(Painter(), count=3)["settings"] == {
         "count": 3, "scene_seed": 0, "noise_seeds": [0, 2], "sampler": "unipc", "num_inference_steps": 12,
         "guidance_scale": 3.0}
@@ -151,9 +150,9 @@ def test_a_missing_object_is_counted_where_two_are_stated():
         assert scores["by_kind"][split] == {"one": 1, "placed": 1, "two": 0, "related": 0}
 
 
-def test_pictures_of_other_captions_score_low():
+def test_images_of_other_captions_score_low():
     scenes = evaluation_scenes(COUNT)
-    others = true_pictures(scenes[1:] + scenes[:1])
+    others = images_of(scenes[1:] + scenes[:1])
     assert np.mean([one.right for one in judged(scenes, others)]) < 0.1
 
 
@@ -167,7 +166,7 @@ def test_every_prompt_has_noise_of_its_own_whatever_the_batches():
     assert many.noise[0].shape == (16, 16, 4)
 
 
-def test_progress_sees_every_picture_and_can_keep_the_wrong_ones():
+def test_progress_sees_every_image_and_can_keep_the_wrong_ones():
     wrong = []
 
     def watch(found, total):
@@ -190,8 +189,8 @@ def test_the_autoencoder_is_judged_apart_from_what_the_model_draws():
     assert scores["psnr"] < 20
 
 
-def test_reconstructions_are_rounded_pictures_of_the_same_scenes():
-    true = true_pictures(evaluation_scenes(40))
+def test_reconstructions_are_rounded_images_of_the_same_scenes():
+    true = images_of(evaluation_scenes(40))
     rebuilt = reconstruct(PixelAutoencoder(0.0), true)
     assert rebuilt.dtype == np.uint8
     assert_allclose(rebuilt, true, rtol=0, atol=0)
@@ -208,7 +207,7 @@ def test_psnr_counts_squared_errors_of_255_levels():
 
 def test_colour_error_is_the_distance_to_the_named_colour_in_levels():
     scenes = evaluation_scenes(30)
-    shifted = [(scene.picture() + np.array([4, 0, 0])).clip(0, 255).astype(np.uint8) for scene in scenes]
+    shifted = [(scene.image() + np.array([4, 0, 0])).clip(0, 255).astype(np.uint8) for scene in scenes]
     assert_allclose(colour_error(judged(scenes, shifted)), 4 / 3, rtol=0, atol=0.1)
     assert colour_error(judged(scenes[:1], [np.full((64, 64, 3), 250, np.uint8)])) is None
 
@@ -224,11 +223,11 @@ def test_crispness_is_the_share_of_an_edge_between_two_pixels():
 
 
 @pytest.mark.parametrize("split", ["seen", "held_out"])
-def test_retrieval_is_one_where_every_caption_knows_its_picture(split):
+def test_retrieval_is_one_where_every_caption_knows_its_image(split):
     assert retrieval(Embeddings(), number_captions, 100, split) == 1
 
 
-def test_retrieval_by_chance_is_how_often_any_picture_satisfies_a_caption():
+def test_retrieval_by_chance_is_how_often_any_image_satisfies_a_caption():
     scenes = evaluation_scenes(256)
     groups = [scenes[first:first + 64] for first in range(0, 256, 64)]
     chance = np.mean([satisfies(one, stated) for group in groups for one in group for stated in group])
@@ -238,11 +237,11 @@ def test_retrieval_by_chance_is_how_often_any_picture_satisfies_a_caption():
 
 
 class Words(Module):
-    """A contrastive model that knows the objects of all captions and pictures, and their order or not."""
+    """A contrastive model that knows the objects of all captions and images, and their order or not."""
 
     def __init__(self, scenes, second):
         self.config = SimpleNamespace(vision_config=SimpleNamespace(image_size=64))
-        self.shown = {to_float(scene.picture()).tobytes(): scene for scene in scenes}
+        self.shown = {to_float(scene.image()).tobytes(): scene for scene in scenes}
         self.captions, self.weights = [], Parameter(np.array([1, second], np.float32))
 
     def tokenizer(self, captions):
@@ -252,8 +251,8 @@ class Words(Module):
     def embed_text(self, ids):
         return self.embed(parse_caption(self.captions[index]) for index in ids[:, 0]), None
 
-    def embed_image(self, pictures):
-        return self.embed(self.shown[picture.tobytes()] for picture in pictures), None
+    def embed_image(self, images):
+        return self.embed(self.shown[image.tobytes()] for image in images), None
 
     def embed(self, scenes):
         names = [[PAIRS.index((thing.colour, thing.shape)) for thing in scene.objects] for scene in scenes]

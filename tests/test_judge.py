@@ -17,21 +17,21 @@ def drawn(caption, seed=0):
 
 
 @pytest.mark.parametrize("split", ["seen", "held_out"])
-def test_every_true_picture_reads_as_right(split):
+def test_every_true_image_reads_as_right(split):
     rng = np.random.default_rng(3)
     for _ in range(2000):
         scene = draw_scene(rng, split)
-        reading = read(scene.picture())
+        reading = read(scene.image())
         assert all(verdict(reading, scene).values()), (scene, reading)
         assert reading.background == scene.background
 
 
 @pytest.mark.parametrize("size", [80, 96, 128])
-def test_larger_pictures_read_as_right(size):
+def test_larger_images_read_as_right(size):
     rng = np.random.default_rng(size)
     for _ in range(100):
         scene = draw_scene(rng, "held_out")
-        assert all(verdict(read(scene.picture(size)), scene).values()), scene
+        assert all(verdict(read(scene.image(size)), scene).values()), scene
 
 
 def test_noise_and_a_colour_cast_do_not_blind_the_judge():
@@ -39,7 +39,7 @@ def test_noise_and_a_colour_cast_do_not_blind_the_judge():
     scenes = [draw_scene(rng) for _ in range(200)]
     right = []
     for scene in scenes:
-        noisy = scene.picture() + rng.normal(0, 6, (64, 64, 3)) + rng.uniform(-8, 8, 3)
+        noisy = scene.image() + rng.normal(0, 6, (64, 64, 3)) + rng.uniform(-8, 8, 3)
         right.append(verdict(read(noisy.clip(0, 255).astype(np.uint8)), scene)["right"])
     assert np.mean(right) >= 0.97
 
@@ -58,23 +58,23 @@ def test_noise_and_a_colour_cast_do_not_blind_the_judge():
 ])
 @pytest.mark.parametrize("background", ["white", "black", "gray"])
 def test_the_verdict_names_what_is_wrong(shown, stated, wrong, background):
-    held = verdict(read(drawn(f"{shown} on a {background} background").picture()), parse_caption(stated))
+    held = verdict(read(drawn(f"{shown} on a {background} background").image()), parse_caption(stated))
     assert {name for name, holds in held.items() if not holds} == wrong | {"right"}
 
 
 def test_the_background_is_reported_and_is_no_part_of_right():
-    reading = read(drawn("a red ring on a black background").picture())
+    reading = read(drawn("a red ring on a black background").image())
     held = verdict(reading, parse_caption("a red ring on a gray background"))
     assert held["right"] and not held["background"]
     assert "background" not in verdict(reading, parse_caption("a red ring"))
 
 
 def test_the_order_of_objects_is_free_in_and_captions():
-    reading = read(drawn("a red ring and a blue star").picture())
+    reading = read(drawn("a red ring and a blue star").image())
     assert verdict(reading, parse_caption("a blue star and a red ring"))["right"]
 
 
-def test_an_empty_picture_shows_nothing():
+def test_an_empty_image_shows_nothing():
     reading = read(np.full((64, 64, 3), 128, np.uint8))
     assert (reading.background, reading.objects) == ("gray", ())
     stated = parse_caption("a large red ring at the top left on a gray background")
@@ -83,10 +83,10 @@ def test_an_empty_picture_shows_nothing():
 
 
 def test_a_blob_has_no_shape_and_specks_are_no_objects():
-    picture = np.full((64, 64, 3), 250, np.uint8)
-    picture[10:40, 30:33] = picture[37:40, 10:33] = COLOURS["green"]
-    picture[50:54, 50:56] = COLOURS["red"]
-    reading = read(picture)
+    image = np.full((64, 64, 3), 250, np.uint8)
+    image[10:40, 30:33] = image[37:40, 10:33] = COLOURS["green"]
+    image[50:54, 50:56] = COLOURS["red"]
+    reading = read(image)
     assert [(found.colour, found.shape, found.box) for found in reading.objects] == [("green", None, (10, 10, 33, 40))]
 
 
@@ -121,7 +121,7 @@ def test_satisfying_a_caption_is_what_the_judge_reads(seed, other):
     scene = draw_scene(np.random.default_rng(seed))
     assert satisfies(scene, scene)
     for stated in [draw_scene(np.random.default_rng(other)), parse_caption(scene.caption)]:
-        assert satisfies(scene, stated) == all(verdict(read(scene.picture()), stated).values())
+        assert satisfies(scene, stated) == all(verdict(read(scene.image()), stated).values())
 
 
 def test_a_caption_is_satisfied_by_scenes_that_were_drawn_for_another():

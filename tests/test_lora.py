@@ -155,8 +155,8 @@ def test_generate_takes_several_files_with_scales(tmp_path, monkeypatch):
     merged.load_lora("a.safetensors", 0.5)
     merged.load_lora("b.safetensors")
     for name, own in (("none.png", pipe), ("both.png", merged)):
-        with Image.open(name) as picture:
-            assert_allclose(np.asarray(picture, int), np.asarray(own(WORDS[0])[0], int), rtol=0, atol=1)
+        with Image.open(name) as image:
+            assert_allclose(np.asarray(image, int), np.asarray(own(WORDS[0])[0], int), rtol=0, atol=1)
     assert Path("none.png").read_bytes() != Path("both.png").read_bytes()
     assert main([*run, "c.png", "--lora", "c.safetensors:2"]) == 2
 

@@ -1,4 +1,4 @@
-"""Text to picture, picture to picture, inpainting, on a model of random weights."""
+"""Text to image, image to image, inpainting, on a model of random weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tiny_pipeline import FLOW, LENGTH, SIDE, STABLE_DIFFUSION, tiny_pipeline
 import minidiff
 from minidiff import pipeline
 from minidiff.backend import normal
-from minidiff.data.pictures import as_mask, as_picture, latent_mask, to_pillow
+from minidiff.data.images import as_image, as_mask, latent_mask, to_pillow
 from minidiff.diffusion.scheduler import SAMPLERS
 from minidiff.diffusion.scheduler_config import with_sampler
 from minidiff.errors import UserError
@@ -32,14 +32,14 @@ def pipe():
 
 
 @pytest.fixture(scope="module")
-def picture():
+def image():
     """16 x 16, every pixel another colour."""
     rng = np.random.default_rng(1)
     return Image.fromarray(rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8))
 
 
-def pixels(pictures):
-    return np.stack([np.asarray(one) for one in pictures]).astype(int)
+def pixels(images):
+    return np.stack([np.asarray(one) for one in images]).astype(int)
 
 
 def assert_same(one, other):
@@ -53,7 +53,7 @@ def assert_other(one, other):
 
 @pytest.mark.parametrize("scheduler", [FLOW, STABLE_DIFFUSION], ids=["flow", "stable diffusion"])
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_picture_is_the_same_alone_and_among_others_with_every_sampler(scheduler, sampler):
+def test_a_image_is_the_same_alone_and_among_others_with_every_sampler(scheduler, sampler):
     pipe = tiny_pipeline(scheduler)
     together = pipe([STAR, HEART, ""], sampler=sampler, seed=4)
     assert_same(together[1:2], pipe(HEART, sampler=sampler, seed=4))
@@ -61,19 +61,19 @@ def test_a_picture_is_the_same_alone_and_among_others_with_every_sampler(schedul
 
 
 @pytest.mark.parametrize("sampler", ["dpm++", "euler_ancestral"])
-def test_picture_j_uses_seed_plus_j(pipe, sampler):
-    pictures = pipe([HEART, STAR], num_images_per_prompt=3, seed=5, sampler=sampler)
-    assert len(pictures) == 6
-    assert_same(pictures[2:3], pipe(HEART, seed=7, sampler=sampler))
-    assert_same(pictures[3:4], pipe(STAR, seed=5, sampler=sampler))
-    assert_other(pictures[:1], pictures[1:2])
+def test_image_j_uses_seed_plus_j(pipe, sampler):
+    images = pipe([HEART, STAR], num_images_per_prompt=3, seed=5, sampler=sampler)
+    assert len(images) == 6
+    assert_same(images[2:3], pipe(HEART, seed=7, sampler=sampler))
+    assert_same(images[3:4], pipe(STAR, seed=5, sampler=sampler))
+    assert_other(images[:1], images[1:2])
 
 
-def test_many_pictures_are_drawn_in_parts_and_are_the_same(pipe, monkeypatch):
+def test_many_images_are_drawn_in_parts_and_are_the_same(pipe, monkeypatch):
     at_once = pipe([HEART, STAR], num_images_per_prompt=3, seed=1)
     monkeypatch.setattr(pipeline, "PART", 2 * 64)
     rows = [list(moment.rows) for moment in pipe.stream([HEART, STAR], num_images_per_prompt=3) if
-            moment.name == "pictures"]
+            moment.name == "images"]
     assert rows == [[0, 1], [2, 3], [4, 5]]
     assert_same(at_once, pipe([HEART, STAR], num_images_per_prompt=3, seed=1))
 
@@ -107,7 +107,7 @@ def test_latents_are_the_starting_noise(pipe):
     assert_array_equal(noise, before)
 
 
-def test_pictures_need_not_be_square(pipe):
+def test_images_need_not_be_square(pipe):
     [wide] = pipe(HEART, height=12, width=24)
     assert wide.size == (24, 12)
     assert_same([wide], pipe(HEART, latents=normal([0], (6, 12, 4))))
@@ -128,9 +128,9 @@ def test_guidance_of_one_asks_the_prompt_only_and_more_stays_away_from_the_negat
 
 
 def test_a_negative_prompt_is_one_for_all_or_one_for_each(pipe):
-    pictures = pipe([HEART, HEART], negative_prompt=[STAR, ""], guidance_scale=9.0)
-    assert_same(pictures[:1], pipe(HEART, negative_prompt=STAR, guidance_scale=9.0))
-    assert_same(pictures[1:], pipe(HEART, guidance_scale=9.0))
+    images = pipe([HEART, HEART], negative_prompt=[STAR, ""], guidance_scale=9.0)
+    assert_same(images[:1], pipe(HEART, negative_prompt=STAR, guidance_scale=9.0))
+    assert_same(images[1:], pipe(HEART, guidance_scale=9.0))
 
 
 def test_a_prompt_too_long_is_cut_with_a_warning(pipe):
@@ -164,7 +164,7 @@ def test_keys_and_values_of_a_text_are_computed_once(pipe, monkeypatch):
 
 def test_the_steps_have_names_and_can_be_watched(pipe):
     moments = list(pipe.stream(HEART, num_inference_steps=4))
-    assert [moment.name for moment in moments] == ["text", "noise", *["sampling"] * 4, "pictures"]
+    assert [moment.name for moment in moments] == ["text", "noise", *["sampling"] * 4, "images"]
     assert [(moment.done, moment.total) for moment in moments] == [(0, 4)] * 2 + [(i, 4) for i in (1, 2, 3, 4, 4)]
     text, noise, *_, last, final = (moment.value for moment in moments)
     assert pipe.tokenizer.decode(text[0][0]) == HEART
@@ -179,53 +179,53 @@ def test_between_two_steps_gradients_are_as_the_caller_left_them(pipe):
     assert all(grad_enabled() for _ in pipe.stream(HEART))
 
 
-def test_strength_zero_is_what_the_autoencoder_makes_of_the_picture(pipe, picture):
+def test_strength_zero_is_what_the_autoencoder_makes_of_the_image(pipe, image):
     with no_grad():
-        (mean, _), _ = pipe.vae.encode(as_picture(picture)[None])
+        (mean, _), _ = pipe.vae.encode(as_image(image)[None])
         decoded, _ = pipe.vae.decode(mean)
-    kept = pipe([HEART, STAR], init_image=picture, strength=0.0)
+    kept = pipe([HEART, STAR], init_image=image, strength=0.0)
     assert_same(kept, to_pillow(decoded) * 2)
 
 
 @pytest.mark.parametrize(("strength", "steps"), [(0.0, 0), (0.3, 3), (0.55, 5), (1.0, 10)])
-def test_strength_is_the_share_of_steps_that_are_done(pipe, picture, strength, steps):
-    names = [moment.name for moment in pipe.stream(HEART, init_image=picture, strength=strength,
+def test_strength_is_the_share_of_steps_that_are_done(pipe, image, strength, steps):
+    names = [moment.name for moment in pipe.stream(HEART, init_image=image, strength=strength,
                                                    num_inference_steps=10)]
     assert names.count("sampling") == steps
 
 
-def test_a_picture_is_the_same_as_pillow_as_bytes_and_as_floats(pipe, picture):
-    drawn = pipe(HEART, init_image=picture, num_inference_steps=5)
-    assert_same(drawn, pipe(HEART, init_image=np.asarray(picture), num_inference_steps=5))
-    assert_same(drawn, pipe(HEART, init_image=as_picture(picture), num_inference_steps=5))
-    assert_same(drawn, pipe(HEART, init_image=picture.convert("RGBA"), num_inference_steps=5, strength=0.8))
+def test_a_image_is_the_same_as_pillow_as_bytes_and_as_floats(pipe, image):
+    drawn = pipe(HEART, init_image=image, num_inference_steps=5)
+    assert_same(drawn, pipe(HEART, init_image=np.asarray(image), num_inference_steps=5))
+    assert_same(drawn, pipe(HEART, init_image=as_image(image), num_inference_steps=5))
+    assert_same(drawn, pipe(HEART, init_image=image.convert("RGBA"), num_inference_steps=5, strength=0.8))
     assert_other(drawn, pipe(HEART, num_inference_steps=5))
 
 
-def test_inpainting_leaves_what_is_black_in_the_mask(pipe, picture):
+def test_inpainting_leaves_what_is_black_in_the_mask(pipe, image):
     mask = np.zeros((SIDE, SIDE), np.uint8)
     mask[3:9, 5:14] = 255
-    for one in pipe(HEART, init_image=picture, mask=Image.fromarray(mask), num_images_per_prompt=2):
-        changed = np.abs(np.asarray(one).astype(int) - np.asarray(picture)).max(axis=2) > 0
+    for one in pipe(HEART, init_image=image, mask=Image.fromarray(mask), num_images_per_prompt=2):
+        changed = np.abs(np.asarray(one).astype(int) - np.asarray(image)).max(axis=2) > 0
         assert not changed[mask == 0].any()
         assert changed[mask == 255].mean() > 0.9
 
 
-def test_what_inpainting_paints_depends_on_the_prompt_and_fits_what_it_keeps(pipe, picture):
+def test_what_inpainting_paints_depends_on_the_prompt_and_fits_what_it_keeps(pipe, image):
     mask = np.zeros((SIDE, SIDE), bool)
     mask[:, :8] = True
-    options = {"init_image": picture, "mask": mask, "guidance_scale": 9.0}
+    options = {"init_image": image, "mask": mask, "guidance_scale": 9.0}
     assert_other(pipe(HEART, **options), pipe(STAR, **options))
-    flipped = np.asarray(picture).copy()
+    flipped = np.asarray(image).copy()
     flipped[:, 8:] = flipped[::-1, 8:]
     assert np.abs(pixels(pipe(HEART, **options))[:, :, :8]
                   - pixels(pipe(HEART, **options | {"init_image": flipped}))[:, :, :8]).max() > 1
 
 
-def test_a_picture_and_its_mask_are_scaled_to_the_size_that_is_asked_for(pipe, picture):
-    mask = Image.new("L", picture.size)
-    [drawn] = pipe(HEART, init_image=picture, mask=mask, height=8, width=24)
-    assert_array_equal(np.asarray(drawn), np.asarray(picture.resize((24, 8), Image.Resampling.LANCZOS)))
+def test_a_image_and_its_mask_are_scaled_to_the_size_that_is_asked_for(pipe, image):
+    mask = Image.new("L", image.size)
+    [drawn] = pipe(HEART, init_image=image, mask=mask, height=8, width=24)
+    assert_array_equal(np.asarray(drawn), np.asarray(image.resize((24, 8), Image.Resampling.LANCZOS)))
 
 
 def test_a_latent_is_painted_where_any_of_its_pixels_is():
@@ -234,16 +234,16 @@ def test_a_latent_is_painted_where_any_of_its_pixels_is():
     assert_array_equal(latent_mask(mask, 2)[..., 0], [[0, 1, 0], [0, 0, 0.5]])
 
 
-def test_pictures_survive_the_way_to_floats_and_back(picture):
-    assert_array_equal(np.asarray(to_pillow(as_picture(picture)[None])[0]), np.asarray(picture))
+def test_images_survive_the_way_to_floats_and_back(image):
+    assert_array_equal(np.asarray(to_pillow(as_image(image)[None])[0]), np.asarray(image))
     fine = np.full((2, 3, 3), 0.1234, np.float32)
-    assert_array_equal(as_picture(fine, (2, 3)), fine)
-    assert as_picture(fine, (4, 5)).shape == (4, 5, 3)
+    assert_array_equal(as_image(fine, (2, 3)), fine)
+    assert as_image(fine, (4, 5)).shape == (4, 5, 3)
     assert_array_equal(as_mask(np.array([[True, False]]))[..., 0], [[1, 0]])
     assert_array_equal(as_mask(np.array([[1.0, 0.2]]))[..., 0], np.float32([[1, 0.2]]))
 
 
-def test_saving_and_loading_keeps_the_pictures(pipe, tmp_path):
+def test_saving_and_loading_keeps_the_images(pipe, tmp_path):
     pipe.save_pretrained(tmp_path / "model")
     loaded = minidiff.Pipeline.from_pretrained(tmp_path / "model", device="cpu")
     assert {p.value.dtype for p in loaded.unet.parameters()} == {np.dtype("float32")}
@@ -296,14 +296,14 @@ BLANK = np.zeros((SIDE, SIDE, 3), np.uint8)
     ({"latents": NOISE[0]}, "latents of shape"),
     ({"latents": NOISE, "num_images_per_prompt": 2}, "latents of shape"),
     ({"latents": NOISE, "width": 24}, "latents of shape"),
-    ({"strength": 0.5}, "needs a picture"),
-    ({"mask": BLANK[..., 0]}, "needs a picture"),
+    ({"strength": 0.5}, "needs an image"),
+    ({"mask": BLANK[..., 0]}, "needs an image"),
     ({"init_image": BLANK, "strength": 1.5}, "strength 1.5"),
     ({"init_image": BLANK, "strength": float("nan")}, "strength nan"),
     ({"init_image": BLANK[:15]}, "multiples of 4"),
-    ({"init_image": BLANK[..., 0]}, "a picture as an array"),
-    ({"init_image": BLANK.astype(int)}, "a picture as an array"),
-    ({"init_image": BLANK + 7.0}, "a picture as an array"),
+    ({"init_image": BLANK[..., 0]}, "an image as an array"),
+    ({"init_image": BLANK.astype(int)}, "an image as an array"),
+    ({"init_image": BLANK + 7.0}, "an image as an array"),
     ({"init_image": BLANK, "mask": BLANK}, "a mask as an array"),
     ({"init_image": BLANK, "mask": BLANK[:8, :, 0]}, "make them the same"),
     ({"negative_prompt": [HEART, STAR]}, "2 negative prompts for 1"),

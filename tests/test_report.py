@@ -32,7 +32,7 @@ each_plot = pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
 
 def drawn_for(caption, stated):
     scene = lay_out(np.random.default_rng(0), parse_caption(caption))
-    return judged([parse_caption(stated)], [scene.picture()])[0]
+    return judged([parse_caption(stated)], [scene.image()])[0]
 
 
 @each_plot
@@ -45,7 +45,7 @@ def test_without_matplotlib_one_message_says_what_to_install(plot, tmp_path, mon
 
 
 @each_plot
-def test_a_plot_is_a_picture_and_nothing_else_is_left(plot, tmp_path):
+def test_a_plot_is_a_image_and_nothing_else_is_left(plot, tmp_path):
     pytest.importorskip("matplotlib")
     plot(tmp_path / "plot.png")
     assert np.ptp(np.asarray(Image.open(tmp_path / "plot.png").convert("L"))) > 100
@@ -110,13 +110,13 @@ def test_an_account_says_what_was_asked_what_is_wrong_and_what_was_seen():
     assert account(empty).endswith("saw nothing on gray")
 
 
-def test_a_sheet_of_failures_shows_the_wrong_pictures_only():
-    right = judged(scenes := evaluation_scenes(5), [scene.picture() for scene in scenes])
+def test_a_sheet_of_failures_shows_the_wrong_images_only():
+    right = judged(scenes := evaluation_scenes(5), [scene.image() for scene in scenes])
     wrong = [drawn_for("a blue ring", "a red ring"), drawn_for("a green ring", "a red ring")]
     sheet, alone = failures([*right, *wrong]), failures(wrong)
     assert sheet.tobytes() == alone.tobytes()
     colours = {colour for _, colour in sheet.getcolors(1 << 20)}
     assert {(45, 85, 205), (50, 160, 70)} <= colours
     assert sheet.width > failures([*right, *wrong], most=1).width
-    with pytest.raises(UserError, match="no picture is wrong"):
+    with pytest.raises(UserError, match="no image is wrong"):
         failures(right)

@@ -21,9 +21,9 @@ from minidiff.data.scenes import (
     Scene,
     Thing,
     draw_scene,
+    images_of,
     lay_out,
     parse_caption,
-    pictures,
     to_float,
 )
 
@@ -149,8 +149,8 @@ def test_shapes_cover_their_outline(shape):
     if shape in HOLES:
         inside &= ~_inside(points, thing.radius * HOLES[shape] + thing.centre)
     coverage = inside.reshape(64, 8, 64, 8).mean(axis=(1, 3))
-    picture = Scene((thing,), "black").picture()
-    drawn = (picture[..., 0] - 15.0) / (COLOURS["red"][0] - 15.0)
+    image = Scene((thing,), "black").image()
+    drawn = (image[..., 0] - 15.0) / (COLOURS["red"][0] - 15.0)
     assert_allclose(drawn, coverage, rtol=0, atol=0.45)
     assert_allclose(_centroid(drawn), _centroid(coverage), rtol=0, atol=0.1)
     assert_allclose(np.sqrt(drawn.sum()), np.sqrt(coverage.sum()), rtol=0.04, atol=0)
@@ -183,16 +183,16 @@ def test_outlines_are_the_stated_ones():
     assert_allclose(np.abs(OUTLINES["heart"][:, 0]).max(), 16 / 17, rtol=1e-12, atol=0)
 
 
-def test_a_larger_picture_is_the_same_picture():
+def test_a_larger_image_is_the_same_image():
     scene = draw_scene(np.random.default_rng(5))
-    large = scene.picture(128).reshape(64, 2, 64, 2, 3).mean(axis=(1, 3))
-    assert np.abs(large - scene.picture(64)).mean() < 2
+    large = scene.image(128).reshape(64, 2, 64, 2, 3).mean(axis=(1, 3))
+    assert np.abs(large - scene.image(64)).mean() < 2
 
 
-def test_pictures_are_bytes_and_floats_between_minus_one_and_one():
+def test_images_are_bytes_and_floats_between_minus_one_and_one():
     scenes = [draw_scene(np.random.default_rng(seed)) for seed in range(3)]
-    pixels = pictures(scenes, 40)
+    pixels = images_of(scenes, 40)
     assert pixels.shape == (3, 40, 40, 3) and pixels.dtype == np.uint8
-    assert_array_equal(pixels[1], scenes[1].picture(40))
+    assert_array_equal(pixels[1], scenes[1].image(40))
     assert to_float(pixels).dtype == np.float32
     assert_array_equal(to_float(np.array([0, 255], np.uint8)), [-1, 1])

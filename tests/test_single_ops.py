@@ -190,7 +190,7 @@ def test_norms_are_their_formulas():
     assert_allclose(y, xhat * weight + bias, rtol=1e-12, atol=1e-12)
 
 
-def test_group_norm_of_a_constant_picture_is_its_bias():
+def test_group_norm_of_a_constant_image_is_its_bias():
     x = np.full((2, 5, 4, 6), 0.1, np.float32)
     weight, bias = rng.normal(size=(2, 6)).astype(np.float32)
     y, backward = ops.group_norm(x, weight, bias, groups=3)

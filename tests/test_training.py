@@ -629,14 +629,14 @@ def test_workers_are_as_many_as_a_batch_is_worth(monkeypatch):
 
 @pytest.fixture
 def two_workers():
-    """Two workers of an autoencoder stage whose second one fails where a picture is not finite."""
+    """Two workers of an autoencoder stage whose second one fails where an image is not finite."""
     stage = AutoencoderTraining(SETTINGS)
     first, learn = os.getpid(), stage.learn
 
-    def strict(share, pictures, noise):
-        if os.getpid() != first and not np.isfinite(pictures).all():
-            raise ValueError("not a picture")
-        return learn(share, pictures, noise)
+    def strict(share, images, noise):
+        if os.getpid() != first and not np.isfinite(images).all():
+            raise ValueError("not an image")
+        return learn(share, images, noise)
 
     stage.learn = strict
     workers = Workers(stage, Flat(stage.model.parameters()), 2)
@@ -645,7 +645,7 @@ def two_workers():
 
 
 def test_an_error_in_a_worker_reaches_the_caller(two_workers):
-    with pytest.raises(ValueError, match="not a picture"):
+    with pytest.raises(ValueError, match="not an image"):
         two_workers.learn(1.0, np.full((2, 16, 16, 3), np.nan, np.float32), np.zeros((2, 8, 8, 12), np.float32))
     assert np.isfinite(two_workers.stage.step(two_workers, 0, 1.0)["loss"])
 

@@ -20,10 +20,10 @@ def pair(seed):
 
 
 @given(st.integers(0, 2**32))
-def test_no_picture_fits_the_captions_of_both(seed):
+def test_no_image_fits_the_captions_of_both(seed):
     scene, twin = pair(seed)
     for shown in (scene, twin):
-        reading = read(shown.picture())
+        reading = read(shown.image())
         assert verdict(reading, shown)["right"]
         assert not verdict(reading, twin if shown is scene else scene)["right"]
 
@@ -46,7 +46,7 @@ def test_a_held_out_scene_has_a_twin_too(seed):
     twin = draw_twin(rng, scene)
     new = {(thing.colour, thing.shape) for thing in twin.objects} - {(t.colour, t.shape) for t in scene.objects}
     assert new.isdisjoint(HELD_OUT)
-    assert not verdict(read(twin.picture()), scene)["right"]
+    assert not verdict(read(twin.image()), scene)["right"]
 
 
 @given(st.integers(0, 2**32))
@@ -75,5 +75,5 @@ def test_a_batch_is_scenes_each_followed_by_its_twin():
     scenes = [draw_scene(rng) for _ in range(4)]
     assert seven.scenes[::2] == scenes
     assert seven.scenes[1] == draw_twin(rng, scenes[0])
-    assert len(seven.pictures) == len(seven.captions) == 7
-    assert_array_equal(batch(8).pictures[:7], seven.pictures)
+    assert len(seven.images) == len(seven.captions) == 7
+    assert_array_equal(batch(8).images[:7], seven.images)

@@ -1,4 +1,4 @@
-"""A whole model of a few thousand random weights: 16 x 16 pictures in milliseconds."""
+"""A whole model of a few thousand random weights: 16 x 16 images in milliseconds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIDE, LENGTH = 16, 12
 
 
 def tiny_pipeline(scheduler: dict = FLOW, **defaults) -> Pipeline:
-    """Pictures of 16 x 16, latents of 8 x 8 x 4, sizes in multiples of 4; a text is 12 tokens, a word is one."""
+    """Images of 16 x 16, latents of 8 x 8 x 4, sizes in multiples of 4; a text is 12 tokens, a word is one."""
     rng = np.random.default_rng(0)
     tokenizer = Tokenizer.train(WORDS, 600, LENGTH)
     text = CLIPTextModel(rng, TextConfig(vocab_size=len(tokenizer), hidden_size=8, intermediate_size=16,

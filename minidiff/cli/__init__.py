@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             say("error", error)
             return 2
         except MemoryError:
-            say("error", "not enough memory: ask for fewer or smaller pictures, or a smaller model")
+            say("error", "not enough memory: ask for fewer or smaller images, or a smaller model")
             return 2
         except KeyboardInterrupt:
             say("stopped", "nothing more was written")

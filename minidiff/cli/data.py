@@ -1,30 +1,30 @@
-"""minidiff data preview: pictures that the models learn from."""
+"""minidiff data preview: images that the models learn from."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from .options import check_picture_name, whole_number
+from .options import check_image_name, whole_number
 
 
 def add_to(commands) -> None:
-    data = commands.add_parser("data", help="look at the training pictures")
+    data = commands.add_parser("data", help="look at the training images")
     parser = data.add_subparsers(required=True, metavar="preview").add_parser(
-        "preview", help="write a grid of training pictures with their captions")
+        "preview", help="write a grid of training images with their captions")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", default=Path("preview.png"))
-    parser.add_argument("--count", type=whole_number(1), default=16, help="pictures (16)")
+    parser.add_argument("--count", type=whole_number(1), default=16, help="images (16)")
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of the training run (0)")
     parser.add_argument("--size", type=whole_number(8), default=64, help="pixels of an edge (64)")
     parser.set_defaults(run=run)
 
 
 def run(args) -> None:
-    check_picture_name(args.output)
+    check_image_name(args.output)
     from PIL import Image
 
     from ..data.batches import preview
-    from ..report.pictures import grid
+    from ..report.images import grid
 
-    pictures, captions = zip(*preview(args.count, args.size, args.seed), strict=True)
-    grid([Image.fromarray(picture) for picture in pictures], captions).save(args.output)
+    images, captions = zip(*preview(args.count, args.size, args.seed), strict=True)
+    grid([Image.fromarray(image) for image in images], captions).save(args.output)
     print(args.output)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from .options import add_device, check_picture_name, judging, say, whole_number
+from .options import add_device, check_image_name, judging, say, whole_number
 
 
 def add_to(commands) -> None:
     parser = commands.add_parser("evaluate", help="score a model", description="Draw prompts that no training saw, "
-                                 "and let the judge read the pictures.")
+                                 "and let the judge read the images.")
     parser.add_argument("model", help="a shipped model, or a folder")
     parser.add_argument("--json", action="store_true", help="print all scores as JSON")
     parser.add_argument("--count", type=whole_number(1), default=400, help="prompts of each split (400)")
     parser.add_argument("--failures", type=Path, metavar="FILE",
-                        help="draw a sheet of pictures that are wrong, each with what the judge saw")
+                        help="draw a sheet of images that are wrong, each with what the judge saw")
     add_device(parser)
     parser.set_defaults(run=run)
 
@@ -28,7 +28,7 @@ def run(args) -> None:
     from ..storage.pipeline_folder import find_model, load_clip
 
     if args.failures:
-        check_picture_name(args.failures)
+        check_image_name(args.failures)
     device = resolve_device(args.device)
     pipe = Pipeline.from_pretrained(args.model, device)
     clip = load_clip(args.model, device=device) if (find_model(args.model) / "clip").is_dir() else None
@@ -45,7 +45,7 @@ def run(args) -> None:
     if args.failures and wrong:
         failures(wrong).save(args.failures)
     elif args.failures:
-        say("note", f"{args.failures} is not written: no picture is wrong")
+        say("note", f"{args.failures} is not written: no image is wrong")
 
 
 def as_lines(scores: dict, indent: str = "") -> list[str]:

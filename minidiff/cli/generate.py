@@ -1,4 +1,4 @@
-"""minidiff generate: pictures of prompts."""
+"""minidiff generate: images of prompts."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 from ..errors import UserError
-from .options import SHIPPED, add_device, add_tokenizer, check_picture_name, check_writable, open_picture, whole_number
+from .options import SHIPPED, add_device, add_tokenizer, check_image_name, check_writable, open_image, whole_number
 
 
 def add_to(commands) -> None:
     parser = commands.add_parser(
-        "generate", help="draw pictures of prompts", description="Draw pictures of prompts. Several make a labelled "
+        "generate", help="draw images of prompts", description="Draw images of prompts. Several make a labelled "
         "grid at FILE and single files beside it, FILE-1, FILE-2, ...")
     parser.add_argument("prompt", nargs="+", help="what to draw; an empty text draws unconditionally")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: named like the first prompt")
@@ -22,17 +22,17 @@ def add_to(commands) -> None:
                         help="add what this LoRA learned, SCALE times (1); may be given again")
     add_tokenizer(parser)
     parser.add_argument("--prediction", choices=("epsilon", "v_prediction"), help="of a model in one file (epsilon)")
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="picture j of a prompt uses SEED + j (0)")
-    parser.add_argument("--num", type=whole_number(1), default=1, help="pictures of each prompt (1)")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="image j of a prompt uses SEED + j (0)")
+    parser.add_argument("--num", type=whole_number(1), default=1, help="images of each prompt (1)")
     parser.add_argument("--steps", type=whole_number(1), help="sampling steps (the model's)")
     parser.add_argument("--guidance", type=float, help="how closely to follow the prompt; 1 is off (the model's)")
     parser.add_argument("--negative", default="", metavar="TEXT", help="what to stay away from")
     parser.add_argument("--sampler", metavar="NAME", help="ddim, dpm++, euler, ... (the model's)")
     parser.add_argument("--height", type=whole_number(1), help="in pixels (the model's)")
     parser.add_argument("--width", type=whole_number(1), help="in pixels (the model's)")
-    parser.add_argument("--init-image", type=Path, metavar="FILE", help="a picture to start from")
+    parser.add_argument("--init-image", type=Path, metavar="FILE", help="an image to start from")
     parser.add_argument("--strength", type=float, help="how far to go from it, 0 to 1 (0.8; with a mask 1)")
-    parser.add_argument("--mask", type=Path, metavar="FILE", help="a picture; where it is white, paint anew")
+    parser.add_argument("--mask", type=Path, metavar="FILE", help="an image; where it is white, paint anew")
     add_device(parser)
     parser.set_defaults(run=run)
 
@@ -41,20 +41,20 @@ def run(args) -> None:
     start = time.perf_counter()
     for name, needed in (("--strength", args.strength), ("--mask", args.mask)):
         if needed is not None and args.init_image is None:
-            raise UserError(f"{name} needs a picture to start from: give --init-image FILE")
+            raise UserError(f"{name} needs an image to start from: give --init-image FILE")
     count = len(args.prompt) * args.num
     path = args.output or Path(file_name(args.prompt[0]))
-    check_picture_name(path)
+    check_image_name(path)
     singles = [path.with_stem(f"{path.stem}-{i + 1}") for i in range(count)] if count > 1 else [path]
     for single in singles:
         check_writable(single)
-    init_image, mask = (file and open_picture(file) for file in (args.init_image, args.mask))
+    init_image, mask = (file and open_image(file) for file in (args.init_image, args.mask))
 
-    from ..data.pictures import to_pillow
+    from ..data.images import to_pillow
     from ..pipeline import Pipeline
-    from ..report.pictures import grid
+    from ..report.images import grid
 
-    pictures = []
+    images = []
     with progress_bar() as bar:
         pipe = Pipeline.from_pretrained(args.model, args.device, "float32", args.tokenizer, args.prediction)
         for file, scale in args.lora:
@@ -65,12 +65,12 @@ def run(args) -> None:
                 init_image=init_image, strength=args.strength, mask=mask, height=args.height, width=args.width):
             bar.total, bar.n = moment.total, moment.done
             bar.update(0)
-            if moment.name == "pictures":
-                pictures += to_pillow(moment.value)
-    for picture, name in zip(pictures, singles, strict=True):
-        picture.save(name)
+            if moment.name == "images":
+                images += to_pillow(moment.value)
+    for image, name in zip(images, singles, strict=True):
+        image.save(name)
     if count > 1:
-        grid(pictures, [prompt for prompt in args.prompt for _ in range(args.num)]).save(path)
+        grid(images, [prompt for prompt in args.prompt for _ in range(args.num)]).save(path)
     others = f", {singles[0].name} to {singles[-1].name}" if count > 1 else ""
     print(f"{path}{others}  ({time.perf_counter() - start:.1f} s)")
 
@@ -93,4 +93,4 @@ def progress_bar():
 
 def file_name(prompt: str) -> str:
     """'A red heart!' -> 'a-red-heart.png'"""
-    return (re.sub(r"\W+", "-", prompt.lower()).strip("-")[:80].strip("-") or "picture") + ".png"
+    return (re.sub(r"\W+", "-", prompt.lower()).strip("-")[:80].strip("-") or "image") + ".png"

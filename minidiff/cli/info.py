@@ -34,7 +34,7 @@ def run(args) -> None:
     total = sum(size_of(folder / name) for name in models) or folder.stat().st_size
     print(f"{'tokenizer':<14}{'Tokenizer':<24}{len(pipe.tokenizer):>14,} tokens, texts of {pipe.tokenizer.max_length}")
     side = pipe.unet.config.sample_size
-    print(f"{'pictures':<14}{side * pipe.vae.config.downsampling} x {side * pipe.vae.config.downsampling}, latents "
+    print(f"{'images':<14}{side * pipe.vae.config.downsampling} x {side * pipe.vae.config.downsampling}, latents "
           f"{side} x {side} x {pipe.unet.config.in_channels}; {total / 1e6:.2f} MB of weights in all")
     print("\n".join(as_lines({"scheduler": pipe.scheduler})))
     for scores in (folder / "scores.json", folder.parent / "scores.json"):

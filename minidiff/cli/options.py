@@ -58,32 +58,32 @@ def make_folder(folder: Path) -> None:
         raise UserError(f"cannot write into {folder}: {error.strerror}; choose another place") from None
 
 
-def check_picture_name(path: Path) -> None:
-    """Raises UserError where a picture cannot be written under this name."""
+def check_image_name(path: Path) -> None:
+    """Raises UserError where an image cannot be written under this name."""
     from PIL import Image
 
     check_writable(path)
     if path.suffix.lower() != ".png" and path.suffix.lower() not in Image.registered_extensions():
-        raise UserError(f"cannot write {path}: {path.suffix or 'no ending'} is no kind of picture; use .png")
+        raise UserError(f"cannot write {path}: {path.suffix or 'no ending'} is no kind of image; use .png")
 
 
-def open_picture(path: Path):
-    """A picture, turned upright. Raises UserError where the file is none."""
+def open_image(path: Path):
+    """An image, turned upright. Raises UserError where the file is none."""
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as picture:
-            return ImageOps.exif_transpose(picture)
+        with Image.open(path) as image:
+            return ImageOps.exif_transpose(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'no picture that can be opened'}"
+        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'no image that can be opened'}"
                         ) from None
 
 
 def judging(found, total: int):
-    """The pictures that are judged as they come, with a progress bar."""
+    """The images that are judged as they come, with a progress bar."""
     from tqdm import tqdm
 
-    return tqdm(found, "judging", total, unit="picture", leave=False, disable=None)
+    return tqdm(found, "judging", total, unit="image", leave=False, disable=None)
 
 
 def say(what: str, message: object) -> None:

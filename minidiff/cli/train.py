@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..training.presets import PRESETS, override, preset, setting_names
 from .options import add_device, judging, make_folder, say, whole_number
 
-PICTURES = 10        # how often in a stage sample pictures are drawn
+IMAGES = 10        # how often in a stage sample images are drawn
 LAST_COUNT = 48      # prompts of each split that are judged at the end
 
 
@@ -98,11 +98,11 @@ def stopped(run, now) -> int:
 
 
 def draw_now_and_then(run, now, drawn) -> None:
-    """About ten times in a stage that has pictures to show, write a grid of them; `drawn` remembers the last."""
+    """About ten times in a stage that has images to show, write a grid of them; `drawn` remembers the last."""
     from ..pipeline import Pipeline
     from ..report.training import reconstructions, samples
 
-    tenth = now.step * PICTURES // now.total
+    tenth = now.step * IMAGES // now.total
     if now.stage not in ("autoencoder", "diffusion") or tenth <= drawn.get(now.stage, 0):
         return
     drawn[now.stage] = tenth
@@ -164,7 +164,7 @@ def shown(progress: Iterator) -> Iterator:
             bar.total, bar.n = now.total, now.step
             loss = f"loss {now.losses['loss']:.4f}, " if "loss" in now.losses else ""
             left = f"{int(now.seconds_left) // 60}:{int(now.seconds_left) % 60:02}"
-            bar.set_postfix_str(f"{loss}{now.samples_per_second:.0f} pictures/s, {left} left")
+            bar.set_postfix_str(f"{loss}{now.samples_per_second:.0f} images/s, {left} left")
             yield now
     finally:
         progress.close()

@@ -1,1 +1,1 @@
-"""Pictures with captions: the built-in scenes, the user's folder, and batches of both."""
+"""Images with captions: the built-in scenes, the user's folder, and batches of both."""

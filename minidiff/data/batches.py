@@ -1,7 +1,7 @@
 """Endless batches of captioned scenes, resumable by one number.
 
 Batch i is a function of (seed, i) alone: its random stream is Philox with the seed in the key and i in the counter.
-Another word of the key says what the scenes are for, so no picture that is scored was ever trained on.
+Another word of the key says what the scenes are for, so no image that is scored was ever trained on.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .scenes import Scene, draw_scene, pictures, to_float
+from .scenes import Scene, draw_scene, images_of, to_float
 
 TRAINING, EVALUATION = 1, 2
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures, float32 (N, S, S, 3) in [-1, 1], their captions, and the scenes they show."""
+    """Images, float32 (N, S, S, 3) in [-1, 1], their captions, and the scenes they show."""
 
-    pictures: np.ndarray
+    images: np.ndarray
     captions: list[str]
     scenes: list[Scene]
 
@@ -46,7 +46,7 @@ def scene_stream(seed: int, purpose: int, index: int) -> np.random.Generator:
 
 def as_batch(scenes: list[Scene], size: int = 64) -> Batch:
     """The scenes drawn and captioned."""
-    return Batch(to_float(pictures(scenes, size)), [scene.caption for scene in scenes], scenes)
+    return Batch(to_float(images_of(scenes, size)), [scene.caption for scene in scenes], scenes)
 
 
 def evaluation_scenes(count: int, split: str = "seen", seed: int = 0) -> list[Scene]:
@@ -55,7 +55,7 @@ def evaluation_scenes(count: int, split: str = "seen", seed: int = 0) -> list[Sc
 
 
 def preview(count: int, size: int = 64, seed: int = 0, split: str = "seen") -> list[tuple[np.ndarray, str]]:
-    """The first scenes of a training run, as (picture uint8 (size, size, 3), caption)."""
+    """The first scenes of a training run, as (image uint8 (size, size, 3), caption)."""
     rng = scene_stream(seed, TRAINING, 0)
     scenes = [draw_scene(rng, split) for _ in range(count)]
-    return [(scene.picture(size), scene.caption) for scene in scenes]
+    return [(scene.image(size), scene.caption) for scene in scenes]

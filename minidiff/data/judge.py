@@ -1,7 +1,7 @@
-"""The judge: reads a picture of a scene without being told its caption, then compares.
+"""The judge: reads an image of a scene without being told its caption, then compares.
 
-It makes text-to-image a number: a picture is right when all that its caption states is read in it. Distances between
-colours are sums over RGB; lengths are in pixels of a 64 x 64 picture, and other sizes scale them.
+It makes text-to-image a number: an image is right when all that its caption states is read in it. Distances between
+colours are sums over RGB; lengths are in pixels of a 64 x 64 image, and other sizes scale them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RELATION_FROM = 8
 
 @dataclass(frozen=True)
 class Found:
-    """An object read in a picture: its shape (None where it has none of the eight) and its bounding box."""
+    """An object read in an image: its shape (None where it has none of the eight) and its bounding box."""
 
     colour: str
     shape: str | None
@@ -50,9 +50,9 @@ class Reading:
     objects: tuple[Found, ...]
 
 
-def read(picture: np.ndarray) -> Reading:
-    """The background and the objects of a picture, uint8 (S, S, 3). True pictures all read right from S = 64 on."""
-    pixels = picture.astype(np.int32)
+def read(image: np.ndarray) -> Reading:
+    """The background and the objects of an image, uint8 (S, S, 3). True images all read right from S = 64 on."""
+    pixels = image.astype(np.int32)
     scale = len(pixels) / 64
     border = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
     background = _nearest(BACKGROUNDS, np.median(border, axis=0))
@@ -70,7 +70,7 @@ def read(picture: np.ndarray) -> Reading:
 
 
 def components(mask: np.ndarray) -> np.ndarray:
-    """Labels of the 4-connected components of a boolean picture, 1, 2, ... (not all used), and 0 outside.
+    """Labels of the 4-connected components of a boolean image, 1, 2, ... (not all used), and 0 outside.
 
     Runs of pixels in a row get labels first; runs that touch those below share the smaller label, until all agree.
 
@@ -114,12 +114,12 @@ def verdict(reading: Reading, scene: Scene) -> dict[str, bool]:
 
 
 def satisfies(scene: Scene, stated: Scene) -> bool:
-    """Does the picture of `scene` show all that the caption of `stated` says, its background too?"""
+    """Does the image of `scene` show all that the caption of `stated` says, its background too?"""
     return all(verdict(truth(scene), stated).values())
 
 
 def truth(scene: Scene) -> Reading:
-    """The reading of a scene by its own numbers, without a picture."""
+    """The reading of a scene by its own numbers, without an image."""
     return Reading(scene.background, tuple(Found(thing.colour, thing.shape, _box(thing)) for thing in scene.objects))
 
 
@@ -170,7 +170,7 @@ def _stretch(mask):
 def _templates():
     """The eight shapes, cropped and scaled like what is read: boolean (8, 24, 24)."""
     scenes = [Scene((Thing("red", shape, (32.0, 32.0), 16.0),)) for shape in SHAPES]
-    masks = [scene.picture(256)[..., 1] < 145 for scene in scenes]       # half way from red to white
+    masks = [scene.image(256)[..., 1] < 145 for scene in scenes]       # half way from red to white
     return np.stack([_stretch(mask[np.ix_(mask.any(axis=1), mask.any(axis=0))]) for mask in masks])
 
 

@@ -1,4 +1,4 @@
-"""The built-in pictures: coloured shapes whose captions can be checked exactly.
+"""The built-in images: coloured shapes whose captions can be checked exactly.
 
 A caption is one of three plain forms,
 
@@ -6,7 +6,7 @@ A caption is one of three plain forms,
     a COLOUR SHAPE and a COLOUR SHAPE[ on a BACKGROUND background]
     a COLOUR SHAPE RELATION a COLOUR SHAPE[ on a BACKGROUND background]
 
-and whatever it leaves out is free. Lengths are in pixels of a 64 x 64 picture, y down; another size scales them all.
+and whatever it leaves out is free. Lengths are in pixels of a 64 x 64 image, y down; another size scales them all.
 Eight (colour, shape) pairs are never drawn in training: a model has to compose them.
 """
 
@@ -114,7 +114,7 @@ class Scene:
         text += f" {self.relation or 'and'} a {names[1]}" if len(names) == 2 else ""
         return text + (f" on a {self.background} background" if self.names_background else "")
 
-    def picture(self, size: int = 64) -> np.ndarray:
+    def image(self, size: int = 64) -> np.ndarray:
         """The scene as uint8 (size, size, 3): drawn four times larger, then averaged down."""
         image = Image.new("RGB", (4 * size, 4 * size), BACKGROUNDS[self.background])
         draw, scale = ImageDraw.Draw(image), 4 * size / 64
@@ -179,9 +179,9 @@ def parse_caption(text: str) -> Scene | None:
     return Scene(things, background or "white", size, place, relation, names_background=background is not None)
 
 
-def pictures(scenes: Sequence[Scene], size: int = 64) -> np.ndarray:
-    """The scenes as one array of pictures, uint8 (N, size, size, 3)."""
-    return np.stack([scene.picture(size) for scene in scenes])
+def images_of(scenes: Sequence[Scene], size: int = 64) -> np.ndarray:
+    """The scenes as one array of images, uint8 (N, size, size, 3)."""
+    return np.stack([scene.image(size) for scene in scenes])
 
 
 def to_float(pixels: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Twins: scenes whose captions use nearly the same words but say something else, as hard negatives.
 
-Among random captions a bag of words tells most pictures apart, so a contrastive model never learns who is left of whom.
+Among random captions a bag of words tells most images apart, so a contrastive model never learns who is left of whom.
 Beside its twin only the order of the words, or one of them, does (Yuksekgonul et al., 2210.01936, section 4).
 """
 
@@ -23,7 +23,7 @@ def twin_batch(rng: np.random.Generator, batch_size: int, size: int = 64) -> Bat
 def draw_twin(rng: np.random.Generator, scene: Scene) -> Scene:
     """The scene with its two objects exchanged, or their colours or shapes where order is free, or one word changed.
 
-    It keeps its layout as far as its caption allows, no picture fits both captions, and no pair is a held-out one.
+    It keeps its layout as far as its caption allows, no image fits both captions, and no pair is a held-out one.
     """
     if scene.relation:
         return exchanged(scene)

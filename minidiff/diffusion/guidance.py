@@ -1,4 +1,4 @@
-"""Wrappers around a network: steer it with a prompt, and keep a part of a picture.
+"""Wrappers around a network: steer it with a prompt, and keep a part of an image.
 
 A negative prompt is nothing but another context in the place of the empty prompt's.
 """
@@ -19,7 +19,7 @@ def classifier_free(cond, uncond, scale):
 
 
 def rescaled(guided, cond, amount):
-    """Give each picture's answer part of the spread back that guidance changed (Lin et al., 2305.08891, eq. 15-16).
+    """Give each image's answer part of the spread back that guidance changed (Lin et al., 2305.08891, eq. 15-16).
 
     guided (N, H, W, C), cond (N, H, W, C) -> y (N, H, W, C)
     """
@@ -53,7 +53,7 @@ def inpainted(denoise, known, mask):
     """`denoise` that answers `known` where the mask is 0, so that only the part where it is 1 is painted.
 
     Every sampler then carries the known part along its own path from noise to exactly `known`: no blending of noisy
-    pictures, and the memory of multistep samplers stays consistent.
+    images, and the memory of multistep samplers stays consistent.
 
     known (N, H, W, C), mask (N or 1, H, W, 1)
     """

@@ -8,7 +8,7 @@ A network that sees x = alpha x0 + sigma eps predicts y = p x0 + q eps:
     flow_prediction   p = -1,      q = 1         (rectified flow, 2209.03003)
 
 Two equations, two unknowns: x0 = (q x - sigma y) / (q alpha - p sigma). The names are scheduler_config.json's.
-`alpha` and `sigma` are floats, or arrays with one number per picture.
+`alpha` and `sigma` are floats, or arrays with one number per image.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def add_noise(x0, noise, alpha, sigma):
 
     x0 (N, H, W, C), noise (N, H, W, C), alpha (N,), sigma (N,) -> x (N, H, W, C)
     """
-    return per_picture(alpha, x0) * x0 + per_picture(sigma, x0) * noise
+    return per_image(alpha, x0) * x0 + per_image(sigma, x0) * noise
 
 
 def target(kind, x0, noise, alpha, sigma):
@@ -37,7 +37,7 @@ def target(kind, x0, noise, alpha, sigma):
     x0 (N, H, W, C), noise (N, H, W, C), alpha (N,), sigma (N,) -> y (N, H, W, C)
     """
     p, q = mixture(kind, alpha, sigma)
-    return per_picture(p, x0) * x0 + per_picture(q, x0) * noise
+    return per_image(p, x0) * x0 + per_image(q, x0) * noise
 
 
 def denoised(kind, output, x, alpha, sigma):
@@ -49,7 +49,7 @@ def denoised(kind, output, x, alpha, sigma):
         return output
     p, q = mixture(kind, alpha, sigma)
     determinant = q * alpha - p * sigma
-    return per_picture(q / determinant, x) * x - per_picture(sigma / determinant, x) * output
+    return per_image(q / determinant, x) * x - per_image(sigma / determinant, x) * output
 
 
 def output_of(kind, x0, x, alpha, sigma):
@@ -60,7 +60,7 @@ def output_of(kind, x0, x, alpha, sigma):
     if kind == "sample":
         return x0
     p, q = mixture(kind, alpha, sigma)
-    return per_picture(q / sigma, x) * x + per_picture(p - q * alpha / sigma, x) * x0
+    return per_image(q / sigma, x) * x + per_image(p - q * alpha / sigma, x) * x0
 
 
 def mixture(kind, alpha, sigma):
@@ -136,8 +136,8 @@ def draw_times(schedule, rng, count, shift=1.0, middle=0.0):
     return times if schedule.is_flow else times.astype(np.int64)
 
 
-def per_picture(coefficient, x):
-    """A coefficient that multiplies x: a float as it is, one number per picture as (N, 1, 1, 1) in x's precision."""
+def per_image(coefficient, x):
+    """A coefficient that multiplies x: a float as it is, one number per image as (N, 1, 1, 1) in x's precision."""
     if isinstance(coefficient, (int, float)):
         return float(coefficient)
     return coefficient.astype(x.dtype).reshape(-1, *[1] * (x.ndim - 1))

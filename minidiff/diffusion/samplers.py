@@ -1,4 +1,4 @@
-"""From noise to picture: samplers are generators over `denoise(x, time) -> x0` and a list of steps.
+"""From noise to image: samplers are generators over `denoise(x, time) -> x0` and a list of steps.
 
 Every sampler here and in multistep.py is one formula, `advance`, with its own estimate of x0. Euler's method on
 x / alpha over sigma / alpha (Karras et al., 2206.00364) is DDIM's step written in other coordinates, its ancestral
@@ -85,7 +85,7 @@ def slope(kind, denoised, x, time):
 
 
 def step_noise(seeds, shape, like=None):
-    """`noise(i)` with a stream of its own for every picture and step: the same picture alone or in a batch.
+    """`noise(i)` with a stream of its own for every image and step: the same image alone or in a batch.
 
     The upper half of the generator's 128-bit key is the step, counted from 1; 0 is the starting noise.
     """

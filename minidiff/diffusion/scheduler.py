@@ -6,8 +6,8 @@
     for state in scheduler.sample(denoise, scheduler.start(noise, steps), steps):
         ...                                              # state.x, state.denoised
 
-From a picture instead of noise: `steps(20, strength=0.6)` are the last 12 of 20, `start(noise, steps, picture)` is the
-picture with the noise of their beginning. Inpainting is a wrapper of `denoise`: guidance.inpainted.
+From an image instead of noise: `steps(20, strength=0.6)` are the last 12 of 20, `start(noise, steps, image)` is the
+image with the noise of their beginning. Inpainting is a wrapper of `denoise`: guidance.inpainted.
 """
 
 from __future__ import annotations
@@ -89,16 +89,16 @@ class Scheduler:
         last = cleanest if self.final_sigmas_type == "sigma_min" else clean
         return family(*grid, last, self.use_karras_sigmas)
 
-    def start(self, noise, steps, picture=None):
-        """x at the first of `steps`: pure noise, or `picture` with noise. `picture` itself where there are no steps.
+    def start(self, noise, steps, image=None):
+        """x at the first of `steps`: pure noise, or `image` with noise. `image` itself where there are no steps.
 
-        Without a picture x is the noise itself, at unit variance; the published Euler family leaves alpha x0 out of
+        Without an image x is the noise itself, at unit variance; the published Euler family leaves alpha x0 out of
         it for linspace and trailing times: sigma noise.
 
         noise (N, H, W, C) -> x (N, H, W, C)
         """
-        if picture is not None:
-            return objectives.add_noise(picture, noise, *steps[0].start[1:]) if steps else picture
+        if image is not None:
+            return objectives.add_noise(image, noise, *steps[0].start[1:]) if steps else image
         scaled = self.sampler in RATIOS and self.timestep_spacing != "leading"
         return noise * steps[0].start.sigma if scaled else noise
 

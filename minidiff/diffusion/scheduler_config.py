@@ -1,6 +1,6 @@
 """scheduler_config.json of a diffusers folder: read into a Scheduler, written from one.
 
-What is read is honoured; a setting that would change pictures and is not known here is refused, never ignored.
+What is read is honoured; a setting that would change images and is not known here is refused, never ignored.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much picture and how much noise there is at each training time: x = alpha(t) x0 + sigma(t) eps.
+"""How much image and how much noise there is at each training time: x = alpha(t) x0 + sigma(t) eps.
 
 Stable Diffusion's variance-preserving tables, the same with zero terminal SNR, and rectified flow are three tables
 of one thing. They are made in float64: a float32 product of 1000 factors is off by 2e-6.

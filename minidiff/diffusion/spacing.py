@@ -1,6 +1,6 @@
 """Which times a run of n steps visits, for the three families of published samplers.
 
-The families differ in details that change pictures, so they are kept as published (diffusers 0.42):
+The families differ in details that change images, so they are kept as published (diffusers 0.42):
 
 whole    DDPM, DDIM, PNDM             whole training times
 ratios   Euler, ancestral, Heun       any times, sigma / alpha interpolated between them

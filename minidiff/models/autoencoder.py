@@ -1,4 +1,4 @@
-"""The KL autoencoder: pictures into latents of fewer numbers and back (Rombach et al. 2022, section 3.1)."""
+"""The KL autoencoder: images into latents of fewer numbers and back (Rombach et al. 2022, section 3.1)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ LOGVAR_RANGE = (-30.0, 20.0)
 
 
 class AutoencoderKL(Module):
-    """encode: pictures -> mean and log-variance of latents; decode: latents -> pictures.
+    """encode: images -> mean and log-variance of latents; decode: latents -> images.
 
-    Pictures x (N, H, W, 3) are in [-1, 1]; latents z (N, P, Q, C) are unscaled: what diffusion sees is
+    Images x (N, H, W, 3) are in [-1, 1]; latents z (N, P, Q, C) are unscaled: what diffusion sees is
     z · config.scaling_factor, of unit variance.
     """
 

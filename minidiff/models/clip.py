@@ -1,4 +1,4 @@
-"""CLIP: a text encoder and an image encoder that learn to give a picture and its caption the same direction."""
+"""CLIP: a text encoder and an image encoder that learn to give an image and its caption the same direction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .text_encoder import CLIPTextModel
 
 
 class CLIPModel(Module):
-    """ids (N, T), pictures (N, H, W, 3) -> loss (); caption n belongs to picture n (Radford et al. 2021, figure 3).
+    """ids (N, T), images (N, H, W, 3) -> loss (); caption n belongs to image n (Radford et al. 2021, figure 3).
 
     The loss needs all embeddings of a batch, the towers only their own part of it. So workers embed their parts, the
     parts are gathered, `contrast` gives the loss, and rows of its gradients go back to the workers.
@@ -31,17 +31,17 @@ class CLIPModel(Module):
         """ids (N, T) -> y (N, P), not normalised."""
         return chain(ids, self.text_model.pooled, self.text_projection)
 
-    def embed_image(self, pictures):
-        """pictures (N, H, W, 3) in [-1, 1] -> y (N, P), not normalised."""
-        return chain(pictures, self.vision_model, self.visual_projection)
+    def embed_image(self, images):
+        """images (N, H, W, 3) in [-1, 1] -> y (N, P), not normalised."""
+        return chain(images, self.vision_model, self.visual_projection)
 
     def contrast(self, text, image):
         """text (N, P), image (N, P) -> loss ()"""
         return apply(contrastive, text, image, self.logit_scale)
 
-    def __call__(self, ids, pictures):
+    def __call__(self, ids, images):
         text, text_back = self.embed_text(ids)
-        image, image_back = self.embed_image(pictures)
+        image, image_back = self.embed_image(images)
         loss, loss_back = self.contrast(text, image)
 
         def backward(dloss):

@@ -51,7 +51,7 @@ class AutoencoderConfig(Config):
 
     @property
     def downsampling(self) -> int:
-        """Pixels of a picture per pixel of its latents, along an edge."""
+        """Pixels of an image per pixel of its latents, along an edge."""
         return 2 ** (len(self.block_out_channels) - 1)
 
     def to_dict(self) -> dict:
@@ -152,7 +152,7 @@ class VisionConfig(Config):
     def __post_init__(self):
         _check_transformer(self)
         if self.image_size % self.patch_size:
-            raise UserError(f"patches of {self.patch_size} pixels don't divide pictures of {self.image_size}")
+            raise UserError(f"patches of {self.patch_size} pixels don't divide images of {self.image_size}")
 
     def to_dict(self) -> dict:
         return super().to_dict() | {"model_type": "clip_vision_model"}

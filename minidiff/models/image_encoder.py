@@ -1,4 +1,4 @@
-"""CLIP's image encoder, a vision transformer: patches are words, one extra token gathers what the picture shows."""
+"""CLIP's image encoder, a vision transformer: patches are words, one extra token gathers what the image shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .configs import VisionConfig
 
 
 class CLIPVisionModel(Module):
-    """pictures (N, H, W, 3) -> y (N, C), the class token's state at the end; H = W = config.image_size.
+    """images (N, H, W, 3) -> y (N, C), the class token's state at the end; H = W = config.image_size.
 
     Dosovitskiy et al. 2021, with the normalisation before the encoder of Radford et al. 2021, section 2.4.
     """
@@ -24,14 +24,14 @@ class CLIPVisionModel(Module):
         self.encoder = CLIPEncoder(rng, config, causal=False)
         self.post_layernorm = LayerNorm(config.hidden_size, config.layer_norm_eps)
 
-    def __call__(self, pictures):
-        return chain(pictures, self.embeddings, self.pre_layrnorm, self.encoder, first_token, self.post_layernorm)
+    def __call__(self, images):
+        return chain(images, self.embeddings, self.pre_layrnorm, self.encoder, first_token, self.post_layernorm)
 
 
 class PatchEmbeddings(Module):
     """The class token, then every patch through one linear map, each plus the vector of its position.
 
-    pictures (N, H, W, I) -> y (N, T, C), T = 1 + (H / size) (W / size)
+    images (N, H, W, I) -> y (N, T, C), T = 1 + (H / size) (W / size)
     """
 
     def __init__(self, rng, config):
@@ -41,13 +41,13 @@ class PatchEmbeddings(Module):
         self.position_embedding = Embedding(rng, 1 + (config.image_size // size) ** 2, channels, std=0.01)
         self.size = (config.image_size, config.image_size)
 
-    def __call__(self, pictures):
-        if pictures.shape[1:3] != self.size:
-            raise UserError(f"the image encoder takes pictures of {self.size[0]} x {self.size[1]} pixels, "
-                            f"not of {pictures.shape[1]} x {pictures.shape[2]}: resize them")
-        patches, patch_back = self.patch_embedding(pictures)
+    def __call__(self, images):
+        if images.shape[1:3] != self.size:
+            raise UserError(f"the image encoder takes images of {self.size[0]} x {self.size[1]} pixels, "
+                            f"not of {images.shape[1]} x {images.shape[2]}: resize them")
+        patches, patch_back = self.patch_embedding(images)
         tokens, join_back = apply(prepend, self.class_embedding, patches)
-        positions, position_back = self.position_embedding(array_module(pictures).arange(tokens.shape[1])[None])
+        positions, position_back = self.position_embedding(array_module(images).arange(tokens.shape[1])[None])
 
         def backward(dy):
             position_back(dy.sum(axis=0, keepdims=True))

@@ -3,7 +3,7 @@
 Rows of a batch are shared out to threads, each with one BLAS thread.
 
 BLAS's own threads wait for one another at every product. Where another program wants a core, each wait costs a time
-slice: 38 s instead of 1.1 s for one picture of 64 x 64 (20 steps, 4 M parameters, 2 cores of which one was busy). And
+slice: 38 s instead of 1.1 s for one image of 64 x 64 (20 steps, 4 M parameters, 2 cores of which one was busy). And
 they wait while all but products is computed. So they are for wide models, whose products are long, with fewer rows
 than cores.
 """

@@ -1,6 +1,6 @@
 """Convolution as matrix products over columns (im2col), channels last.
 
-In a zero-padded channels-last picture the k horizontal neighbours of a pixel are one run of k·C numbers, so the columns
+In a zero-padded channels-last image the k horizontal neighbours of a pixel are one run of k·C numbers, so the columns
 of a pixel are k such runs, and copying them is k long moves. They are built in bands, multiplied at once and thrown
 away: the backward pass needs columns of dy only, and neither keeps nor scatters columns of x. A band stays in the
 cache, unless the kernel is larger: each band's product reads all of it, so the band is made as large.

@@ -1,4 +1,4 @@
-"""Pictures cut into patches, as a transformer takes them."""
+"""Images cut into patches, as a transformer takes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .op import op
 
 @op
 def patchify(x, size):
-    """Cut a picture into squares of size x size pixels and lay each out as one row, in reading order.
+    """Cut an image into squares of size x size pixels and lay each out as one row, in reading order.
 
     x (N, H, W, C) -> y (N, T, F)
 

@@ -8,7 +8,7 @@ from ..backend import array_module, column_sums, matmul, tiled
 from .convolution import conv2d
 from .op import op
 
-# The three rows of a kernel fall on two rows of the small picture: [w0, w1 + w2] for even rows of y, [w0 + w1, w2] for
+# The three rows of a kernel fall on two rows of the small image: [w0, w1 + w2] for even rows of y, [w0 + w1, w2] for
 # odd ones; the columns likewise. So FOLD (16, 9) turns a 3 x 3 kernel into four of 2 x 2.
 ROWS = np.array([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])
 FOLD = np.einsum("aur,bvs->abuvrs", ROWS, ROWS).reshape(16, 9)

@@ -1,1 +1,1 @@
-"""What a person looks at: grids of pictures, contact sheets of failures, plots."""
+"""What a person looks at: grids of images, contact sheets of failures, plots."""

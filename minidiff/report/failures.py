@@ -8,18 +8,18 @@ from PIL import Image
 
 from ..errors import UserError
 from ..evaluation import Judged
-from .pictures import grid
+from .images import grid
 
 
 def failures(found: Iterable[Judged], most: int = 36) -> Image.Image:
-    """The first wrong pictures, each with its prompt, what is wrong and what the judge saw.
+    """The first wrong images, each with its prompt, what is wrong and what the judge saw.
 
     Raises UserError where none is wrong.
     """
     wrong = [one for one in found if not one.right][:most]
     if not wrong:
-        raise UserError("no picture is wrong: there is nothing to show")
-    return grid([Image.fromarray(one.picture) for one in wrong], [account(one) for one in wrong])
+        raise UserError("no image is wrong: there is nothing to show")
+    return grid([Image.fromarray(one.image) for one in wrong], [account(one) for one in wrong])
 
 
 def account(one: Judged) -> str:

@@ -1,4 +1,4 @@
-"""Plots of a training run, of scores and of a noise schedule, written to a picture file (.png, .svg, .pdf).
+"""Plots of a training run, of scores and of a noise schedule, written to an image file (.png, .svg, .pdf).
 
 matplotlib is imported where a plot is drawn and nowhere else; without it, everything but plots works.
 """
@@ -76,16 +76,16 @@ def plot_scores(scores: dict, path: str | Path) -> None:
             panel.bar_label(bars, [f"{100 * height:.0f}" for height in heights.values()], fontsize=7)
         panel.set(title=key.replace("_", " "), ylabel="drawn right", ylim=(0, 1.1))
         panel.set_xticks(np.arange(len(names)) + 0.2, names, fontsize=8)
-        panel.axhline(scores["judge"]["reconstruction"], color="gray", linestyle=":", label="autoencoder's pictures")
+        panel.axhline(scores["judge"]["reconstruction"], color="gray", linestyle=":", label="autoencoder's images")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     save(figure, path)
 
 
 def plot_schedule(schedule: Schedule, path: str | Path) -> None:
-    """How much picture and noise there is at each training time, and the signal-to-noise ratio in decibel."""
+    """How much image and noise there is at each training time, and the signal-to-noise ratio in decibel."""
     figure, (amounts, ratio) = new_figure(2)
     times, within = np.arange(len(schedule.alpha)), (schedule.alpha > 0) & (schedule.sigma > 0)
-    amounts.plot(times, schedule.alpha, color=COLOURS[0], label="α: picture")
+    amounts.plot(times, schedule.alpha, color=COLOURS[0], label="α: image")
     amounts.plot(times, schedule.sigma, color=COLOURS[1], label="σ: noise")
     amounts.set(title="x = α x₀ + σ ε", xlabel="t")
     amounts.legend()

@@ -1,4 +1,4 @@
-"""A training run to look at: pictures while it learns, and report.md when it is done."""
+"""A training run to look at: images while it learns, and report.md when it is done."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from PIL import Image
 
 from ..data.batches import evaluation_scenes
-from ..data.scenes import pictures
+from ..data.scenes import images_of
 from ..errors import UserError
 from ..evaluation import reconstruct
 from ..models.autoencoder import AutoencoderKL
 from ..pipeline import Pipeline
 from ..storage.files import new_file
-from .pictures import grid
+from .images import grid
 from .plots import loss_curves, plot_losses, plot_scores, read_metrics
 
 EACH = 4
@@ -26,14 +26,14 @@ def samples(pipe: Pipeline) -> Image.Image:
 
 
 def reconstructions(vae: AutoencoderKL) -> Image.Image:
-    """True pictures above what the autoencoder makes of them."""
-    true = pictures(evaluation_scenes(EACH), vae.config.sample_size)
-    shown = [Image.fromarray(picture) for picture in (*true, *reconstruct(vae, true))]
+    """True images above what the autoencoder makes of them."""
+    true = images_of(evaluation_scenes(EACH), vae.config.sample_size)
+    shown = [Image.fromarray(image) for image in (*true, *reconstruct(vae, true))]
     return grid(shown, ["true"] * EACH + ["through the autoencoder"] * EACH, columns=EACH)
 
 
 def write_report(folder: Path, scores: dict) -> Path:
-    """report.md in the folder of a run: what each stage learned, how the model is judged, its last pictures."""
+    """report.md in the folder of a run: what each stage learned, how the model is judged, its last images."""
     records = read_metrics(folder / "metrics.jsonl")
     try:
         plot_losses(records, folder / "losses.png")
@@ -53,7 +53,7 @@ def write_report(folder: Path, scores: dict) -> Path:
 
 def stages(records: list[dict]) -> list[str]:
     """A table with one line a stage."""
-    lines = ["| stage | steps | pictures a second | loss at first | loss at last |", "|---|---|---|---|---|"]
+    lines = ["| stage | steps | images a second | loss at first | loss at last |", "|---|---|---|---|---|"]
     for stage, losses in loss_curves(records).items():
         steps, own = sorted(losses["loss"]), [record for record in records if record["stage"] == stage]
         speed = sorted(record["samples_per_second"] for record in own)[len(own) // 2]
@@ -73,6 +73,6 @@ def judged(scores: dict) -> list[str]:
         seen, held_out = scores[group]["seen"], scores[group]["held_out"]
         lines += [f"| {name} | {cell(seen.get(name))} | {cell(held_out.get(name))} |" for name in seen | held_out]
     return [*lines, "", f"The autoencoder's reconstructions are judged right {cell(scores['judge']['reconstruction'])} "
-            f"of the time (PSNR {scores['psnr']} dB). A caption finds its picture among 64 "
+            f"of the time (PSNR {scores['psnr']} dB). A caption finds its image among 64 "
             f"{cell(scores['retrieval'])} of the time, and fits it better than with its two objects exchanged "
             f"{cell(scores['word_order'])}."]

@@ -32,7 +32,7 @@ UNET, VAE, TEXT_1, TEXT_2 = ("model.diffusion_model.", "first_stage_model.", "co
                              "cond_stage_model.model.")
 HEAD = 64          # channels of an attention head, wherever their number is not fixed
 LAYERS_READ = 23   # version 2 reads the state before the last of OpenCLIP's 24 layers
-PROJECTION = {"text_projection", "logit_scale", "attn_mask"}  # of OpenCLIP: not used for pictures
+PROJECTION = {"text_projection", "logit_scale", "attn_mask"}  # of OpenCLIP: not used for images
 
 UNET_NAMES = {r"^time_embed\.0": "time_embedding.linear_1", r"^time_embed\.2": "time_embedding.linear_2",
               r"^input_blocks\.0\.0": "conv_in", r"^out\.0": "conv_norm_out", r"^out\.2": "conv_out",

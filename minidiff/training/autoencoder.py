@@ -1,4 +1,4 @@
-"""The first stage: an autoencoder learns to write pictures in few numbers and to read them back."""
+"""The first stage: an autoencoder learns to write images in few numbers and to read them back."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ INITIAL, NOISE = 11, 12  # what random streams are for
 INITIAL_LOGVAR = -6.0
 
 
-def reconstruct(model, pictures, noise, settings):
+def reconstruct(model, images, noise, settings):
     """loss = a · mean |y − x| + b · mean (y − x)² + c · KL(q(z|x) ‖ N(0, 1)), y = decode(mean + std · noise).
 
-    pictures (N, H, W, 3), noise (N, P, Q, C) -> losses, backward
+    images (N, H, W, 3), noise (N, P, Q, C) -> losses, backward
 
     Rombach et al. 2022, appendix G, without the adversary. backward(share) takes that share of the gradient.
     """
-    xp = array_module(pictures)
-    (mean, logvar), encode_back = model.encode(pictures)
+    xp = array_module(images)
+    (mean, logvar), encode_back = model.encode(images)
     std = xp.exp(0.5 * logvar)
     y, decode_back = model.decode(mean + std * noise)
-    l1, l1_back = ops.l1(y, pictures)
-    mse, mse_back = ops.mse(y, pictures)
+    l1, l1_back = ops.l1(y, images)
+    mse, mse_back = ops.mse(y, images)
     kl, kl_back = ops.kl_standard_normal(mean, logvar)
     loss = settings.l1_weight * l1 + settings.mse_weight * mse + settings.kl_weight * kl
 
@@ -40,7 +40,7 @@ def reconstruct(model, pictures, noise, settings):
 
 
 class AutoencoderTraining:
-    """Step i is a function of the parameters and i alone: its pictures and its noise come from streams numbered i."""
+    """Step i is a function of the parameters and i alone: its images and its noise come from streams numbered i."""
 
     name = "autoencoder"
 
@@ -55,14 +55,14 @@ class AutoencoderTraining:
         """The losses of batch `index`; adds `share` of its gradient."""
         config, batch_size = self.model.config, self.settings.train_autoencoder.batch_size
         side = self.settings.size // config.downsampling
-        pictures = next(SceneBatches(batch_size, self.settings.size, self.settings.seed, position=index)).pictures
+        images = next(SceneBatches(batch_size, self.settings.size, self.settings.seed, position=index)).images
         noise = scene_stream(self.settings.seed, NOISE, index).standard_normal(
             (batch_size, side, side, config.latent_channels), dtype="float32")
-        return workers.learn(share, to_device(pictures, self.device), to_device(noise, self.device))
+        return workers.learn(share, to_device(images, self.device), to_device(noise, self.device))
 
-    def learn(self, share: float, pictures, noise) -> dict:
+    def learn(self, share: float, images, noise) -> dict:
         """A worker's part of a batch: its losses; adds `share` of its gradient."""
-        losses, backward = reconstruct(self.model, pictures, noise, self.settings.autoencoder)
+        losses, backward = reconstruct(self.model, images, noise, self.settings.autoencoder)
         backward(share)
         return losses
 

@@ -1,4 +1,4 @@
-"""The second stage: captions and pictures learn to point in the same direction of one space (CLIP)."""
+"""The second stage: captions and images learn to point in the same direction of one space (CLIP)."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ class ContrastiveTraining:
         """The losses of batch `index`; adds `share` of its gradient."""
         settings, scale = self.settings, self.model.logit_scale.value
         scale.clip(None, LARGEST_SCALE, out=scale)
-        # Batches far from those that the autoencoder learns from: the two stages see different pictures.
+        # Batches far from those that the autoencoder learns from: the two stages see different images.
         batch = twin_batch(scene_stream(settings.seed + 1, TRAINING, index), settings.train_contrastive.batch_size,
                            settings.size)
         ids = to_device(self.tokenizer(batch.captions), self.device)
-        pictures = to_device(batch.pictures, self.device)
-        texts, images = zip(*workers.run("embed", *workers.split(ids, pictures)), strict=True)
-        loss, loss_back = self.model.contrast(workers.join(texts), workers.join(images))
+        images = to_device(batch.images, self.device)
+        text_parts, image_parts = zip(*workers.run("embed", *workers.split(ids, images)), strict=True)
+        loss, loss_back = self.model.contrast(workers.join(text_parts), workers.join(image_parts))
         workers.run("learn", *workers.split(*loss_back(share)))
         return {"loss": loss}
 
-    def embed(self, ids, pictures):
+    def embed(self, ids, images):
         """A worker's part of a batch, kept in mind for `learn`.
 
-        ids (N, T), pictures (N, H, W, 3) -> text (N, P), image (N, P)
+        ids (N, T), images (N, H, W, 3) -> text (N, P), image (N, P)
         """
         text, text_back = self.model.embed_text(ids)
-        image, image_back = self.model.embed_image(pictures)
+        image, image_back = self.model.embed_image(images)
         self.backs = text_back, image_back
         return text, image
 

@@ -29,7 +29,7 @@ ENCODE_BATCH = 32
 
 @dataclass(frozen=True)
 class Latents:
-    """Encoded pictures: the means of q(z|x), (M, P, Q, C) in float16, and their captions' ids (M, T).
+    """Encoded images: the means of q(z|x), (M, P, Q, C) in float16, and their captions' ids (M, T).
 
     What the autoencoder adds to a mean is noise that no network can foretell.
     """
@@ -50,7 +50,7 @@ def encode_scenes(settings: Settings, tokenizer: Tokenizer, autoencoder: Autoenc
     @ops.no_grad()
     def encode(position):
         batch = next(SceneBatches(ENCODE_BATCH, settings.size, settings.seed + 2, position=position))
-        (mean, _), _ = autoencoder.encode(to_device(batch.pictures, device))
+        (mean, _), _ = autoencoder.encode(to_device(batch.images, device))
         rest = count - position * ENCODE_BATCH
         return Latents(to_host(mean)[:rest].astype(np.float16), tokenizer(batch.captions[:rest]).astype(np.int32))
 
@@ -80,10 +80,10 @@ class DiffusionTraining:
     """Step i is a function of the parameters, the latents and i alone.
 
     A part of each batch is pure noise, where a caption alone says what is where, and most times are near it: what is
-    where is decided while there is more noise than picture.
+    where is decided while there is more noise than image.
 
     The text encoder stays as contrastive training left it, unless `train_text_encoder`: learning along, it gives words
-    that matter late, such as shapes of one area, the same states before the UNet can tell their pictures apart.
+    that matter late, such as shapes of one area, the same states before the UNet can tell their images apart.
     """
 
     name = "diffusion"

@@ -1,6 +1,6 @@
 """Muon: a matrix moves along its momentum made orthogonal, so that all its directions learn equally fast.
 
-A gradient is a sum over what a batch teaches. What pictures have in common makes its few large singular values, and
+A gradient is a sum over what a batch teaches. What images have in common makes its few large singular values, and
 what only some show, such as a shape, its many small ones; AdamW's step, number by number, keeps that order.
 """
 

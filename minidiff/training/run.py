@@ -159,7 +159,7 @@ class Run:
         return Tokenizer.from_pretrained(folder)
 
     def _encode(self) -> Iterator[Progress]:
-        """Encode the pictures of the diffusion stage into latents.safetensors, if they are not there."""
+        """Encode the images of the diffusion stage into latents.safetensors, if they are not there."""
         path, count = self.folder / "latents.safetensors", self.settings.diffusion.latents
         if path.exists():
             return
@@ -182,7 +182,7 @@ class Run:
         return Latents(arrays["mean"], arrays["ids"])
 
     def parts(self) -> Parts:
-        """What generates pictures: the models as they are in memory, so inside `averaged()` for their averages."""
+        """What generates images: the models as they are in memory, so inside `averaged()` for their averages."""
         diffusion = self.trainer("diffusion").stage
         autoencoder = self.finished("autoencoder").model
         autoencoder.config = replace(autoencoder.config, scaling_factor=diffusion.scaling_factor)

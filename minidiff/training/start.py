@@ -16,7 +16,7 @@ from .presets import Settings
 
 
 def settings_of(parts: Parts, clip: CLIPModel, settings: Settings) -> Settings:
-    """The settings with the sizes of a trained model, with what its UNet predicts, and how pictures are drawn by it."""
+    """The settings with the sizes of a trained model, with what its UNet predicts, and how images are drawn by it."""
     unet, scheduler = parts.unet.config, from_config(parts.scheduler)
     drawn = {name: parts.scheduler[name] for name in ("num_inference_steps", "guidance_scale")
              if name in parts.scheduler}

@@ -91,12 +91,12 @@ def of_unet(model):
 
 def of_encode(model):
     x, dmean, dlogvar = draw(2, 4, 6, 3), draw(2, 2, 3, 4), draw(2, 2, 3, 4)
-    pictures = tensor(channels_first(x))
-    latents = model.encode(pictures).latent_dist
+    images = tensor(channels_first(x))
+    latents = model.encode(images).latent_dist
     torch.autograd.backward([latents.mean, latents.logvar],
                             [torch.tensor(channels_first(dmean)), torch.tensor(channels_first(dlogvar))])
     return {"x": x, "dmean": dmean, "dlogvar": dlogvar, "mean": channels_last(latents.mean),
-            "logvar": channels_last(latents.logvar), "dx": channels_last(pictures.grad)}
+            "logvar": channels_last(latents.logvar), "dx": channels_last(images.grad)}
 
 
 def of_decode(model):
@@ -115,10 +115,10 @@ def of_text_encoder(model, ids):
 
 
 def of_clip(model, ids):
-    pictures = draw(len(ids), 8, 8, 3)
-    loss = model(ids, torch.tensor(channels_first(pictures)), return_loss=True).loss
+    images = draw(len(ids), 8, 8, 3)
+    loss = model(ids, torch.tensor(channels_first(images)), return_loss=True).loss
     loss.backward()
-    return {"pictures": pictures, "loss": loss.detach().numpy()}
+    return {"images": images, "loss": loss.detach().numpy()}
 
 
 def of_samplers():

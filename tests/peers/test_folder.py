@@ -1,4 +1,4 @@
-"""Folders written here open in diffusers and transformers with no argument but the path, and give the same pictures."""
+"""Folders written here open in diffusers and transformers with no argument but the path, and give the same images."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ ZERO_SNR = to_config(Scheduler("dpm++", Schedule(rescale_betas_zero_snr=True), "
 PROMPTS = ["a red heart above a blue square", "a green star"]
 
 
-def pictures_of_both(folder, latents, **options):
-    """The pictures (N, H, W, 3) in [-1, 1], each of the two from the folder and the same latents."""
+def images_of_both(folder, latents, **options):
+    """The images (N, H, W, 3) in [-1, 1], each of the two from the folder and the same latents."""
     ours = [moment.value for moment in Pipeline.from_pretrained(folder).stream(PROMPTS, latents=latents, **options)
-            if moment.name == "pictures"]
+            if moment.name == "images"]
     theirs = StableDiffusionPipeline.from_pretrained(folder)
     theirs.set_progress_bar_config(disable=True)
     expected = theirs(PROMPTS, latents=torch.tensor(channels_first(latents)), output_type="np", **options).images
@@ -35,12 +35,12 @@ def pictures_of_both(folder, latents, **options):
 
 
 @pytest.mark.parametrize("scheduler", [STABLE_DIFFUSION, FLOW, V, ZERO_SNR], ids=["pndm", "flow", "ddim, v", "zero"])
-def test_the_same_latents_give_the_same_picture(scheduler, tmp_path, agree):
+def test_the_same_latents_give_the_same_image(scheduler, tmp_path, agree):
     tiny_pipeline(scheduler).save_pretrained(tmp_path / "model")
     latents = np.random.default_rng(0).standard_normal((2, SIDE // 2, SIDE // 2, 4)).astype(np.float32)
-    ours, theirs = pictures_of_both(tmp_path / "model", latents, num_inference_steps=5, guidance_scale=3.0)
+    ours, theirs = images_of_both(tmp_path / "model", latents, num_inference_steps=5, guidance_scale=3.0)
     assert theirs.std() > 0.01
-    agree("pictures of a small model", ours, theirs, VALUES["float32"])
+    agree("images of a small model", ours, theirs, VALUES["float32"])
 
 
 @pytest.mark.parametrize("name", shipped_models())
@@ -49,8 +49,8 @@ def test_a_shipped_model_draws_the_same_in_diffusers(name, agree):
     side = pipeline.unet.config.sample_size
     shape = (2, side, side, pipeline.unet.config.in_channels)
     latents = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-    ours, theirs = pictures_of_both(shipped_models()[name], latents, num_inference_steps=10, guidance_scale=3.0)
-    agree(f"pictures of {name}", ours, theirs, VALUES["float32"])
+    ours, theirs = images_of_both(shipped_models()[name], latents, num_inference_steps=10, guidance_scale=3.0)
+    agree(f"images of {name}", ours, theirs, VALUES["float32"])
 
 
 def test_the_contrastive_model_opens_as_clip(tmp_path, agree):
@@ -60,6 +60,6 @@ def test_the_contrastive_model_opens_as_clip(tmp_path, agree):
     tiny_pipeline().save_pretrained(tmp_path / "model", clip, dtype="float32")
     theirs, ours = CLIPModel.from_pretrained(tmp_path / "model" / "clip"), load_clip(tmp_path / "model")
     ids = np.array([[48, 3, 49, 0], [48, 5, 6, 49]])
-    pictures = np.random.default_rng(1).standard_normal((2, 8, 8, 3)).astype(np.float32)
-    expected = theirs(torch.tensor(ids), torch.tensor(channels_first(pictures)), return_loss=True)
-    agree("loss of a saved CLIP", ours(ids, pictures)[0], expected.loss.detach(), VALUES["float32"])
+    images = np.random.default_rng(1).standard_normal((2, 8, 8, 3)).astype(np.float32)
+    expected = theirs(torch.tensor(ids), torch.tensor(channels_first(images)), return_loss=True)
+    agree("loss of a saved CLIP", ours(ids, images)[0], expected.loss.detach(), VALUES["float32"])

@@ -97,18 +97,18 @@ def test_autoencoder(name, dtype, draw, agree):
         down_block_types=("DownEncoderBlock2D",) * levels, up_block_types=("UpDecoderBlock2D",) * levels,
         **{"latent_channels": 4} | AUTOENCODERS[name]), dtype)
     ours = twin(AutoencoderKL, AutoencoderConfig, theirs)
-    pictures = draw(2, 16, 24, 3)
-    (mean, logvar), encode_back = ours.encode(pictures)
-    z, dmean, dlogvar, dy = draw(*mean.shape), draw(*mean.shape), draw(*mean.shape), draw(*pictures.shape)
+    images = draw(2, 16, 24, 3)
+    (mean, logvar), encode_back = ours.encode(images)
+    z, dmean, dlogvar, dy = draw(*mean.shape), draw(*mean.shape), draw(*mean.shape), draw(*images.shape)
     y, decode_back = ours.decode(z)
-    dpictures, dz = encode_back(dmean, dlogvar), decode_back(dy)
-    tensors = tensor(channels_first(pictures)), tensor(channels_first(z))
+    dimages, dz = encode_back(dmean, dlogvar), decode_back(dy)
+    tensors = tensor(channels_first(images)), tensor(channels_first(z))
     latents, decoded = theirs.encode(tensors[0]).latent_dist, theirs.decode(tensors[1]).sample
     torch.autograd.backward([latents.mean, latents.logvar, decoded],
                             [torch.tensor(channels_first(part)) for part in (dmean, dlogvar, dy)])
     for one, other in ((mean, latents.mean), (logvar, latents.logvar), (y, decoded)):
         agree(f"autoencoder, forward, {dtype}", one, channels_last(other), VALUES[dtype])
-    for one, other in zip((dpictures, dz), tensors, strict=True):
+    for one, other in zip((dimages, dz), tensors, strict=True):
         agree(f"autoencoder, gradients, {dtype}", one, channels_last(other.grad), GRADIENTS[dtype])
     agree(f"autoencoder, gradients, {dtype}", worst_gradient(ours, theirs), 0.0, GRADIENTS[dtype], floor=1.0)
 
@@ -136,16 +136,16 @@ def test_clip_and_its_loss(hidden_act, dtype, draw, agree):
     theirs = random_weights(transformers.CLIPModel(transformers.CLIPConfig(
         text_config=TEXTS["SD 1"] | activation, vision_config=IMAGES | activation, projection_dim=20)), dtype)
     ours = twin(CLIPModel, CLIPConfig, theirs)
-    pictures = draw(3, 16, 16, 3)
-    loss, backward = ours(IDS, pictures)
-    _, dpictures = backward(1.0)
-    x = tensor(channels_first(pictures))
+    images = draw(3, 16, 16, 3)
+    loss, backward = ours(IDS, images)
+    _, dimages = backward(1.0)
+    x = tensor(channels_first(images))
     expected = theirs(input_ids=torch.from_numpy(IDS), pixel_values=x, return_loss=True)
     expected.loss.backward()
     agree(f"CLIP, loss, {dtype}", loss, expected.loss.detach(), VALUES[dtype])
     for one, other in ((ours.embed_text(IDS)[0], expected.text_embeds),
-                       (ours.embed_image(pictures)[0], expected.image_embeds)):
+                       (ours.embed_image(images)[0], expected.image_embeds)):
         unit = one / np.linalg.norm(one, axis=-1, keepdims=True)  # theirs come normalised
         agree(f"CLIP, embeddings, {dtype}", unit, other.detach(), VALUES[dtype])
-    agree(f"CLIP, gradients, {dtype}", dpictures, channels_last(x.grad), GRADIENTS[dtype])
+    agree(f"CLIP, gradients, {dtype}", dimages, channels_last(x.grad), GRADIENTS[dtype])
     agree(f"CLIP, gradients, {dtype}", worst_gradient(ours, theirs), 0.0, GRADIENTS[dtype], floor=1.0)

@@ -51,7 +51,7 @@ def test_the_models_compute_the_same(both, agree):
                                                         max_length=ids.shape[1]).input_ids)
     context, _ = ours.text_encoder(ids)
     latents = rng.standard_normal((2, 8, 12, 4)).astype(np.float32)
-    pictures = rng.standard_normal((2, 8, 12, 3)).astype(np.float32)
+    images = rng.standard_normal((2, 8, 12, 3)).astype(np.float32)
     with torch.no_grad():
         expected = theirs.text_encoder(torch.tensor(ids))[0]
         agree("text encoder of a single file", context, expected.numpy(), VALUES["float32"])
@@ -60,5 +60,5 @@ def test_the_models_compute_the_same(both, agree):
         agree("UNet of a single file", noise, channels_last(expected), VALUES["float32"])
         expected = theirs.vae.decode(torch.tensor(channels_first(latents))).sample
         agree("decoder of a single file", ours.vae.decode(latents)[0], channels_last(expected), VALUES["float32"])
-        expected = theirs.vae.encode(torch.tensor(channels_first(pictures))).latent_dist.mean
-        agree("encoder of a single file", ours.vae.encode(pictures)[0][0], channels_last(expected), VALUES["float32"])
+        expected = theirs.vae.encode(torch.tensor(channels_first(images))).latent_dist.mean
+        agree("encoder of a single file", ours.vae.encode(images)[0][0], channels_last(expected), VALUES["float32"])

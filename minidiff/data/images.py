@@ -1,4 +1,4 @@
-"""Between Pillow's pictures and arrays. Size is always (height, width)."""
+"""Between Pillow's images and arrays. Size is always (height, width)."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from PIL import Image
 from ..errors import UserError
 
 
-def to_pillow(pictures: np.ndarray) -> list[Image.Image]:
-    """float (N, H, W, 3), cut to [-1, 1] -> N pictures, rounded."""
-    pixels = ((np.clip(pictures, -1.0, 1.0) + 1.0) * 127.5).round().astype(np.uint8)
-    return [Image.fromarray(picture) for picture in pixels]
+def to_pillow(images: np.ndarray) -> list[Image.Image]:
+    """float (N, H, W, 3), cut to [-1, 1] -> N images, rounded."""
+    pixels = ((np.clip(images, -1.0, 1.0) + 1.0) * 127.5).round().astype(np.uint8)
+    return [Image.fromarray(image) for image in pixels]
 
 
-def as_picture(picture: Image.Image | np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
-    """A picture as float32 (H, W, 3) in [-1, 1], scaled to `size` if one is given.
+def as_image(image: Image.Image | np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+    """An image as float32 (H, W, 3) in [-1, 1], scaled to `size` if one is given.
 
     Arrays are uint8 (H, W, 3), or float in [-1, 1]. Raises UserError for other shapes and values.
     """
-    if isinstance(picture, np.ndarray):
-        if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or not _within(picture, -1, 1):
-            raise UserError("a picture as an array is (H, W, 3), uint8 or float in [-1, 1]; this one is "
-                            f"{picture.dtype} {picture.shape}")
-        if picture.dtype != np.uint8 and size in (None, picture.shape[:2]):
-            return picture.astype(np.float32)
-        picture = Image.fromarray(picture) if picture.dtype == np.uint8 else to_pillow(picture[None])[0]
-    pixels = np.asarray(_scaled(picture.convert("RGB"), size), np.float32)
+    if isinstance(image, np.ndarray):
+        if image.ndim != 3 or image.shape[2] != 3 or not image.size or not _within(image, -1, 1):
+            raise UserError("an image as an array is (H, W, 3), uint8 or float in [-1, 1]; this one is "
+                            f"{image.dtype} {image.shape}")
+        if image.dtype != np.uint8 and size in (None, image.shape[:2]):
+            return image.astype(np.float32)
+        image = Image.fromarray(image) if image.dtype == np.uint8 else to_pillow(image[None])[0]
+    pixels = np.asarray(_scaled(image.convert("RGB"), size), np.float32)
     return pixels / np.float32(127.5) - np.float32(1)
 
 
@@ -52,10 +52,10 @@ def latent_mask(mask: np.ndarray, factor: int) -> np.ndarray:
     return mask.reshape(height // factor, factor, width // factor, factor, 1).max(axis=(1, 3))
 
 
-def _scaled(picture, size):
-    if size is None or picture.size == size[::-1]:
-        return picture
-    return picture.resize(size[::-1], Image.Resampling.LANCZOS)
+def _scaled(image, size):
+    if size is None or image.size == size[::-1]:
+        return image
+    return image.resize(size[::-1], Image.Resampling.LANCZOS)
 
 
 def _within(array, low, high):

@@ -1,4 +1,4 @@
-"""Pictures in a grid, each with its caption below."""
+"""Images in a grid, each with its caption below."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-LEAST_WIDTH = 160   # narrower pictures are enlarged by a whole number: a caption needs room
+LEAST_WIDTH = 160   # narrower images are enlarged by a whole number: a caption needs room
 MARGIN, LETTERS, LINE = 8, 12, 15
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 
 
-def grid(pictures: Sequence[Image.Image], captions: Sequence[str], columns: int | None = None) -> Image.Image:
-    """All pictures, of one size, from left to right and from top to bottom; as wide as high unless `columns` says."""
-    columns = columns or math.ceil(math.sqrt(len(pictures)))
-    rows = math.ceil(len(pictures) / columns)
-    scale = math.ceil(LEAST_WIDTH / pictures[0].width)
-    width, height = pictures[0].width * scale, pictures[0].height * scale
+def grid(images: Sequence[Image.Image], captions: Sequence[str], columns: int | None = None) -> Image.Image:
+    """All images, of one size, from left to right and from top to bottom; as wide as high unless `columns` says."""
+    columns = columns or math.ceil(math.sqrt(len(images)))
+    rows = math.ceil(len(images) / columns)
+    scale = math.ceil(LEAST_WIDTH / images[0].width)
+    width, height = images[0].width * scale, images[0].height * scale
     font = ImageFont.load_default(LETTERS)
     texts = [wrapped(caption, font, width) for caption in captions]
     step = height + LINE * max(len(lines) for lines in texts) + 2 * MARGIN
     page = Image.new("RGB", (MARGIN + columns * (width + MARGIN), MARGIN + rows * step), PAPER)
     draw = ImageDraw.Draw(page)
-    for i, (picture, lines) in enumerate(zip(pictures, texts, strict=True)):
+    for i, (image, lines) in enumerate(zip(images, texts, strict=True)):
         x, y = MARGIN + i % columns * (width + MARGIN), MARGIN + i // columns * step
-        page.paste(picture.resize((width, height), Image.Resampling.NEAREST), (x, y))
+        page.paste(image.resize((width, height), Image.Resampling.NEAREST), (x, y))
         for j, line in enumerate(lines):
             draw.text((x, y + height + MARGIN // 2 + j * LINE), line, INK, font)
     return page
