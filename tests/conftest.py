@@ -14,3 +14,9 @@ hypothesis.settings.load_profile("minidiff")
 def floating_point_errors_raise():
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         yield
+
+
+@pytest.fixture
+def rng():
+    """The same values in each test, whatever ran before."""
+    return np.random.default_rng(0)
