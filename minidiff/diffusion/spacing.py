@@ -14,6 +14,7 @@ import numpy as np
 from .samplers import Step
 from .schedules import Time, shifted
 
+WHOLE, RATIOS, SOLVERS = "whole", "ratios", "solvers"
 SPACINGS = ("leading", "trailing", "linspace")
 CLEAN = Time(0.0, 1.0, 0.0)
 FLOW_START = 1 - 1e-6  # just below pure noise, where ln(alpha / sigma) is finite
