@@ -35,6 +35,31 @@ def pndm(denoise, x, steps, noise=None, average="epsilon"):
         yield State(i, here.t, x, denoised)
 
 
+def lms(denoise, x, steps, noise=None, average="epsilon"):
+    """Adams-Bashforth of order 4 for uneven steps, the linear multistep method of k-diffusion.
+
+    d(x/α)/dr = ε with r = σ/α, so a step needs the mean of ε over it: that of the cubic in r through the last four ε.
+    For rectified flow it is the velocity, dx/dσ, that is averaged over σ. The first steps have fewer answers: the first
+    is Euler's, and with many steps its error, of order 2, is what remains.
+    """
+    places, answers = [], []
+    for i, step in enumerate(steps):
+        denoised = denoise(x, step.start)
+        start, end = (time.sigma / (1.0 if average == "flow_prediction" else time.alpha) for time in step)
+        places = [start, *places[:3]]
+        answers = [slope(average, denoised, x, step.start), *answers[:3]]
+        mean = sum(weight * a for weight, a in zip(lagrange_means(places, end), answers, strict=True))
+        x = advance(x, denoised_of(average, mean, x, step.start.alpha, step.start.sigma), step)
+        yield State(i, step.start.t, x, denoised)
+
+
+def lagrange_means(places, end):
+    """The mean of each Lagrange polynomial of `places` from places[0] to end. Two Gauss points are exact for cubics."""
+    nodes = [places[0] + (end - places[0]) * (1 + sign / math.sqrt(3)) / 2 for sign in (-1, 1)]
+    return [sum(math.prod((node - other) / (place - other) for other in places if other != place) for node in nodes) / 2
+            for place in places]
+
+
 def dpm_solver(denoise, x, steps, noise, order, lower_order_final, eta=0.0):
     """DPM-Solver++ 2M (Lu et al., 2211.01095, algorithm 2); with eta = 1 its stochastic form.
 

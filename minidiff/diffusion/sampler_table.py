@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..errors import UserError
-from .multistep import dpm_solver, dpm_solver_sde, pndm, unipc
+from .multistep import dpm_solver, dpm_solver_sde, lms, pndm, unipc
 from .samplers import ancestral, first_order, heun
 from .spacing import RATIOS, SOLVERS, SPACINGS, WHOLE
 
@@ -70,6 +70,7 @@ SAMPLERS = {
                                draws_noise=True),
     "heun": Sampler(heun, RATIOS, "HeunDiscreteScheduler", (2,), (KARRAS,), average_slope, calls=2,
                     defaults={"beta_start": 0.00085, "beta_end": 0.012}),
+    "lms": Sampler(lms, RATIOS, "LMSDiscreteScheduler", (4,), (KARRAS,), average_slope),
     "dpm++": Sampler(dpm_solver, SOLVERS, "DPMSolverMultistepScheduler", (1, 2), SOLVER, solver_settings,
                      written={"algorithm_type": "dpmsolver++"}, starts_below_one=True),
     "dpm++_sde": Sampler(dpm_solver_sde, SOLVERS, "DPMSolverMultistepScheduler", (1, 2), SOLVER, solver_settings,
