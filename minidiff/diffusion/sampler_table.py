@@ -49,7 +49,7 @@ class Sampler(NamedTuple):
     calls: int = 1                     # calls of the network in every step but the last, which makes one
     draws_noise: bool = False
     strides: tuple[str, ...] = ()      # the timestep_spacings with which every step is equally long in t
-    repeats_second: bool = False       # its second step is taken twice: see spacing.second_repeated
+    repeats_first: bool = False        # its first step is taken twice: see spacing.first_repeated
     starts_below_one: bool = False     # where rectified flow starts: see spacing.flow_steps
 
 
@@ -64,7 +64,7 @@ SAMPLERS = {
                     strides=("leading", "trailing")),  # in diffusers "linspace" too, which is a known bug
     "pndm": Sampler(pndm, WHOLE, "PNDMScheduler", (2,), ("set_alpha_to_one",), average_prediction,
                     written={"skip_prk_steps": True}, defaults={"skip_prk_steps": False},
-                    strides=SPACINGS, repeats_second=True),
+                    strides=SPACINGS, repeats_first=True),
     "euler": Sampler(first_order, RATIOS, "EulerDiscreteScheduler", (1,), (ZERO_SNR, KARRAS, "final_sigmas_type")),
     "euler_ancestral": Sampler(ancestral, RATIOS, "EulerAncestralDiscreteScheduler", (1,), (ZERO_SNR,),
                                draws_noise=True),

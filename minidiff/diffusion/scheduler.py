@@ -1,4 +1,4 @@
-"""A schedule, what its network predicts, a sampler and the times it visits, under one name.
+"""A noise schedule, what the network predicts, a sampler and the times it visits, in one object.
 
     scheduler = from_config(json.loads(text))            # of scheduler_config.py; or Scheduler("unipc", Schedule())
     denoise = scheduler.denoiser(predict)                # predict(x, time) is the network's answer
@@ -6,8 +6,8 @@
     for state in scheduler.sample(denoise, scheduler.start(noise, steps), steps):
         ...                                              # state.x, state.denoised
 
-From an image instead of noise: `steps(20, strength=0.6)` are the last 12 of 20, `start(noise, steps, image)` is the
-image with the noise of their beginning. Inpainting is a wrapper of `denoise`: guidance.inpainted.
+To start from an image, `steps(20, strength=0.6)` gives the last 12 of 20 steps, and `start(noise, steps, image)` adds
+the noise of their first time to it. Inpainting wraps `denoise`: guidance.inpainted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STABLE_DIFFUSION = Schedule()
 
 @dataclass(frozen=True)
 class Scheduler:
-    """How a model is sampled. Field names are scheduler_config.json's; `timestep_spacing` None is the sampler's own."""
+    """How to sample a model. Fields are named as in scheduler_config.json; the default spacing is the sampler's own."""
 
     sampler: str = "unipc"
     schedule: Schedule = STABLE_DIFFUSION
@@ -56,11 +56,11 @@ class Scheduler:
 
     @property
     def entry(self) -> Sampler:
-        """What the table of samplers says of this one."""
+        """The sampler's entry in the table."""
         return sampler_named(self.sampler)
 
     def steps(self, num_inference_steps: int, strength: float = 1.0) -> list[Step]:
-        """The steps of a run; the last n * strength (rounded down) of them for a strength below 1."""
+        """The steps of a run: of n steps, the last n · strength, rounded down."""
         n, points = num_inference_steps, num_inference_steps + (self.entry.family == SOLVERS)
         most = self.schedule.num_train_timesteps - (points - n)
         if not 1 <= n <= most:
@@ -69,7 +69,7 @@ class Scheduler:
             raise UserError(f"strength {strength}: use a number from 0 to 1")
         stride = self.schedule.num_train_timesteps // n
         steps = self._all_steps(n, stride)[n - int(n * strength):]
-        return spacing.second_repeated(steps, self.schedule, stride) if self.entry.repeats_second else steps
+        return spacing.first_repeated(steps, self.schedule, stride) if self.entry.repeats_first else steps
 
     def _all_steps(self, n, stride):
         entry = self.entry
@@ -86,10 +86,10 @@ class Scheduler:
         return family(*grid, last, self.use_karras_sigmas)
 
     def start(self, noise, steps, image=None):
-        """x at the first of `steps`: pure noise, or `image` with noise. `image` itself where there are no steps.
+        """x at the start of `steps`: the noise, or `image` with noise added; `image` unchanged if there are no steps.
 
-        Without an image x is the noise itself, at unit variance; the published Euler family leaves alpha x0 out of
-        it for linspace and trailing times: sigma noise.
+        The noise alone has unit variance, like x = α x0 + σ noise. The published Euler family scales it by σ unless
+        the spacing is "leading", as if x0 were 0.
 
         noise (N, H, W, C) -> x (N, H, W, C)
         """
@@ -99,9 +99,9 @@ class Scheduler:
         return noise * steps[0].start.sigma if scaled else noise
 
     def denoiser(self, predict):
-        """`denoise(x, time)` of a network's `predict(x, time)`: its answer turned into x0."""
+        """`denoise(x, time)`, which turns the answer of a network's `predict(x, time)` into x0."""
         return lambda x, time: objectives.denoised(self.prediction_type, predict(x, time), x, time.alpha, time.sigma)
 
     def sample(self, denoise, x, steps, noise=None):
-        """A generator of States over `steps`; a sampler whose entry says so draws `noise(i)` in step i."""
+        """Yields a State after each of `steps`. `noise(i)` is needed by samplers whose entry says `draws_noise`."""
         return self.entry.function(denoise, x, steps, noise, **self.entry.options(self))

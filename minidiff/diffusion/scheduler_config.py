@@ -1,6 +1,6 @@
-"""scheduler_config.json of a diffusers folder: read into a Scheduler, written from one.
+"""Reads the scheduler_config.json of a diffusers folder into a Scheduler, and writes it.
 
-What is read is honoured; a setting that would change images and is not known here is refused, never ignored.
+A setting that would change images is either obeyed or refused, never ignored.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from .schedules import Schedule
 COMMON = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type", "timestep_spacing",
           "steps_offset")
 
-# What diffusers assumes where a file is silent, if that is not what a Scheduler assumes.
+# What diffusers assumes where a file is silent, if a Scheduler assumes something else.
 DEFAULTS = {"beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02, "steps_offset": 0}
 
-# Settings with only one way here. (clip_sample is not among them: latents are never clipped, whatever the file says.)
+# The supported values of other settings. clip_sample is not among them: latents are never clipped, whatever it says.
 ONLY = {
     "trained_betas": (None,),
     "thresholding": (False,),
@@ -43,7 +43,7 @@ ONLY = {
 
 
 def from_config(config: dict) -> Scheduler:
-    """The Scheduler a diffusers scheduler_config.json describes. UserError for a class or setting unknown here."""
+    """The Scheduler that a scheduler_config.json describes. UserError for a class or setting that is not supported."""
     sampler = sampler_of(config)
     entry = SAMPLERS[sampler]
     for name, allowed in (ONLY | entry.only).items():
@@ -60,7 +60,7 @@ def from_config(config: dict) -> Scheduler:
 
 
 def to_config(scheduler: Scheduler) -> dict:
-    """The scheduler_config.json that `from_config`, and diffusers, read back as this Scheduler."""
+    """The scheduler_config.json that `from_config` and diffusers read as this Scheduler."""
     entry, is_flow = scheduler.entry, scheduler.schedule.is_flow
     if is_flow and "use_flow_sigmas" not in entry.reads:
         others = [name for name, other in SAMPLERS.items() if "use_flow_sigmas" in other.reads]
@@ -73,7 +73,7 @@ def to_config(scheduler: Scheduler) -> dict:
 
 
 def sampler_of(config: dict) -> str:
-    """The sampler of a configuration's class. Where a class has several, its `algorithm_type` tells which."""
+    """The sampler of a configuration's class, told apart by `algorithm_type` where a class has several."""
     name = config.get("_class_name")
     found = {sampler: entry for sampler, entry in SAMPLERS.items() if entry.diffusers == name}
     if not found:
@@ -89,7 +89,7 @@ def sampler_of(config: dict) -> str:
 
 
 def with_sampler(config: dict, sampler: str | None = None) -> Scheduler:
-    """The scheduler of a configuration; with another sampler, as diffusers' `Other.from_config(config)` makes it."""
+    """The Scheduler of a configuration, or with `sampler` what diffusers' `Other.from_config(config)` would give."""
     own = from_config(config)
     if sampler is None or sampler == own.sampler:
         return own

@@ -18,13 +18,12 @@ DETERMINISTIC = [name for name, entry in SAMPLERS.items() if not entry.draws_noi
 STOCHASTIC = [name for name, entry in SAMPLERS.items() if entry.draws_noise]
 
 
-def even_steps(n, flow):
+def even_steps(n, flow, run_up):
     """n steps, even in λ (in σ for flow), that leave out the ends, where λ is infinite.
 
-    Ten more steps lead up to the first, each twice as long as the one before: a multistep sampler's first steps are of
-    lower order, and their error would hide the order of the others.
+    The first one is divided into `run_up` + 1 steps, each (but the first) as long as all before it together.
     """
-    places = np.concatenate([[0.0], 2.0 ** np.arange(-10, 1), np.arange(2.0, n + 1)]) / n
+    places = np.concatenate([[0.0], 2.0 ** np.arange(-run_up, 1), np.arange(2.0, n + 1)]) / n
     if flow:
         sigmas = 0.95 - 0.9 * places
         alphas = 1 - sigmas
@@ -36,15 +35,15 @@ def even_steps(n, flow):
     return list(map(Step, points[:-1], points[1:]))
 
 
-def error(scheduler, n):
+def error(scheduler, n, run_up=10):
     """How far the deviation at the end of n steps is from the exact one, without drawing a single random value.
 
     Every sampler is linear on Gaussian data: its end is the sum of the start and of each step's noise, each times a
     factor. The images of one batch measure these factors: the first has the start and no noise, each other one starts
     at 0 and gets the noise of one step. The norm over the batch is the deviation of a real run's end.
     """
-    steps = even_steps(n, scheduler.schedule.is_flow)
-    if scheduler.entry.repeats_second:
+    steps = even_steps(n, scheduler.schedule.is_flow, run_up)
+    if scheduler.entry.repeats_first:
         steps.insert(1, steps[0])
     factors = np.eye(len(steps) + 1)[..., None, None, None]
     end = end_of(scheduler.sample(denoise, deviation(steps[0].start) * factors[0], steps, lambda i: factors[i + 1]))
@@ -55,10 +54,17 @@ def error(scheduler, n):
 @pytest.mark.parametrize(("sampler", "solver_order", "order"), [
     (name, i, order) for name, entry in SAMPLERS.items() for i, order in enumerate(entry.orders, 1)])
 def test_order_of_convergence(sampler, solver_order, order, flow):
+    """After a run-up: the first steps of a multistep sampler are of lower order, and would hide that of the others."""
     schedule, prediction = (Schedule("flow"), "flow_prediction") if flow else (Schedule(), "epsilon")
     scheduler = Scheduler(sampler, schedule, prediction, solver_order=solver_order, lower_order_final=False)
     coarse, fine = error(scheduler, 160), error(scheduler, 320)
     assert_allclose(math.log2(coarse / fine), order, rtol=0, atol=0.15)
+
+
+def test_lms_without_a_run_up_has_the_order_of_its_first_step_in_the_end():
+    scheduler = Scheduler("lms", Schedule("flow"), "flow_prediction")
+    coarse, fine = (error(scheduler, n, run_up=0) for n in (160, 320))
+    assert_allclose(math.log2(coarse / fine), 2, rtol=0, atol=0.15)
 
 
 def test_karras_steps_reach_the_closed_form_as_measured():

@@ -24,7 +24,7 @@ def test_euler_starts_with_the_published_scale():
 def test_strength_keeps_the_last_steps(sampler):
     scheduler = Scheduler(sampler)
     whole, part = scheduler.steps(10), scheduler.steps(10, strength=0.69)
-    assert len(part) == 6 + scheduler.entry.repeats_second
+    assert len(part) == 6 + scheduler.entry.repeats_first
     assert part[-5:] == whole[-5:]
     assert scheduler.steps(10, strength=0.0) == []
     with pytest.raises(UserError, match="from 0 to 1"):

@@ -38,7 +38,7 @@ def test_every_number_of_steps_has_as_many_times(spacing):
 def test_steps_fall_to_the_end_whatever_their_number(sampler, spacing, n, flow):
     scheduler = Scheduler(sampler, FLOW if flow else Schedule(), timestep_spacing=spacing)
     steps = scheduler.steps(n)
-    assert len(steps) == n + (scheduler.entry.repeats_second and n > 1)
+    assert len(steps) == n + (scheduler.entry.repeats_first and n > 1)
     for step in steps:
         assert step.start.sigma > step.end.sigma and step.start.alpha < step.end.alpha
     assert steps[-1].end.sigma <= Schedule().sigma[0]

@@ -28,7 +28,7 @@ for config in settings():
 
 def theirs(config, n, start, noise):
     """Their run in float64: x after each step of their own, and the times they ask at."""
-    # Rounding flow's sigmas to float32 is part of the sampler: 1 - sigma is 1.3 % off at its start.
+    # Rounding flow's sigmas to float32 is part of the sampler: α = 1 − σ is 1.3 % off at its start.
     with nullcontext() if "use_flow_sigmas" in config else in_double():
         return theirs_as_it_is(config, n, start, noise)
 
