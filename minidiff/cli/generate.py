@@ -27,7 +27,7 @@ def add_to(commands) -> None:
     parser.add_argument("--steps", type=whole_number(1), help="sampling steps (the model's)")
     parser.add_argument("--guidance", type=float, help="how closely to follow the prompt; 1 is off (the model's)")
     parser.add_argument("--negative", default="", metavar="TEXT", help="what to stay away from")
-    parser.add_argument("--sampler", metavar="NAME", help="ddim, dpm++, euler, ... (the model's)")
+    parser.add_argument("--sampler", metavar="NAME", help="such as ddim; an unknown name lists them all (the model's)")
     parser.add_argument("--height", type=whole_number(1), help="in pixels (the model's)")
     parser.add_argument("--width", type=whole_number(1), help="in pixels (the model's)")
     parser.add_argument("--init-image", type=Path, metavar="FILE", help="an image to start from")

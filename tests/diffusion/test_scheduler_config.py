@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from minidiff.diffusion.scheduler import SAMPLERS, Scheduler
-from minidiff.diffusion.scheduler_config import CLASSES, from_config, to_config
+from minidiff.diffusion.sampler_table import SAMPLERS
+from minidiff.diffusion.scheduler import Scheduler
+from minidiff.diffusion.scheduler_config import from_config, to_config
 from minidiff.diffusion.schedules import Schedule
 from minidiff.errors import UserError
 
@@ -18,17 +19,26 @@ STABLE_DIFFUSION = {
 }
 
 
-@pytest.mark.parametrize("sampler", sorted(SAMPLERS))
+SPECIAL = {"set_alpha_to_one": True, "use_karras_sigmas": True, "final_sigmas_type": "sigma_min", "solver_order": 1,
+           "lower_order_final": False, "flow_shift": 2.0}
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_what_is_written_is_read_back(sampler):
-    zero_snr, karras = sampler not in ("pndm", "heun"), sampler in ("euler", "heun", "dpm++", "dpm++_sde", "unipc")
+    reads = SAMPLERS[sampler].reads
     plain = Scheduler(sampler, Schedule("linear", 0.001, 0.01, num_train_timesteps=500))
-    special = Scheduler(sampler, Schedule(rescale_betas_zero_snr=zero_snr), "v_prediction", "trailing", 0,
-                        set_alpha_to_one=sampler in ("ddim", "pndm"), use_karras_sigmas=karras)
+    special = Scheduler(sampler, Schedule(rescale_betas_zero_snr="rescale_betas_zero_snr" in reads), "v_prediction",
+                        "trailing", 0, **{name: value for name, value in SPECIAL.items() if name in reads})
     for scheduler in (plain, special):
         assert from_config(json.loads(json.dumps(to_config(scheduler)))) == scheduler
 
 
-@pytest.mark.parametrize("sampler", ["dpm++", "dpm++_sde", "unipc"])
+def test_every_setting_that_a_sampler_reads_is_tried_above():
+    read = {name for entry in SAMPLERS.values() for name in entry.reads}
+    assert read == {*SPECIAL, "rescale_betas_zero_snr", "use_flow_sigmas"}
+
+
+@pytest.mark.parametrize("sampler", [name for name, entry in SAMPLERS.items() if "use_flow_sigmas" in entry.reads])
 def test_rectified_flow_is_written_as_diffusers_opens_it(sampler):
     scheduler = Scheduler(sampler, Schedule("flow"), "flow_prediction", flow_shift=2.0, solver_order=1,
                           lower_order_final=False, final_sigmas_type="sigma_min")
@@ -56,7 +66,7 @@ def test_a_silent_file_means_what_diffusers_assumes():
 
 
 def test_the_stochastic_solver_is_known_by_its_algorithm():
-    name = CLASSES["dpm++"]
+    name = "DPMSolverMultistepScheduler"
     assert from_config({"_class_name": name}).sampler == "dpm++"
     assert from_config({"_class_name": name, "algorithm_type": "sde-dpmsolver++"}).sampler == "dpm++_sde"
     with pytest.raises(UserError, match=r"dpmsolver\+\+"):
@@ -73,6 +83,18 @@ def test_a_setting_unknown_here_is_refused_by_name(setting):
         from_config(STABLE_DIFFUSION | setting)
 
 
+def test_unipc_takes_another_classs_solver_type_but_not_its_own_other_one():
+    assert from_config({"_class_name": "UniPCMultistepScheduler", "solver_type": "midpoint"}).sampler == "unipc"
+    with pytest.raises(UserError, match="solver_type='bh1' is not supported: use bh2"):
+        from_config({"_class_name": "UniPCMultistepScheduler", "solver_type": "bh1"})
+
+
+def test_pndm_without_its_multistep_form_is_refused_even_where_the_file_is_silent():
+    silent = {name: value for name, value in STABLE_DIFFUSION.items() if name != "skip_prk_steps"}
+    with pytest.raises(UserError, match="skip_prk_steps=False is not supported: use True"):
+        from_config(silent)
+
+
 def test_unknown_class_is_named_with_the_known_ones():
-    with pytest.raises(UserError, match=r"LMSDiscreteScheduler.*PNDMScheduler"):
-        from_config({"_class_name": "LMSDiscreteScheduler"})
+    with pytest.raises(UserError, match=r"DEISMultistepScheduler.*DDIMScheduler.*PNDMScheduler"):
+        from_config({"_class_name": "DEISMultistepScheduler"})

@@ -79,7 +79,7 @@ def test_pure_noise_is_inside_an_open_interval_and_outside_a_closed_one():
     assert_allclose(guided(model, COND, UNCOND, 7.5, interval=(0.0, 9.0))(X, noise), prompt, rtol=0, atol=0)
 
 
-def test_rescaling_gives_each_image_its_spread_back():
+def test_rescaling_gives_each_image_its_standard_deviation_back():
     cond = RNG.standard_normal((3, 4, 5, 2)) * np.array([1.0, 2.0, 3.0])[:, None, None, None]
     strong = 5 * cond + 1
     assert_allclose(rescaled(strong, cond, 1.0).std(axis=(1, 2, 3)), cond.std(axis=(1, 2, 3)), rtol=1e-12, atol=0)
