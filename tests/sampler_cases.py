@@ -22,20 +22,25 @@ MISSING_OR_FAULTY_IN_DIFFUSERS = {
 
 
 def settings():
-    """Yields scheduler configurations; a setting not named is at its default in diffusers."""
-    for sampler, entry in SAMPLERS.items():
-        choices = [[{name: value} for value in values] for name, values in CHOICES.items() if name in entry.reads]
-        if "solver_order" in entry.reads:
-            choices.append([{"solver_order": order} for order in range(1, 1 + len(entry.orders))])
-        yield from combine(sampler, *choices)
-        for beta_schedule in ("linear", "squaredcos_cap_v2"):
-            yield from combine(sampler, [{"beta_schedule": beta_schedule}], predictions=["epsilon"],
-                               spacings=[{"timestep_spacing": "trailing"}])
-        if "rescale_betas_zero_snr" in entry.reads:
-            yield from combine(sampler, [{"rescale_betas_zero_snr": True}], predictions=["v_prediction"])
-        if "use_flow_sigmas" in entry.reads:
-            yield from combine(sampler, [{"use_flow_sigmas": True}], [{"flow_shift": shift} for shift in (1.0, 3.0)],
-                               predictions=["flow_prediction"], spacings=[{}])
+    """Yields scheduler configurations of every sampler; a setting not named is at its default in diffusers."""
+    for sampler in SAMPLERS:
+        yield from settings_of(sampler)
+
+
+def settings_of(sampler):
+    entry = SAMPLERS[sampler]
+    choices = [[{name: value} for value in values] for name, values in CHOICES.items() if name in entry.reads]
+    if "solver_order" in entry.reads:
+        choices.append([{"solver_order": order} for order in range(1, 1 + len(entry.orders))])
+    yield from combine(sampler, *choices)
+    for beta_schedule in ("linear", "squaredcos_cap_v2"):
+        yield from combine(sampler, [{"beta_schedule": beta_schedule}], predictions=["epsilon"],
+                           spacings=[{"timestep_spacing": "trailing"}])
+    if "rescale_betas_zero_snr" in entry.reads:
+        yield from combine(sampler, [{"rescale_betas_zero_snr": True}], predictions=["v_prediction"])
+    if "use_flow_sigmas" in entry.reads:
+        yield from combine(sampler, [{"use_flow_sigmas": True}], [{"flow_shift": shift} for shift in (1.0, 3.0)],
+                           predictions=["flow_prediction"], spacings=[{}])
 
 
 def combine(sampler, *choices, predictions=PREDICTIONS, spacings=SPACINGS):
