@@ -297,6 +297,7 @@ SMALLEST = """--size 16 --autoencoder.block_out_channels 8,8 --text.vocab_size 6
     --train_diffusion.batch_size 2 --threads 1""".split()
 
 
+@pytest.mark.usefixtures("ctrl_c_works")
 def test_training_from_nothing_stops_at_ctrl_c_resumes_and_ends_with_a_model_that_draws(capsys, monkeypatch):
     monkeypatch.setattr(train, "LAST_COUNT", 2)
     draw = train.draw_now_and_then

@@ -44,7 +44,7 @@ def test_workers_are_as_many_as_a_batch_is_worth(monkeypatch):
 
 
 @pytest.fixture
-def two_workers():
+def two_workers(ctrl_c_works):
     """Two workers of an autoencoder stage whose second one fails where an image is not finite."""
     stage = AutoencoderTraining(SETTINGS)
     first, learn = os.getpid(), stage.learn
