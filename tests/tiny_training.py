@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from numpy.testing import assert_array_equal
 
-from minidiff.training import presets
+from minidiff.training import loop, presets
 from minidiff.training.autoencoder import AutoencoderTraining
 from minidiff.training.contrastive import ContrastiveTraining
 from minidiff.training.diffusion import DiffusionTraining
 from minidiff.training.presets import StageSettings
+from minidiff.training.run import Run
 
 STAGE = StageSettings(steps=6, batch_size=8, learning_rate=1e-3, share=0.3, warmup=2)
 SETTINGS = presets.Settings(
@@ -34,3 +36,26 @@ def stages(run):
 def same_parameters(one, other):
     for a, b in zip(one.parameters(), other.parameters(), strict=True):
         assert_array_equal(a.value, b.value)
+
+
+def everything(run):
+    """All arrays that the last checkpoints of a run hold, and where it stands."""
+    trainers = {stage: run.trainer(stage) for stage in ("autoencoder", "contrastive", "diffusion")}
+    return {(stage, name): array for stage, trainer in trainers.items()
+            for name, array in {"value": trainer.flat.value, "average": trainer.average, "step": trainer.step,
+                                **trainer.optimizer.state()}.items()}
+
+
+def stopped_and_resumed(folder, settings, monkeypatch):
+    """A run to its end that is stopped twice in each stage, and resumed from its files each time."""
+    monkeypatch.setattr(loop, "LOOK_EVERY", 1)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
+    Run(folder, settings, threads=1)
+    for stops in range(20):
+        for progress in Run.resume(folder, threads=1).train():
+            if progress.stage != "latents" and progress.step in (2, 4):  # once saved, stop and begin anew
+                break
+        else:
+            assert stops == 6
+            return
+    pytest.fail("a stopped run does not move on")

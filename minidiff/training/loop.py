@@ -18,9 +18,11 @@ import numpy as np
 from ..backend import array_module, to_host
 from ..errors import UserError
 from ..storage.checkpoint import latest, list_checkpoints, save_step
-from .muon import Muon
-from .optimizer import AdamW, Flat, average_decay, fallen, learning_rate
+from .flat import Flat
+from .optimizers import optimizer_class
 from .presets import StageSettings
+from .schedule import average_decay, fallen, learning_rate
+from .update import update_parameters
 from .workers import Workers, worker_count
 
 LOOK_EVERY = 20          # steps between reads of the losses: each read waits for the device
@@ -48,9 +50,8 @@ class Trainer:
     def __init__(self, stage, settings: StageSettings, checkpoints: Path, threads: int | None = None):
         self.stage, self.settings, self.checkpoints = stage, settings, checkpoints
         self.flat = Flat([p for model in stage.models for p in model.parameters()], stage.device)
-        betas, decay = (settings.beta1, settings.beta2), settings.weight_decay
-        self.optimizer = (Muon(self.flat, stage.models, betas, decay, settings.muon) if settings.muon
-                          else AdamW(self.flat, betas, decay))
+        self.optimizer = optimizer_class(settings.optimizer)(self.flat, stage.models, settings)
+        self.average = self.flat.value.copy()
         self.step, self.total = 0, settings.steps
         self.threads = worker_count(settings.batch_size, stage.device, threads)
 
@@ -107,8 +108,8 @@ class Trainer:
             losses = self.stage.step(workers, index, 1 / settings.accumulation)
             totals = {name: totals.get(name, 0.0) + value / settings.accumulation for name, value in losses.items()}
         workers.gather()
-        norm = self.optimizer.step(self.step + 1, self._rate(self.step), settings.clip,
-                                   average_decay(self.step, settings.average_decay), workers.map)
+        norm = update_parameters(self.flat, self.optimizer, self.average, self.step + 1, self._rate(self.step),
+                                 settings.clip, average_decay(self.step, settings.average_decay), workers.map)
         self.step += 1
         return totals, norm
 
@@ -135,10 +136,12 @@ class Trainer:
 
     def save(self):
         """Write the whole state, atomically."""
-        arrays = {"value": self.flat.value, "average": self.optimizer.average,
-                  "first": self.optimizer.first, "second": self.optimizer.second}
-        save_step(self.checkpoints, self.step, {name: to_host(array) for name, array in arrays.items()},
-                  {"step": self.step, "total": self.total, "shapes": self._shapes()})
+        save_step(self.checkpoints, self.step, {name: to_host(array) for name, array in self._arrays().items()},
+                  {"step": self.step, "total": self.total, "shapes": self._shapes(),
+                   "optimizer": self.settings.optimizer})
+
+    def _arrays(self):
+        return {"value": self.flat.value, "average": self.average} | self.optimizer.state()
 
     def _shapes(self):
         return [list(parameter.value.shape) for parameter in self.flat.parameters]
@@ -149,13 +152,17 @@ class Trainer:
         if found is None:
             return False
         path, arrays, state = found
-        if state.get("shapes") != self._shapes():
-            raise UserError(f"{path} holds other parameters than the model has, or in another order: it was made with "
+        own = self._arrays()
+        begun = state.get("optimizer", self.settings.optimizer)  # checkpoints of older versions don't name it
+        if begun != self.settings.optimizer:
+            raise UserError(f"{path} was trained with the optimizer {begun}, the settings say "
+                            f"{self.settings.optimizer}: set it back to {begun}, or begin another run")
+        if state.get("shapes") != self._shapes() or arrays.keys() != own.keys():
+            raise UserError(f"{path} holds other arrays than this stage has, or in another order: it was written with "
                             f"other settings, or by another version")
         xp = array_module(self.flat.value)
-        for name, target in (("value", self.flat.value), ("average", self.optimizer.average),
-                             ("first", self.optimizer.first), ("second", self.optimizer.second)):
-            target[...] = xp.asarray(arrays[name])
+        for name, array in own.items():
+            array[...] = xp.asarray(arrays[name])
         self.step, self.total = state["step"], state["total"]
         return True
 
@@ -163,7 +170,7 @@ class Trainer:
     def averaged(self):
         """Inside, the models have the moving average of their parameters: what is judged and shipped."""
         own = self.flat.value.copy()
-        self.flat.value[...] = self.optimizer.average
+        self.flat.value[...] = self.average
         try:
             yield
         finally:

@@ -15,7 +15,8 @@ class StageSettings:
     batch_size: int
     learning_rate: float
     share: float
-    muon: float = 3.0  # the step of a matrix, in those of AdamW; 0 leaves matrices to AdamW
+    optimizer: str = "muon"  # a name in training/optimizers
+    muon_rate: float = 3.0   # Muon's step for a matrix, relative to AdamW's step for the other parameters
     warmup: int = 50
     weight_decay: float = 0.01
     beta1: float = 0.9
@@ -147,9 +148,16 @@ def _read(name, current, text):
 def from_dict(settings, values: dict):
     """The settings with what a dictionary says, as `dataclasses.asdict` and JSON made it; unknown names are ignored."""
     read = {}
-    for name, value in ((name, value) for name, value in values.items() if hasattr(settings, name)):
+    for name, value in ((name, value) for name, value in _renamed(values).items() if hasattr(settings, name)):
         if isinstance(value, dict):
             read[name] = from_dict(getattr(settings, name), value)
         else:
             read[name] = tuple(value) if isinstance(value, list) else value
     return replace(settings, **read)
+
+
+def _renamed(values):
+    """The settings that an older version wrote, under today's names: `muon` was the rate of Muon, or 0 for AdamW."""
+    if "muon" not in values or "optimizer" in values:
+        return values
+    return values | ({"optimizer": "muon", "muon_rate": values["muon"]} if values["muon"] else {"optimizer": "adamw"})

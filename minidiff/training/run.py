@@ -29,6 +29,7 @@ from .autoencoder import AutoencoderTraining
 from .contrastive import ContrastiveTraining
 from .diffusion import ENCODE_BATCH, DiffusionTraining, Latents, check, encode_scenes, schedule_of
 from .loop import Progress, Trainer
+from .optimizers import optimizer_class
 from .presets import Settings, from_dict
 from .start import check_sizes, take_over
 from .workers import worker_count
@@ -48,7 +49,7 @@ class Run:
         Raises UserError where the folder holds a run, the settings name what there is not, or sizes that do not go
         together, or the model has other sizes than the settings.
         """
-        check(settings)
+        check_settings(settings)
         if (folder / "settings.json").exists():
             raise UserError(f"{folder} holds a training run: go on with --resume, or choose another --out")
         if start is not None:
@@ -67,8 +68,10 @@ class Run:
         """Open a run that was begun, with its own settings."""
         if not (folder / "settings.json").exists():
             raise UserError(f"{folder} holds no training run: begin one without --resume")
+        settings = from_dict(Settings(), read_json(folder / "settings.json"))
+        check_settings(settings)
         run = cls.__new__(cls)
-        run._open(folder, from_dict(Settings(), read_json(folder / "settings.json")), device, threads)
+        run._open(folder, settings, device, threads)
         return run
 
     def _open(self, folder, settings, device, threads):
@@ -147,7 +150,7 @@ class Run:
         if trainer.total is None or trainer.step < trainer.total:
             raise UserError(f"the {stage} stage of {self.folder} is not done (step {trainer.step} of {trainer.total}): "
                             f"train --resume it first")
-        trainer.flat.value[...] = trainer.optimizer.average
+        trainer.flat.value[...] = trainer.average
         return trainer.stage
 
     def tokenizer(self, train: bool = False) -> Tokenizer:
@@ -202,3 +205,10 @@ class Run:
         record = {name: value for name, value in asdict(progress).items() if name not in ("losses", "seconds_left")}
         with open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(record | progress.losses | {"time": round(time.time(), 1)}) + "\n")
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises UserError, before any work, for settings that a later stage could not begin with."""
+    for stage in (settings.train_autoencoder, settings.train_contrastive, settings.train_diffusion):
+        optimizer_class(stage.optimizer)
+    check(settings)

@@ -20,7 +20,7 @@ from ..backend import array_module, keep_memory, shared
 from ..errors import UserError
 from ..nn.threads import cores
 from ..ops.winograd import fast_convolutions
-from .optimizer import Flat
+from .flat import Flat
 
 LEAST_PART = 4  # samples a worker must get to pay
 

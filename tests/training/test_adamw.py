@@ -1,29 +1,49 @@
-"""AdamW's formula."""
+"""AdamW: its formula, and the plain update against the fast one."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.testing import assert_allclose
+from dataclasses import replace
 
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from tiny_training import STAGE
+
+from minidiff.kernels.cpu.adamw import adamw as fast
 from minidiff.nn.module import Parameter
-from minidiff.training.optimizer import AdamW, Flat
+from minidiff.ops.adamw import adamw as plain
+from minidiff.training.flat import Flat
+from minidiff.training.optimizers.adamw import AdamW
+from minidiff.training.update import update_parameters
 
 
 def test_adamw_follows_its_formula_for_ten_steps():
     rng = np.random.default_rng(0)
-    parameters = [Parameter(rng.normal(size=shape)) for shape in ((3, 4), (5,), ())]
-    flat = Flat(parameters)
+    flat = Flat([Parameter(rng.normal(size=shape)) for shape in ((3, 4), (5,), ())])
     w = flat.value.copy()
-    adam = AdamW(flat, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1)
-    m, v, average = np.zeros_like(w), np.zeros_like(w), w.copy()
+    adam = AdamW(flat, [], replace(STAGE, beta1=0.8, beta2=0.95, weight_decay=0.1), eps=1e-6)
+    m, v = np.zeros_like(w), np.zeros_like(w)
     for t in range(1, 11):
         g = rng.normal(size=w.shape)
         flat.grad[...] = g
-        norm = adam.step(t, lr=0.01, clip=3.0, average_decay=0.9)
-        assert_allclose(norm, np.linalg.norm(g), rtol=1e-12, atol=0)
-        g = g * min(1.0, 3.0 / (np.linalg.norm(g) + 1e-6))
+        update_parameters(flat, adam, flat.value.copy(), t, lr=0.01)
         m, v = 0.8 * m + 0.2 * g, 0.95 * v + 0.05 * g * g
         w = w - 0.01 * (m / (1 - 0.8**t) / (np.sqrt(v / (1 - 0.95**t)) + 1e-6) + 0.1 * w)
-        average = 0.9 * average + 0.1 * w
         assert_allclose(flat.value, w, rtol=1e-12, atol=1e-14)
-        assert_allclose(adam.average, average, rtol=1e-12, atol=1e-14)
+        for name, moment in (("first", m), ("second", v)):
+            assert_allclose(adam.state()[name], moment, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_fast_update_equals_the_plain_one_to_rounding(dtype):
+    rng, eps = np.random.default_rng(0), np.finfo(dtype).eps
+    w = rng.standard_normal(1000).astype(dtype)
+    ours, theirs = ([w.copy(), np.zeros_like(w), np.zeros_like(w)] for _ in range(2))
+    for step in range(1, 11):
+        g = rng.standard_normal(1000).astype(dtype)
+        g.flags.writeable = False
+        for update, (w, m, v) in ((fast, ours), (plain, theirs)):
+            update(w, g, m, v, step, lr=0.01, beta1=0.8, beta2=0.95, eps=1e-6, weight_decay=0.1)
+        for a, b in zip(ours, theirs, strict=True):
+            assert a.dtype == b.dtype == dtype
+            assert_allclose(a, b, rtol=10 * eps, atol=10 * eps)

@@ -12,7 +12,7 @@ from tiny_training import SETTINGS, STAGE
 from minidiff.training import loop
 from minidiff.training.contrastive import ContrastiveTraining
 from minidiff.training.diffusion import DiffusionTraining, Latents
-from minidiff.training.optimizer import Flat
+from minidiff.training.flat import Flat
 from minidiff.training.workers import Workers
 
 

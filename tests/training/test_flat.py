@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from minidiff.nn.module import Parameter
-from minidiff.training import optimizer
-from minidiff.training.optimizer import AdamW, Flat
+from minidiff.training.flat import Flat
 
 
 def test_flat_parameters_are_views_that_keep_their_values_and_addresses():
@@ -20,13 +21,10 @@ def test_flat_parameters_are_views_that_keep_their_values_and_addresses():
     assert all((p.value == 7).all() and (p.grad == 3).all() for p in parameters)
 
 
-def test_an_update_in_blocks_equals_one_in_one_piece(monkeypatch):
-    def trained(block):
-        monkeypatch.setattr(optimizer, "BLOCK", block)
-        flat = Flat([Parameter(np.linspace(-1, 1, 50))])
-        adam = AdamW(flat, (0.9, 0.99), 0.01)
-        flat.grad[...] = np.cos(np.arange(50))
-        adam.step(1, lr=0.1)
-        return flat.value
-
-    assert_array_equal(trained(7), trained(1000))
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 7), st.integers(1, 20))
+def test_blocks_cover_a_range_in_whole_units(start, units, unit, size):
+    flat = Flat([Parameter(np.zeros(500))])
+    parts = flat.blocks(start, start + units * unit, unit, size)
+    assert [i for part in parts for i in range(part.start, part.stop)] == [*range(start, start + units * unit)]
+    assert all((part.stop - part.start) % unit == 0 for part in parts)
+    assert all(part.stop - part.start <= max(size, unit) for part in parts)

@@ -15,11 +15,12 @@ from minidiff.errors import UserError
 from minidiff.storage.checkpoint import latest
 from minidiff.training import loop
 from minidiff.training.autoencoder import AutoencoderTraining
-from minidiff.training.optimizer import Flat
+from minidiff.training.flat import Flat
+from minidiff.training.update import update_parameters
 from minidiff.training.workers import Workers
 
 
-def test_accumulated_batches_give_the_mean_of_their_gradients(tmp_path, finished):
+def test_accumulated_batches_give_the_mean_of_their_gradients(tmp_path, monkeypatch):
     def gradient(batches):
         stage = AutoencoderTraining(SETTINGS)
         flat = Flat(stage.model.parameters())
@@ -32,8 +33,8 @@ def test_accumulated_batches_give_the_mean_of_their_gradients(tmp_path, finished
     seen = []
     stage = AutoencoderTraining(SETTINGS)
     trainer = loop.Trainer(stage, replace(STAGE, steps=2, accumulation=2), tmp_path, 1)
-    own = trainer.optimizer.step
-    trainer.optimizer.step = lambda *args: (seen.append(trainer.flat.grad.copy()), own(*args))[1]
+    monkeypatch.setattr(loop, "update_parameters",
+                        lambda flat, *args: (seen.append(flat.grad.copy()), update_parameters(flat, *args))[1])
     list(trainer.train())
     assert_allclose(seen[0], (gradient([0]) + gradient([1])) / 2, rtol=1e-4, atol=1e-6)
     assert not np.allclose(seen[0], gradient([0]), rtol=1e-2, atol=1e-4)
@@ -65,8 +66,9 @@ def test_minutes_fit_the_number_of_steps_to_the_time(tmp_path, monkeypatch):
 def test_the_rate_does_not_fall_before_the_number_of_steps_is_known(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "LOOK_EVERY", 8)
     trainer = loop.Trainer(AutoencoderTraining(SETTINGS), replace(STAGE, warmup=5), tmp_path, 1)
-    rates, step = [], trainer.optimizer.step
-    trainer.optimizer.step = lambda index, rate, *rest: (rates.append(rate), step(index, rate, *rest))[1]
+    rates = []
+    monkeypatch.setattr(loop, "update_parameters",
+                        lambda *args: (rates.append(args[4]), update_parameters(*args))[1])
     next(trainer.train(seconds=60.0))
     assert rates == [STAGE.learning_rate * min(1.0, (index + 1) / 5) for index in range(8)]
 
@@ -115,6 +117,6 @@ def test_averaged_gives_the_own_parameters_back(finished):
     trainer = finished.trainer("diffusion")
     own = trainer.flat.value.copy()
     with trainer.averaged():
-        assert_array_equal(trainer.flat.value, trainer.optimizer.average)
+        assert_array_equal(trainer.flat.value, trainer.average)
         assert not np.array_equal(trainer.flat.value, own)
     assert_array_equal(trainer.flat.value, own)

@@ -1,17 +1,22 @@
-"""Muon's formula."""
+"""Muon: its formula, and the orthogonalisation of matrices."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from tiny_training import STAGE
 
 from minidiff.nn.module import Module, Parameter
-from minidiff.training import muon as muon_module
-from minidiff.training import optimizer
-from minidiff.training.muon import Muon, orthogonal
-from minidiff.training.optimizer import AdamW, Flat
+from minidiff.training import flat as flat_module
+from minidiff.training.flat import Flat
+from minidiff.training.optimizers import muon as muon_module
+from minidiff.training.optimizers.adamw import AdamW
+from minidiff.training.optimizers.muon import Muon, orthogonal
+from minidiff.training.update import update_parameters
 
 
 def newton_schulz(x):
@@ -42,7 +47,7 @@ def test_the_momentum_of_a_matrix_keeps_its_directions_and_loses_their_sizes(row
 
 
 def test_muon_moves_matrices_and_leaves_the_rest_to_adamw(monkeypatch):
-    monkeypatch.setattr(optimizer, "BLOCK", 5)
+    monkeypatch.setattr(flat_module, "BLOCK", 5)
     monkeypatch.setattr(muon_module, "STACK", 2 * 18 * 4)
     rng = np.random.default_rng(0)
 
@@ -57,8 +62,9 @@ def test_muon_moves_matrices_and_leaves_the_rest_to_adamw(monkeypatch):
     for own, other in zip(model.parameters(), twin.parameters(), strict=True):
         other.value = own.value.copy()
     flat, plain = Flat(model.parameters()), Flat(twin.parameters())
-    muon = Muon(flat, [model], (0.8, 0.95), 0.1, rate=2.0, momentum=0.7)
-    adam = AdamW(plain, (0.8, 0.95), 0.1)
+    settings = replace(STAGE, beta1=0.8, beta2=0.95, weight_decay=0.1, muon_rate=2.0)
+    muon, adam = Muon(flat, [model], settings, momentum=0.7), AdamW(plain, [twin], settings)
+    average = flat.value.copy()
     assert len(muon.shapes) == 5  # conv and second are a stack, third is what is left of it
     matrices = {**dict.fromkeys(("conv", "second", "third", "apart"), (18, 4)), "linear": (5, 3), "last": (2, 8)}
     w = {name: getattr(model, name).value.reshape(shape).copy() for name, shape in matrices.items()}
@@ -66,8 +72,8 @@ def test_muon_moves_matrices_and_leaves_the_rest_to_adamw(monkeypatch):
     for t in range(1, 11):
         flat.grad[...] = plain.grad[...] = rng.normal(size=flat.value.shape)
         g = {name: getattr(model, name).grad.reshape(shape).copy() for name, shape in matrices.items()}
-        norm = muon.step(t, lr=0.01, clip=3.0, average_decay=0.9)
-        adam.step(t, lr=0.01, clip=3.0, average_decay=0.9)
+        norm = update_parameters(flat, muon, average, t, lr=0.01, clip=3.0, average_decay=0.9)
+        update_parameters(plain, adam, plain.value.copy(), t, lr=0.01, clip=3.0)
         for name, shape in matrices.items():
             clipped = g[name] * min(1.0, 3.0 / (norm + 1e-6))
             m[name] = 0.7 * m[name] + 0.3 * clipped
@@ -79,5 +85,5 @@ def test_muon_moves_matrices_and_leaves_the_rest_to_adamw(monkeypatch):
             assert_allclose(parameter.value.reshape(matrices[name]), w[name], rtol=1e-9, atol=1e-12)
         else:
             assert_array_equal(parameter.value, getattr(twin, name).value)
-    for parameter, part in flat.parts():
-        assert (muon.average[part] != parameter.value.reshape(-1)).all()
+    for parameter, part in flat.slices():
+        assert (average[part] != parameter.value.reshape(-1)).all()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
-from tiny_training import SETTINGS
+from tiny_training import SETTINGS, STAGE
 
 from minidiff.errors import UserError
 from minidiff.training import presets
@@ -36,3 +36,14 @@ def test_settings_survive_json():
 def test_an_unknown_preset_names_the_known_ones():
     with pytest.raises(UserError, match="tiny, small"):
         presets.preset("huge")
+
+
+@pytest.mark.parametrize("muon, optimizer, rate", [(0.0, "adamw", 3.0), (2.0, "muon", 2.0)])
+def test_settings_of_older_runs_name_muon_by_its_rate(muon, optimizer, rate):
+    values = json.loads(json.dumps(asdict(SETTINGS)))
+    older = values["train_diffusion"]
+    del older["optimizer"], older["muon_rate"]
+    older["muon"] = muon
+    got = presets.from_dict(presets.Settings(), values)
+    assert got.train_diffusion == replace(STAGE, optimizer=optimizer, muon_rate=rate)
+    assert got.train_autoencoder == STAGE

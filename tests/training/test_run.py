@@ -22,33 +22,6 @@ from minidiff.training import loop
 from minidiff.training.run import Run
 
 
-def everything(run):
-    """The bytes of all that a run has learned."""
-    return {stage: (run.trainer(stage).flat.value, run.trainer(stage).optimizer.average, run.trainer(stage).step)
-            for stage in ("autoencoder", "contrastive", "diffusion")}
-
-
-def test_resume_equals_uninterrupted_training(tmp_path, finished, monkeypatch):
-    monkeypatch.setattr(loop, "LOOK_EVERY", 1)
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
-    folder, stops = tmp_path / "run", 0
-    Run(folder, SETTINGS, threads=1)
-    while True:
-        for progress in Run.resume(folder, threads=1).train():
-            if progress.stage != "latents" and progress.step in (2, 4):  # once saved, stop and begin anew
-                stops += 1
-                break
-        else:
-            break
-        if stops > 20:
-            pytest.fail("a stopped run does not move on")
-    expected, got = (everything(Run.resume(path, threads=1)) for path in (finished.folder, folder))
-    assert stops == 6
-    for stage, arrays in expected.items():
-        for a, b in zip(arrays, got[stage], strict=True):
-            assert_array_equal(a, b)
-
-
 def test_a_killed_run_goes_on_from_its_checkpoint_and_leaves_no_half_written_file(tmp_path):
     folder = tmp_path / "run"
     program = ("import sys; from pathlib import Path; from minidiff.training import loop; loop.LOOK_EVERY = 1; "

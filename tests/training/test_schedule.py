@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minidiff.training.optimizer import average_decay, learning_rate
+from minidiff.training.schedule import average_decay, learning_rate
 
 
 @given(st.integers(1, 50), st.integers(60, 500), st.floats(1e-5, 1.0))

@@ -11,7 +11,7 @@ from tiny_training import SETTINGS, STAGE, stages
 
 from minidiff.training import loop
 from minidiff.training.contrastive import ContrastiveTraining
-from minidiff.training.optimizer import Flat
+from minidiff.training.flat import Flat
 from minidiff.training.workers import Workers
 
 

@@ -53,7 +53,7 @@ def test_a_run_begun_from_a_model_goes_on_bit_for_bit_after_a_stop(tmp_path, fin
     next(progress for progress in stopped.train() if progress.stage == "diffusion" and progress.step == 3)
     stopped = Run.resume(stopped.folder, threads=1)
     list(stopped.train())
-    assert_array_equal(stopped.trainer("diffusion").optimizer.average, whole.trainer("diffusion").optimizer.average)
+    assert_array_equal(stopped.trainer("diffusion").average, whole.trainer("diffusion").average)
 
 
 def test_a_model_says_what_the_settings_of_a_run_from_it_are(finished):

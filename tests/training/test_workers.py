@@ -12,7 +12,7 @@ from tiny_training import SETTINGS, stages
 
 from minidiff.errors import UserError
 from minidiff.training.autoencoder import AutoencoderTraining
-from minidiff.training.optimizer import Flat
+from minidiff.training.flat import Flat
 from minidiff.training.workers import Workers, worker_count
 
 

@@ -1,0 +1,24 @@
+"""AdamW with one temporary array: half the passes over memory of the plain form."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def adamw(w, g, m, v, step, lr, beta1, beta2, eps, weight_decay):
+    """w ← w − lr (m̂ / (√v̂ + ε) + λ w): see ops/adamw.py.
+
+    β m + (1 − β) g is computed as m + (1 − β) (g − m), and the bias corrections as factors of whole blocks.
+    """
+    m += (1 - beta1) * (g - m)
+    change = g * g
+    change -= v
+    change *= 1 - beta2
+    v += change
+    np.multiply(v, 1 / (1 - beta2**step), out=change)
+    np.sqrt(change, out=change)
+    change += eps
+    np.divide(m, change, out=change)
+    change *= lr / (1 - beta1**step)
+    change += (lr * weight_decay) * w
+    w -= change
