@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from ...errors import UserError
 from .adamw import AdamW
+from .lion import Lion
 from .muon import Muon
 
 OPTIMIZERS = {
     "adamw": AdamW,
     "muon": Muon,
+    "lion": Lion,
 }
 
 
