@@ -104,5 +104,5 @@ class Recorder:
         self.arrays = arrays
         raise Recorded
 
-    def learn(self, share, *arrays):
+    def learn(self, fraction, *arrays):
         self.split(*arrays)

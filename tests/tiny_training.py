@@ -12,7 +12,7 @@ from minidiff.training.diffusion import DiffusionTraining
 from minidiff.training.presets import StageSettings
 from minidiff.training.run import Run
 
-STAGE = StageSettings(steps=6, batch_size=8, learning_rate=1e-3, share=0.3, warmup=2)
+STAGE = StageSettings(steps=6, batch_size=8, learning_rate=1e-3, time_fraction=0.3, warmup=2)
 SETTINGS = presets.Settings(
     size=16,
     autoencoder=presets.AutoencoderSettings(block_out_channels=(4, 8), norm_num_groups=2),

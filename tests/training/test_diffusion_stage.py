@@ -30,7 +30,7 @@ def batches(monkeypatch):
     """What `predict_noise` is given: x, t, ids, answer, weight of each batch."""
     seen = []
     monkeypatch.setattr("minidiff.training.diffusion.predict_noise",
-                        lambda unet, text, *batch: (seen.append(batch[:5]), ({"loss": 0.0}, lambda share: None))[1])
+                        lambda unet, text, *batch: (seen.append(batch[:5]), ({"loss": 0.0}, lambda fraction: None))[1])
     return seen
 
 
@@ -66,14 +66,14 @@ def test_the_loss_of_each_sample_has_its_weight(finished, batches):
 
 def test_training_draws_its_times_shifted_towards_noise(finished, batches):
     for shift in (1.0, 1000.0):
-        diffusion_step(finished, time_shift=shift, layout_share=0.0)
+        diffusion_step(finished, time_shift=shift, layout_fraction=0.0)
     assert batches[0][1].mean() < 800 < 900 < batches[1][1].min()
 
 
 @pytest.mark.parametrize("prediction, last", [("v_prediction", 999), ("flow_prediction", 1000)])
 def test_a_part_of_each_batch_is_pure_noise(finished, batches, prediction, last):
-    for share in (0.0, 0.5, 1.0):
-        diffusion_step(finished, time_shift=1.0, layout_share=share, prediction=prediction)
+    for fraction in (0.0, 0.5, 1.0):
+        diffusion_step(finished, time_shift=1.0, layout_fraction=fraction, prediction=prediction)
     none, half, all_ = ((times == last).mean() for _, times, *_ in batches)
     assert none == 0 and 0 < half < 1 and all_ == 1
 

@@ -49,10 +49,10 @@ def two_workers(ctrl_c_works):
     stage = AutoencoderTraining(SETTINGS)
     first, learn = os.getpid(), stage.learn
 
-    def strict(share, images, noise):
+    def strict(fraction, images, noise):
         if os.getpid() != first and not np.isfinite(images).all():
             raise ValueError("not an image")
-        return learn(share, images, noise)
+        return learn(fraction, images, noise)
 
     stage.learn = strict
     workers = Workers(stage, Flat(stage.model.parameters()), 2)
@@ -73,7 +73,7 @@ def test_a_worker_leaves_ctrl_c_to_the_first_process(two_workers):
 
 def test_a_worker_that_was_ended_is_told_in_one_line(two_workers):
     two_workers.processes[0].kill()
-    with pytest.raises(UserError, match="a worker process was ended"):
+    with pytest.raises(UserError, match="a worker process was killed"):
         two_workers.stage.step(two_workers, 0, 1.0)
 
 
