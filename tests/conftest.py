@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import hypothesis
 import numpy as np
 import pytest
@@ -20,3 +22,11 @@ def floating_point_errors_raise():
 def rng():
     """The same values in each test, whatever ran before."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def ctrl_c_works():
+    """Python's own handler of SIGINT: a process that a shell starts with `&` or nohup inherits that it is ignored."""
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, inherited)

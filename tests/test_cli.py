@@ -158,8 +158,8 @@ def test_a_file_name_is_made_of_a_prompts_words(prompt, name):
     ("train --resume --out new --size 32", "keeps its own settings"),
     ("train --resume --out new --from scenes", "keeps its own settings"),
     ("train --from gone --out new", "unknown model 'gone'"),
-    ("train --from scenes --size 32 --out new", "sample_size = 32 cannot begin from a model with 64"),
-    ("train --unet.layers_per_block many --out new", "'many' is no int"),
+    ("train --from scenes --size 32 --out new", "sample_size = 32 cannot start from a model with 64"),
+    ("train --unet.layers_per_block many --out new", "'many' is not a valid int"),
     ("train --out photo.png", "cannot write into photo.png"),
     ("train --device tpu --out new", "unknown device 'tpu'"),
 ])
@@ -297,6 +297,7 @@ SMALLEST = """--size 16 --autoencoder.block_out_channels 8,8 --text.vocab_size 6
     --train_diffusion.batch_size 2 --threads 1""".split()
 
 
+@pytest.mark.usefixtures("ctrl_c_works")
 def test_training_from_nothing_stops_at_ctrl_c_resumes_and_ends_with_a_model_that_draws(capsys, monkeypatch):
     monkeypatch.setattr(train, "LAST_COUNT", 2)
     draw = train.draw_now_and_then
@@ -349,7 +350,7 @@ def test_a_stage_can_be_trained_alone_and_longer(capsys):
     assert Path("run/latents.safetensors").is_file()
     capsys.readouterr()
     assert main([*resume, "autoencoder", "--train_autoencoder.steps", "80"]) == 2
-    assert "latents.safetensors was made from the autoencoder stage as it is" in capsys.readouterr().err
+    assert "latents.safetensors was made with the autoencoder stage as it is" in capsys.readouterr().err
     assert main([*resume, "contrastive", "--train_contrastive.steps", "0"]) == 2
     assert "the contrastive stage of run is at step 0: give it more than 0" in capsys.readouterr().err
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 from collections.abc import Iterator
@@ -17,11 +18,23 @@ IMAGES = 10        # how often in a stage sample images are drawn
 LAST_COUNT = 48      # prompts of each split that are judged at the end
 
 
+class SettingsHelp(argparse.HelpFormatter):
+    """Adds the names that a setting can have. They are imported when help is printed: parsing needs no NumPy."""
+
+    def _get_help_string(self, action):
+        from ..diffusion.objectives import KINDS, WEIGHTINGS
+        from ..training.optimizers import OPTIMIZERS
+
+        names = {"optimizer": OPTIMIZERS, "prediction": KINDS, "weighting": WEIGHTINGS}
+        known = names.get(action.dest.rpartition(".")[2])
+        return f"{action.help}; one of {', '.join(known)}" if known else action.help
+
+
 def add_to(commands) -> None:
     parser = commands.add_parser(
-        "train", help="train a model, from nothing or from another", description="Train tokenizer, autoencoder, "
-        "contrastive model and diffusion, one after the other. Ctrl-C saves a checkpoint and stops; --resume goes on "
-        "from it bit for bit.")
+        "train", help="train a model, from nothing or from another", formatter_class=SettingsHelp, description="Train "
+        "tokenizer, autoencoder, contrastive model and diffusion, one after the other. Ctrl-C saves a checkpoint and "
+        "stops; --resume goes on from it bit for bit.")
     parser.add_argument("--preset", metavar="NAME", help=f"the size: {', '.join(PRESETS)} (small)")
     parser.add_argument("--from", dest="start", metavar="MODEL", help="begin with the sizes and weights of MODEL (a "
                         "folder or shipped name); its autoencoder and contrastive model stay as they are")

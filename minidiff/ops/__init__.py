@@ -5,6 +5,7 @@ T tokens (Q queries, K keys) · A attention heads · E head width · G groups ·
 """
 
 from .activations import geglu, gelu, quick_gelu, silu
+from .adamw import adamw
 from .attention import attention
 from .contrastive import contrastive, cross_entropy
 from .convolution import conv2d

@@ -16,6 +16,17 @@ from ..backend import array_module
 _allowed = contextvars.ContextVar("allowed kernels", default="exact")  # or "none", or "fast"
 
 
+def replaceable(function):
+    """Let kernels take the place of `function`, whose first argument is an array."""
+
+    @functools.wraps(function)
+    def call(*args, **options):
+        return (kernel_for(call, args, options) or function)(*args, **options)
+
+    call.kernels = {"cpu": [], "gpu": []}
+    return call
+
+
 class Kernel(NamedTuple):
     run: object           # the function
     when: object = None   # `when(*args, **options)` says whether it takes a call; without, it takes all

@@ -7,7 +7,7 @@ import contextlib
 import contextvars
 import functools
 
-from .dispatch import kernel_for
+from .dispatch import replaceable
 
 _grad_enabled = contextvars.ContextVar("grad_enabled", default=True)
 
@@ -15,13 +15,13 @@ _grad_enabled = contextvars.ContextVar("grad_enabled", default=True)
 def op(function):
     """Mark `function` as an op. Every call of an op passes through here."""
 
-    @functools.wraps(function)
+    run = replaceable(function)
+
+    @functools.wraps(run)
     def call(*args, **options):
-        run = kernel_for(call, args, options) or function
         y, backward = run(*args, **options)
         return y, backward if _grad_enabled.get() else no_backward
 
-    call.kernels = {"cpu": [], "gpu": []}
     return call
 
 
