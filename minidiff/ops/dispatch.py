@@ -1,4 +1,4 @@
-"""What runs when an op is called: the op as it is written here, or a kernel, which computes the same thing faster.
+"""What runs when an op is called: the op as written in `ops/`, or a kernel, which computes the same thing faster.
 
 A kernel is a function in `minidiff/kernels/`, marked `@replaces(op)`. It takes and returns what the op does.
 """

@@ -41,7 +41,7 @@ def huber(x, target, weight=None, delta=1.0):
 
 
 def mean_loss(terms, derivative, weight, dtype):
-    """mean(weight · terms), where terms are functions of d = x − target and `derivative()` is d terms / dd."""
+    """mean(weight · terms), where the terms depend on d = x − target and `derivative()` is ∂terms / ∂d."""
     weights = 1.0 if weight is None else weight.reshape(-1, *[1] * (terms.ndim - 1)).astype(terms.dtype)
 
     def backward(dloss):

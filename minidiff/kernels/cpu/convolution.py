@@ -88,7 +88,7 @@ def correlate(x, weight, stride, rows, columns):
 
 
 def correlate_and_dweight(dy, weight, x):
-    """dx, the correlation of a padded dy with `weight`; dweight (k, k, O, I), the windows of dy times the pixels of x."""
+    """dx, the correlation of a padded dy with `weight`; dweight (k, k, O, I), windows of dy times pixels of x."""
     k, _, outputs, inputs = weight.shape
     flat = weight.reshape(-1, inputs)
     dx, dweight = np.empty(x.shape, x.dtype), 0

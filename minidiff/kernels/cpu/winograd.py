@@ -54,18 +54,18 @@ def correlate(x, weight):
     _, height, width, _ = x.shape
     kernel = transform(G, weight)
     y = empty_map(x, weight.shape[-1])
-    tiles = output_tiles(y)
+    tiles = tile_view(y)
     for index, points in bands(x, weight.shape[-1]):
         tiles[index] = transform(A_T, matmul(points, kernel)).reshape(tiles[index].shape)
     return np.ascontiguousarray(y[:, :height, :width])
 
 
 def correlate_and_dweight(dy, weight, x):
-    """dx, the correlation of dy with `weight`; dweight (3, 3, O, I), the windows of dy times the pixels of x."""
+    """dx, the correlation of dy with `weight`; dweight (3, 3, O, I), windows of dy times pixels of x."""
     _, height, width, inputs = x.shape
     kernel = transform(G, weight)
     dx, dkernel = empty_map(dy, inputs), 0
-    tiles, x_tiles = output_tiles(dx), output_tiles(x)
+    tiles, x_tiles = tile_view(dx), tile_view(x)
     for index, points in bands(dy, inputs):
         tiles[index] = transform(A_T, matmul(points, kernel)).reshape(tiles[index].shape)
         dkernel += matmul(points.swapaxes(1, 2), transform(A_T.T, x_tiles[index]))
@@ -110,7 +110,7 @@ def empty_map(x, channels):
     return np.empty((n, height + -height % 4, width + -width % 4, channels), x.dtype)
 
 
-def output_tiles(x):
+def tile_view(x):
     """(N, H, W, C) -> (4, 4, N, rows, columns, C): a view as tiles of 4 x 4 pixels, padded with zeros if need be."""
     n, height, width, channels = x.shape
     x = pad(x, (n, height + -height % 4, width + -width % 4), 0, 0)
