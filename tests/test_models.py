@@ -278,7 +278,7 @@ def test_no_grad_keeps_no_activations(rng):
 @pytest.mark.parametrize("build, message", [
     (lambda: UNetConfig(norm_num_groups=7), "norm_num_groups = 7"),
     (lambda: UNetConfig(attention_head_dim=7), "7 attention heads"),
-    (lambda: UNetConfig(attention_head_dim=(5, 10)), "4 values"),
+    (lambda: UNetConfig(attention_head_dim=(5, 10)), "4 numbers"),
     (lambda: UNetConfig(block_out_channels=(320, 640)), "2 levels"),
     (lambda: UNetConfig(down_block_types=("AttnDownBlock2D",) * 4), "AttnDownBlock2D"),
     (lambda: UNetConfig.from_dict({"addition_embed_type": "text_time"}), "text_time"),

@@ -94,7 +94,7 @@ class UNetConfig(Config):
         if unknown := {*self.down_block_types, *self.up_block_types} - {*known}:
             raise UserError(f"unknown UNet blocks {', '.join(sorted(unknown))}: use {', '.join(known)}")
         if len(self.heads) != levels:
-            raise UserError(f"a UNet with {levels} levels needs {levels} values in attention_head_dim, or one for all")
+            raise UserError(f"attention_head_dim needs {levels} numbers of heads, one for each level, or one for all")
         for channels, heads in zip(self.block_out_channels, self.heads, strict=True):
             if channels % heads:
                 raise UserError(f"{heads} attention heads don't divide {channels} channels: change one of them")
