@@ -158,8 +158,8 @@ def test_keys_and_values_of_a_text_are_computed_once(pipe, monkeypatch):
 
     monkeypatch.setattr(Attention, "read", spy)
     assert_same(expected, pipe(HEART, num_inference_steps=6, **scale))
-    readers = len(pipe.unet.readers)
-    assert sorted(rows) == [1] * readers + [2] * readers  # the prompt alone, and beside the empty one
+    count = len(pipe.unet.cross_attentions)
+    assert sorted(rows) == [1] * count + [2] * count  # the prompt alone, and beside the empty one
 
 
 def test_the_steps_have_names_and_can_be_watched(pipe):

@@ -84,7 +84,7 @@ def time_off_by_one(monkeypatch):
 
 @flip(("encode", "sd1"))
 def autoencoder_padded_on_all_sides(monkeypatch):
-    monkeypatch.setattr(autoencoder, "RIGHT_BOTTOM", ((1, 1), (1, 1)))
+    monkeypatch.setattr(autoencoder, "BOTTOM_RIGHT", ((1, 1), (1, 1)))
 
 
 @flip(("unet", "sd1"))

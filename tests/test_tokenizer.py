@@ -244,5 +244,5 @@ def test_training_from_a_file_writes_the_folder(tmp_path):
     (tmp_path / "captions.txt").write_text("\n".join(CAPTIONS), encoding="utf-8")
     trained = train_tokenizer(tmp_path / "captions.txt", tmp_path / "tokenizer", 1000)
     assert trained.merges == Tokenizer.from_pretrained(tmp_path / "tokenizer").merges == SCENES.merges
-    with pytest.raises(UserError, match="one caption a line"):
+    with pytest.raises(UserError, match="one caption per line"):
         train_tokenizer(tmp_path / "missing.txt", tmp_path / "tokenizer", 1000)

@@ -1,4 +1,4 @@
-"""What lies under the ops: which library an array belongs to, the matrix product, devices, random streams, memory.
+"""What the ops are built on: the library an array belongs to, the matrix product, devices, random streams, memory.
 
 The array carries its backend: `xp = array_module(x)` gives the module (NumPy or CuPy) whose functions work on `x`, so
 the same source runs on a CPU and on a GPU. There is no global device.

@@ -8,6 +8,6 @@ import numpy as np
 
 
 def array_module(x):
-    """The module (`numpy` or `cupy`) that made `x`. Costs nothing where CuPy was never imported."""
+    """The module that `x` belongs to, `numpy` or `cupy`; CuPy is not imported just to find out."""
     cupy = sys.modules.get("cupy")
     return np if cupy is None else cupy.get_array_module(x)

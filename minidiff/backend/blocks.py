@@ -1,4 +1,4 @@
-"""Long passes over memory in blocks: several passes over a block that stays in the cache cost one over memory."""
+"""Large arrays cut into blocks: several passes over a block that stays in the cache cost one pass over memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import numpy as np
 
 
 def blocks(x, size):
-    """Slices over the first axis of `x`, of about `size` elements each. One on a GPU, where a launch costs more."""
+    """Slices along the first axis of `x`, of about `size` elements; only one on a GPU, where launches cost more."""
     step = max(1, size * len(x) // max(1, x.size)) if isinstance(x, np.ndarray) else len(x)
     return (slice(start, start + step) for start in range(0, len(x), step))

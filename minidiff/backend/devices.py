@@ -1,4 +1,4 @@
-"""Devices by name, and arrays moved between them."""
+"""Choosing a device by name, and moving arrays between host and device."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import UserError
 
 
 def gpu_available() -> bool:
-    """True where CuPy is installed and sees a device."""
+    """True if CuPy is installed and finds a GPU."""
     if importlib.util.find_spec("cupy") is None:
         return False
     import cupy
@@ -22,7 +22,7 @@ def gpu_available() -> bool:
 
 
 def resolve_device(name: str) -> str:
-    """'auto', 'cpu' or 'cuda' -> 'cpu' or 'cuda'. Raises UserError where a GPU is asked for and there is none."""
+    """'auto', 'cpu' or 'cuda' -> 'cpu' or 'cuda'. Raises UserError if a GPU is requested and there is none."""
     if name not in ("auto", "cpu", "cuda"):
         raise UserError(f"unknown device {name!r}: use auto, cpu or cuda")
     if name == "cuda" and not gpu_available():
@@ -32,7 +32,7 @@ def resolve_device(name: str) -> str:
 
 
 def to_device(x, device: str):
-    """`x` as an array on 'cpu' or 'cuda'; itself if it is there already."""
+    """`x` on 'cpu' or 'cuda'; `x` itself if it is already there."""
     if device == "cpu":
         return to_host(x)
     import cupy
@@ -41,5 +41,5 @@ def to_device(x, device: str):
 
 
 def to_host(x) -> np.ndarray:
-    """`x` as a NumPy array; itself if it is one. On a GPU this waits until `x` is computed."""
+    """`x` as a NumPy array; `x` itself if it is one. Waits for the GPU to finish computing `x`."""
     return x.get() if hasattr(x, "get") else np.asarray(x)

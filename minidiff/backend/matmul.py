@@ -1,4 +1,4 @@
-"""The one matrix product: every product of every op goes through here."""
+"""The matrix product that all ops and kernels use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Host memory: kept for the next arrays, and shared by processes."""
+"""Host memory: reused for new arrays, and shared between processes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MALLOC_OPTIONS = {-1: 2**31 - 1, -2: 2**29, -3: 2**25}  # glibc's M_TRIM_THRESHO
 
 @cache
 def keep_memory() -> None:
-    """Have the C library keep the memory of freed arrays for the next ones, as GPU libraries do with theirs.
+    """Make the C library reuse the memory of freed arrays, as the memory pools of GPU libraries do.
 
-    By default glibc returns that of large arrays to the system, which clears every page before handing it out again: a
-    fifth of a training step of the autoencoder, a quarter of a denoising pass at batch size 8. Other C libraries have
-    no such settings.
+    By default glibc returns the memory of large arrays to the system, which clears every page before handing it out
+    again. That takes a fifth of a training step of the autoencoder and a quarter of a forward pass of the UNet at batch
+    size 8. Other C libraries lack these settings.
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if set_option is not None:
@@ -27,7 +27,7 @@ def keep_memory() -> None:
 
 
 def shared(x: np.ndarray) -> np.ndarray:
-    """A copy of `x` in memory that processes forked from now on have in common with this one."""
+    """A copy of `x` in memory that this process shares with those it forks from now on."""
     copy = np.frombuffer(mmap.mmap(-1, x.nbytes), x.dtype).reshape(x.shape)
     copy[...] = x
     return copy

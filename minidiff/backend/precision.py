@@ -1,4 +1,4 @@
-"""Half precision is for storage and products: statistics, softmax and losses are computed in float32."""
+"""Half precision is for storage and matrix products; statistics, softmax and losses are computed in float32."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import numpy as np
 
 
 def full_precision(x):
-    """`x` itself, or in float32 if it is in half precision, which has too little range and too few digits for sums."""
+    """`x`, or a float32 copy if `x` is in half precision, whose range and precision are too small for sums."""
     return x.astype(np.float32) if x.dtype.itemsize == 2 else x

@@ -1,4 +1,4 @@
-"""Random streams on the host, counter-based, so that the same key gives the same values on every machine."""
+"""Counter-based random streams, drawn on the host: the same key gives the same values on every machine."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from .array_module import array_module
 
 
 def random_stream(key) -> np.random.Generator:
-    """A Philox stream of a key of one or two integers."""
+    """A Philox generator; `key` is one integer or two."""
     return np.random.Generator(np.random.Philox(key=key))
 
 
 def normal(seeds, shape, like=None):
-    """Standard normal noise, one independent stream per seed: image j is the same alone or in a batch.
+    """Standard normal noise with one stream per seed, so that image j gets the same noise alone and in a batch.
 
     seeds (N,), shape (H, W, C) -> y (N, H, W, C), float32, on the same device as the array `like` (default: the host)
     """

@@ -12,8 +12,8 @@ class ResBlock(Module):
 
     x (N, H, W, I), time_emb (N, F) -> y (N, H, W, O)
 
-    He et al. 2016 with the time of Ho et al. 2020, appendix B. Without `time_features` there is no time_emb and
-    backward returns dx alone.
+    He et al. 2016, with the time embedding added as in Ho et al. 2020, appendix B. Without `time_features` there is no
+    time_emb, and backward returns only dx.
     """
 
     def __init__(self, rng, inputs, outputs, groups, eps, time_features=None):

@@ -1,7 +1,8 @@
-"""Pure functions of arrays that return `(y, backward)`. Each file is one idea, forward and backward side by side.
+"""Pure functions of arrays that return `(y, backward)`. One idea per file, with forward and backward side by side.
 
-Letters of the shape lines: N batch · H W pixels (P Q after a convolution) · C channels · I O channels in and out ·
-T tokens (Q queries, K keys) · A attention heads · E head width · G groups · k kernel · V vocabulary · F time features.
+Letters in shape lines: N batch · H W pixels (P Q after a convolution) · C channels · I O channels in and out · T tokens
+(Q queries, K keys) · D context width · A attention heads · E head width · G groups · k kernel size · V vocabulary size
+(or classes) · F features of a time or a patch.
 """
 
 from .activations import geglu, gelu, quick_gelu, silu

@@ -1,4 +1,4 @@
-"""Activations, each with its derivative."""
+"""Activation functions and their derivatives."""
 
 import math
 
@@ -27,7 +27,7 @@ def quick_gelu(x):
 
     x (...) -> y (...)
 
-    Hendrycks & Gimpel 2016, section 2: the form that CLIP and Stable Diffusion 1 use.
+    An approximation of gelu (Hendrycks & Gimpel 2016, section 2), used by CLIP and so by Stable Diffusion 1.
     """
     s = sigmoid(1.702 * x)
 
@@ -56,20 +56,20 @@ def gelu(x):
 
 @op
 def geglu(x):
-    """y = value · gelu(gate), value and gate the two halves of x's last axis.
+    """y = value · gelu(gate), where value and gate are the two halves of x along its last axis.
 
     x (..., 2C) -> y (..., C)
 
-    Shazeer 2020, eq. 6.
+    Shazeer 2020, eq. 5.
     """
     half = x.shape[-1] // 2
     value, gate = x[..., :half], x[..., half:]
-    opened, gelu_back = gelu(gate)
+    activated, gelu_back = gelu(gate)
 
     def backward(dy):
-        return array_module(dy).concatenate((dy * opened, gelu_back(dy * value)), axis=-1)
+        return array_module(dy).concatenate((dy * activated, gelu_back(dy * value)), axis=-1)
 
-    return value * opened, backward
+    return value * activated, backward
 
 
 def sigmoid(x):

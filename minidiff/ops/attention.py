@@ -1,4 +1,4 @@
-"""Scaled dot-product attention: each query takes the mean of the values, weighted by how well their keys match it."""
+"""Scaled dot-product attention: each query averages the values, weighted by how well their keys match it."""
 
 import math
 
@@ -9,12 +9,11 @@ from .softmax import softmax
 
 @op
 def attention(q, k, v, heads, causal=False):
-    """y = softmax(q kᵀ / √E) v per head of width E = C / heads; causal: a query sees no later key.
+    """y = softmax(q kᵀ / √E) v per head of width E = C / heads; if causal, a query sees no later key.
 
     q (N, Q, C), k (N, K, C), v (N, K, C) -> y (N, Q, C)
 
-    Vaswani et al. 2017, eq. 1. The softmax passes back dscores = weights · (dweights − Σ dweights · weights), the sum
-    over keys.
+    Vaswani et al. 2017, eq. 1.
     """
     scale = math.sqrt(heads / q.shape[-1])
     qh, kh, vh = split_heads(q, heads), split_heads(k, heads), split_heads(v, heads)     # (N, A, T, E)
@@ -34,7 +33,7 @@ def attention(q, k, v, heads, causal=False):
 
 
 def mask_later(scores):
-    """Scores of keys later than their query become −∞, so that their weights are exactly 0."""
+    """Set the scores of keys later than their query to −∞, so that their weights are exactly 0."""
     xp, (queries, keys) = array_module(scores), scores.shape[-2:]
     later = xp.arange(keys) > xp.arange(queries)[:, None]
     return xp.where(later, -xp.inf, scores)

@@ -1,4 +1,4 @@
-"""Losses that compare rows with one another: cross-entropy over classes, and CLIP's over the pairs of a batch."""
+"""Cross-entropy over classes, and the contrastive loss of CLIP, which is made of it."""
 
 from ..backend import array_module, full_precision, matmul
 from .op import op
@@ -27,29 +27,30 @@ def cross_entropy(logits, labels):
 
 @op
 def contrastive(text, image, logit_scale):
-    """loss = ½ (CE(s · t iᵀ, diagonal) + CE(s · i tᵀ, diagonal)), t and i the rows scaled to length 1, s = exp(scale).
+    """loss = ½ (cross_entropy(scale · t iᵀ, labels) + cross_entropy(scale · i tᵀ, labels)), labels = 0 … N − 1
 
     text (N, C), image (N, C), logit_scale () -> loss ()
 
-    Radford et al. 2021, figure 3 (symmetric InfoNCE).
+    t and i are text and image with rows scaled to unit length, scale = exp(logit_scale). Row n of one belongs to row n
+    of the other (Radford et al. 2021, figure 3; symmetric InfoNCE).
     """
     xp = array_module(text)
     text_unit, text_back = unit_length(full_precision(text))
     image_unit, image_back = unit_length(full_precision(image))
     scale = xp.exp(full_precision(logit_scale))
-    similarity = matmul(text_unit, image_unit.T)                                         # (N, N) cosines
+    similarity = matmul(text_unit, image_unit.T)                                         # (N, N) cosine similarities
     labels = xp.arange(len(text))
-    by_text, text_loss_back = cross_entropy(scale * similarity, labels)
-    by_image, image_loss_back = cross_entropy(scale * similarity.T, labels)
+    text_loss, text_loss_back = cross_entropy(scale * similarity, labels)
+    image_loss, image_loss_back = cross_entropy(scale * similarity.T, labels)
 
     def backward(dloss):
         dlogits = text_loss_back(0.5 * dloss)[0] + image_loss_back(0.5 * dloss)[0].T
         dtext = text_back(scale * matmul(dlogits, image_unit))
         dimage = image_back(scale * matmul(dlogits.T, text_unit))
-        dscale = scale * (dlogits * similarity).sum()
-        return dtext.astype(text.dtype, copy=False), dimage.astype(image.dtype, copy=False), dscale
+        dlogit_scale = scale * (dlogits * similarity).sum()
+        return dtext.astype(text.dtype, copy=False), dimage.astype(image.dtype, copy=False), dlogit_scale
 
-    return 0.5 * (by_text + by_image), backward
+    return 0.5 * (text_loss + image_loss), backward
 
 
 def unit_length(x):

@@ -1,4 +1,4 @@
-"""Convolution as one matrix product: the pixels under the kernel are laid out as rows (im2col), channels last."""
+"""Convolution as one matrix product: the window of x under the kernel becomes a row for each pixel of y (im2col)."""
 
 from ..backend import array_module, matmul
 from .op import op
@@ -10,8 +10,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
 
     x (N, H, W, I), weight (k, k, I, O), bias (O) -> y (N, P, Q, O)
 
-    `padding` is ((top, bottom), (left, right)), by default k // 2 on every side. Backward keeps the windows: for each
-    pixel of y the k² pixels of x under the kernel.
+    `padding` is ((top, bottom), (left, right)), by default k // 2 on every side.
     """
     xp, k = array_module(x), len(weight)
     n, height, width, inputs = x.shape
@@ -20,13 +19,13 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
     rows, columns = ((size - k) // stride + 1 for size in padded.shape[1:3])
     taps = [(a, b) for a in range(k) for b in range(k)]
 
-    def under(image, a, b):
-        """The pixels of a padded image that element (a, b) of the kernel meets, one for each pixel of y."""
+    def under_tap(image, a, b):
+        """The pixels of a padded image under tap (a, b) of the kernel, one for each pixel of y, as a view."""
         return image[:, a : a + stride * rows : stride, b : b + stride * columns : stride]
 
     windows = xp.empty((n, rows, columns, k * k, inputs), x.dtype)
     for index, (a, b) in enumerate(taps):
-        windows[:, :, :, index] = under(padded, a, b)
+        windows[:, :, :, index] = under_tap(padded, a, b)
     windows_flat = windows.reshape(n * rows * columns, k * k * inputs)
     weight_flat = weight.reshape(k * k * inputs, -1)
     y = matmul(windows_flat, weight_flat).reshape(n, rows, columns, -1)
@@ -37,7 +36,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
         dwindows = matmul(dy_flat, weight_flat.T).reshape(windows.shape)
         dpadded = xp.zeros_like(padded)
         for index, (a, b) in enumerate(taps):
-            under(dpadded, a, b)[...] += dwindows[:, :, :, index]
+            under_tap(dpadded, a, b)[...] += dwindows[:, :, :, index]
         dx = dpadded[:, top : top + height, left : left + width]
         return (dx, dweight) if bias is None else (dx, dweight, dy_flat.sum(axis=0))
 

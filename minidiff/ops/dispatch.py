@@ -1,6 +1,6 @@
-"""Which code runs when an op is called: the op as it is written here, or a kernel, which is written to be fast.
+"""What runs when an op is called: the op as written in `ops/`, or a kernel, which computes the same thing faster.
 
-A kernel is a function in `minidiff/kernels/` with the arguments and the answer of an op, marked `@replaces(that_op)`.
+A kernel is a function in `minidiff/kernels/`, marked `@replaces(op)`. It takes and returns what the op does.
 """
 
 import contextlib
@@ -29,14 +29,14 @@ def replaceable(function):
 
 class Kernel(NamedTuple):
     run: object           # the function
-    when: object = None   # `when(*args, **options)` says whether it takes a call; without, it takes all
-    fast: bool = False    # whether it rounds differently from the op
+    when: object = None   # when(*args, **options) is True if the kernel can take this call; None: it can take any
+    fast: bool = False    # True if its rounding errors are larger than the op's
 
 
 def replaces(op, when=None, fast=False):
-    """Mark a function as a kernel of `op`, on the device that its folder is named after.
+    """Register a function as a kernel of `op` on the device that its folder is named after.
 
-    Of several, special ones are tried first: fast ones, then those with a condition, then the one without.
+    Fast kernels are tried first, then those with a condition, then the one without.
     """
 
     def register(function):
@@ -49,7 +49,7 @@ def replaces(op, when=None, fast=False):
 
 
 def kernel_for(op, args, options):
-    """The first kernel that is allowed now and takes this call, or None."""
+    """The first kernel that is allowed and can take this call, or None."""
     allowed = _allowed.get()
     if allowed == "none":
         return None
@@ -61,13 +61,13 @@ def kernel_for(op, args, options):
 
 @functools.cache
 def load_kernels(device):
-    """Import the kernels of a device, when its first array arrives."""
+    """Import the kernels of a device when the first array on it arrives."""
     importlib.import_module(f"minidiff.kernels.{device}")
 
 
 @contextlib.contextmanager
 def allow(kernels):
-    """Inside, kernels are used as `kernels` says: "none", "exact", or "fast"."""
+    """Within this context, use no kernels ("none"), those as exact as their ops ("exact"), or all ("fast")."""
     token = _allowed.set(kernels)
     try:
         yield
@@ -76,10 +76,10 @@ def allow(kernels):
 
 
 def plain():
-    """Inside, every op runs as it is written here, without kernels."""
+    """Within this context, every op runs as it is written in `ops/`, without kernels."""
     return allow("none")
 
 
-def fast(wanted=True):
-    """Inside, kernels may round differently from their ops, by about 1e-5 of the largest element."""
-    return allow("fast" if wanted else "exact")
+def fast(enabled=True):
+    """Within this context, also use kernels with larger rounding errors: about 1e-5 of the largest element."""
+    return allow("fast" if enabled else "exact")

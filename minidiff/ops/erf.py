@@ -1,7 +1,7 @@
-"""The error function, which NumPy does not have: rational functions nearest to it in three ranges of |x|.
+"""The error function, which NumPy lacks, by rational approximations for three ranges of |x|.
 
-Cody 1969, "Rational Chebyshev approximations for the error function"; each numerator and denominator from the highest
-power of x down.
+Cody 1969, "Rational Chebyshev approximations for the error function". Each pair holds the coefficients of a numerator
+and a denominator, highest power first.
 """
 
 import math
@@ -28,23 +28,24 @@ def erf(x):
     x (...) -> y (...)
     """
     xp, wide = array_module(x), full_precision(x)
-    size = abs(wide)
-    # Every range is computed for all of x, with |x| clipped to it so that nothing overflows.
-    s, m, t = wide.clip(-0.5, 0.5), size.clip(0.4, 4.0), size.clip(4.0, 6.0)
+    magnitude = abs(wide)
+    # All three are evaluated for every x, clipped to about their own range so that nothing overflows.
+    s, m, t = wide.clip(-0.5, 0.5), magnitude.clip(0.4, 4.0), magnitude.clip(4.0, 6.0)
     small = s * ratio(SMALL, s * s)
     middle = 1 - xp.exp(-m * m) * ratio(MIDDLE, m)
     large = 1 - xp.exp(-t * t) / t * (1 / math.sqrt(math.pi) - ratio(LARGE, 1 / (t * t)) / (t * t))
-    y = xp.where(size <= 0.46875, small, xp.copysign(xp.where(size <= 4.0, middle, large), wide))
+    y = xp.where(magnitude <= 0.46875, small, xp.copysign(xp.where(magnitude <= 4.0, middle, large), wide))
     return y.astype(x.dtype, copy=False)
 
 
 def ratio(polynomials, x):
-    """The quotient of two polynomials of x."""
+    """numerator(x) / denominator(x)"""
     numerator, denominator = (horner(coefficients, x) for coefficients in polynomials)
     return numerator / denominator
 
 
 def horner(coefficients, x):
+    """A polynomial of x by Horner's rule."""
     y = coefficients[0]
     for coefficient in coefficients[1:]:
         y = y * x + coefficient

@@ -1,4 +1,4 @@
-"""The affine map, the one operation that nearly all parameters belong to."""
+"""The fully connected layer: an affine map of the last axis."""
 
 from ..backend import matmul
 from .op import op
@@ -10,14 +10,14 @@ def linear(x, weight, bias=None):
 
     x (..., I), weight (O, I), bias (O) -> y (..., O)
     """
-    rows = x.reshape(-1, x.shape[-1])                                               # (N, I)
-    y = matmul(rows, weight.T)                                                      # (N, O)
+    x_rows = x.reshape(-1, x.shape[-1])                                             # (N, I)
+    product = matmul(x_rows, weight.T)                                              # (N, O)
 
     def backward(dy):
-        dy_rows = dy.reshape(y.shape)
+        dy_rows = dy.reshape(product.shape)
         dx = matmul(dy_rows, weight).reshape(x.shape)
-        dweight = matmul(dy_rows.T, rows)
+        dweight = matmul(dy_rows.T, x_rows)
         return (dx, dweight) if bias is None else (dx, dweight, dy_rows.sum(axis=0))
 
-    shifted = y if bias is None else y + bias
-    return shifted.reshape(*x.shape[:-1], len(weight)), backward
+    y = product if bias is None else product + bias
+    return y.reshape(*x.shape[:-1], len(weight)), backward

@@ -1,6 +1,6 @@
-"""Losses of two arrays: each is a mean, a 0-d array that stays on its device; backward(1.0) starts the chain.
+"""Losses: each is the mean over all elements, as a 0-d array on their device. `backward(1.0)` starts the backward pass.
 
-`weight` scales each sample's terms and is a constant: it has no gradient.
+`weight` scales the terms of each sample. It is a constant and gets no gradient.
 """
 
 from ..backend import array_module, full_precision
@@ -36,16 +36,16 @@ def huber(x, target, weight=None, delta=1.0):
     Huber 1964.
     """
     d = full_precision(x) - target
-    inside = d.clip(-delta, delta)
-    return mean_loss(inside * (d - 0.5 * inside), lambda: inside, weight, x.dtype)
+    clipped = d.clip(-delta, delta)
+    return mean_loss(clipped * (d - 0.5 * clipped), lambda: clipped, weight, x.dtype)
 
 
-def mean_loss(terms, slope, weight, dtype):
-    """The mean of weighted terms of d = x − target; `slope()` gives their derivatives by d. dx = −dtarget."""
+def mean_loss(terms, derivative, weight, dtype):
+    """mean(weight · terms), where the terms depend on d = x − target and `derivative()` is ∂terms / ∂d."""
     weights = 1.0 if weight is None else weight.reshape(-1, *[1] * (terms.ndim - 1)).astype(terms.dtype)
 
     def backward(dloss):
-        dx = (slope() * weights * (dloss / terms.size)).astype(dtype, copy=False)
+        dx = (derivative() * weights * (dloss / terms.size)).astype(dtype, copy=False)
         return dx, -dx
 
     return (terms * weights).mean(), backward

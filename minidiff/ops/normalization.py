@@ -10,7 +10,7 @@ def group_norm(x, weight, bias, groups, eps=1e-5):
 
     x (N, H, W, C), weight (C), bias (C) -> y (N, H, W, C)
 
-    Wu & He 2018, eq. 1-3.
+    Wu & He 2018, section 3.1.
     """
     n, height, width, channels = x.shape
 
@@ -22,12 +22,12 @@ def group_norm(x, weight, bias, groups, eps=1e-5):
         """(N, G, H·W·C/G) -> (N, H, W, C)"""
         return a.reshape(n, groups, height * width, channels // groups).swapaxes(1, 2).reshape(x.shape)
 
-    xhat_by_group, standardized_back = standardized(by_group(full_precision(x)), eps)
+    xhat_by_group, standardize_back = standardize(by_group(full_precision(x)), eps)
     xhat = by_pixel(xhat_by_group)
 
     def backward(dy):
         dy = full_precision(dy)
-        dx = by_pixel(standardized_back(by_group(dy * weight)))
+        dx = by_pixel(standardize_back(by_group(dy * weight)))
         return dx.astype(x.dtype, copy=False), (dy * xhat).sum(axis=(0, 1, 2)), dy.sum(axis=(0, 1, 2))
 
     return (xhat * weight + bias).astype(x.dtype, copy=False), backward
@@ -41,21 +41,21 @@ def layer_norm(x, weight, bias, eps=1e-5):
 
     Ba, Kiros & Hinton 2016, eq. 4.
     """
-    xhat, standardized_back = standardized(full_precision(x), eps)
+    xhat, standardize_back = standardize(full_precision(x), eps)
 
     def backward(dy):
         dy = full_precision(dy)
-        dx, rows = standardized_back(dy * weight), tuple(range(x.ndim - 1))
+        dx, rows = standardize_back(dy * weight), tuple(range(x.ndim - 1))
         return dx.astype(x.dtype, copy=False), (dy * xhat).sum(axis=rows), dy.sum(axis=rows)
 
     return (xhat * weight + bias).astype(x.dtype, copy=False), backward
 
 
-def standardized(x, eps):
+def standardize(x, eps):
     """x̂ = (x − mean) · rstd, rstd = 1 / √(var + eps), mean and variance over the last axis.
 
-    dx = rstd · (dx̂ − mean(dx̂) − x̂ · mean(dx̂ · x̂)): the two means are there because each element of x moves the mean
-    and the variance of all.
+    dx = rstd · (dx̂ − mean(dx̂) − x̂ · mean(dx̂ · x̂)). The two means arise because every element of x contributes to the
+    mean and to the variance.
     """
     def mean(a):
         return a.mean(axis=-1, keepdims=True)

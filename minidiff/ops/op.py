@@ -1,6 +1,6 @@
-"""What makes a function of arrays an op: it returns `(y, backward)`.
+"""What an op is: a function of arrays that returns `(y, backward)`.
 
-`backward(dy)` returns one gradient per array argument, in argument order (a single one bare, not in a tuple).
+`backward(dy)` returns one gradient per array argument, in argument order; if there is only one, it is not in a tuple.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ _grad_enabled = contextvars.ContextVar("grad_enabled", default=True)
 
 
 def op(function):
-    """Mark `function` as an op. Every call of an op passes through here."""
+    """Make `function` an op: each call runs a kernel if there is one for it, and obeys `no_grad()`."""
 
     run = replaceable(function)
 
@@ -27,7 +27,7 @@ def op(function):
 
 @contextlib.contextmanager
 def no_grad():
-    """Inside, ops drop their `backward` at once, so that no activation outlives the op that read it."""
+    """Within this context, ops drop their `backward` at once, so that no activation is kept for it."""
     token = _grad_enabled.set(False)
     try:
         yield
@@ -40,4 +40,4 @@ def grad_enabled():
 
 
 def no_backward(*_):
-    raise RuntimeError("there is no backward pass: the forward pass ran under no_grad()")
+    raise RuntimeError("no backward pass: the forward pass ran under no_grad()")

@@ -1,4 +1,4 @@
-"""Softmax: scores into weights that are positive and sum to 1."""
+"""Softmax turns scores into positive weights that sum to 1."""
 
 from ..backend import array_module, full_precision
 from .op import op
@@ -10,10 +10,10 @@ def softmax(x, axis=-1):
 
     x (...) -> y (...)
 
-    The largest element is subtracted first, which changes nothing but keeps exp from overflowing.
+    Subtracting the largest element first does not change y, but keeps exp from overflowing.
     """
-    powers = array_module(x).exp(full_precision(x) - x.max(axis=axis, keepdims=True))
-    y = (powers / powers.sum(axis=axis, keepdims=True)).astype(x.dtype, copy=False)
+    exps = array_module(x).exp(full_precision(x) - x.max(axis=axis, keepdims=True))
+    y = (exps / exps.sum(axis=axis, keepdims=True)).astype(x.dtype, copy=False)
 
     def backward(dy):
         return y * (dy - (dy * y).sum(axis=axis, keepdims=True))

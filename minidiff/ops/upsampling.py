@@ -1,4 +1,4 @@
-"""Twice the resolution, alone and with the convolution that follows it."""
+"""Nearest-neighbour upsampling to twice the resolution, alone and followed by a convolution."""
 
 from .convolution import conv2d
 from .op import op
@@ -6,7 +6,7 @@ from .op import op
 
 @op
 def upsample_nearest(x):
-    """Every pixel becomes a square of 2 x 2 equal pixels.
+    """Each pixel is repeated as a square of 2 x 2 pixels.
 
     x (N, H, W, C) -> y (N, 2H, 2W, C)
     """

@@ -1,4 +1,4 @@
-"""NumPy written for the caches and the BLAS of a CPU."""
+"""Kernels in NumPy, written for the caches and the BLAS of a CPU."""
 
 import importlib
 import pkgutil

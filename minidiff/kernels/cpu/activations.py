@@ -1,6 +1,7 @@
-"""Activations in blocks that stay in the cache, each pass in place: SiLU, quick GELU, GELU and GEGLU.
+"""SiLU, quick GELU, GELU and GEGLU, computed in place on blocks that stay in the cache.
 
-All are recomputed in backward: only x is kept, and Φ by GEGLU. tanh costs half of exp.
+Backward recomputes everything from x, except for Φ, which GEGLU keeps. The sigmoid comes from tanh, which takes half
+the time of exp.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def gelu(x):
         return y
 
     def backward(x, dy):
-        dx = _gelu_slope(x, _normal_cdf(x))
+        dx = _gelu_derivative(x, _normal_cdf(x))
         dx *= dy
         return dx
 
@@ -85,7 +86,7 @@ def geglu(x):
         dvalue, dgate = dx[:, :channels], dx[:, channels:]
         dvalue[...] = gate * cdf
         dvalue *= dy
-        dgate[...] = _gelu_slope(gate, cdf)
+        dgate[...] = _gelu_derivative(gate, cdf)
         dgate *= value
         dgate *= dy
         return dx
@@ -101,18 +102,18 @@ def _normal_cdf(x):
     return cdf
 
 
-def _gelu_slope(x, cdf):
-    """d(x Φ(x)) / dx = Φ(x) + x φ(x), φ the normal density."""
-    slope = x * x
-    slope *= -0.5
-    np.exp(slope, out=slope)
-    slope *= x
-    slope *= 1 / math.sqrt(2 * math.pi)
-    slope += cdf
-    return slope
+def _gelu_derivative(x, cdf):
+    """d(x Φ(x)) / dx = Φ(x) + x φ(x), φ the standard normal density."""
+    derivative = x * x
+    derivative *= -0.5
+    np.exp(derivative, out=derivative)
+    derivative *= x
+    derivative *= 1 / math.sqrt(2 * math.pi)
+    derivative += cdf
+    return derivative
 
 
 def _by_row(function, *arrays):
-    """function(*arrays) of arrays (..., C) as rows (M, C), in blocks."""
+    """function(*arrays), block by block, with arrays (..., C) taken as rows (M, C)."""
     y = in_blocks(function, BLOCK, *(x.reshape(-1, x.shape[-1]) for x in arrays))
     return y.reshape(*arrays[0].shape[:-1], -1)

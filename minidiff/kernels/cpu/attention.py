@@ -1,7 +1,8 @@
-"""Attention in blocks of scores that stay in the cache from the product to the sum over values.
+"""Attention in blocks of scores that stay in the cache from the product with the keys to that with the values.
 
-Scores are stored keys first, (N, A, K, Q): the softmax then reduces over rows, its sum is a product with ones. What it
-divides by is left to y, which is smaller: y = (exp(scores)ᵀ v) / total. Only the weights are kept, and y.
+Scores are stored keys first, (N, A, K, Q), so that the softmax reduces over rows and its sum is a product with ones.
+The division by that sum is done on y, which is smaller than the scores: y = (exp(scores)ᵀ v) / total. Besides q, k
+and v, backward keeps only exp(scores), total and y.
 """
 
 from __future__ import annotations
@@ -27,34 +28,34 @@ def attention(q, k, v, heads, causal=False):
     y = np.empty(q.shape, q.dtype)
     yh = split_heads(y, heads)
     total = np.empty((*qh.shape[:3], 1), vh.dtype)
-    parts = list(score_blocks(*qh.shape[:3], k.shape[1]))
+    blocks = list(score_blocks(*qh.shape[:3], k.shape[1]))
     kept = []
-    for part in parts:
-        weights = full_precision(matmul(kh[part[:2]], qh[part].swapaxes(-1, -2)))
+    for block in blocks:
+        weights = full_precision(matmul(kh[block[:2]], qh[block].swapaxes(-1, -2)))
         if causal:
-            later = np.arange(k.shape[1])[:, None] > np.arange(q.shape[1])[part[2]]
-            weights += np.where(later, -1e4, 0.0).astype(weights.dtype)
+            later = np.arange(k.shape[1])[:, None] > np.arange(q.shape[1])[block[2]]
+            weights += np.where(later, -1e4, 0.0).astype(weights.dtype)  # exp makes them exactly 0
         weights -= weights.max(axis=-2, keepdims=True)
         np.exp(weights, out=weights)
-        total[part] = column_sums(weights).swapaxes(-1, -2)
-        yh[part] = matmul(weights.swapaxes(-1, -2), vh[part[:2]]) / total[part]
+        total[block] = column_sums(weights).swapaxes(-1, -2)
+        yh[block] = matmul(weights.swapaxes(-1, -2), vh[block[:2]]) / total[block]
         if grad_enabled():
             kept.append(weights.astype(q.dtype, copy=False))
 
     def backward(dy):
-        # dscores = weights · (dweights − Σ dweights · weights) / total, and that sum over keys is dy · y / total.
+        # dscores = p · (dp − Σ dp · p) with p = weights / total and dp = dy vᵀ; the sum over keys equals dy · y.
         dyh = split_heads(dy, heads) / total
         inner = np.einsum("naqe,naqe->naq", dyh, yh)[:, :, None]
         dq, dk, dv = np.empty_like(q), np.zeros_like(k), np.zeros_like(v)
         dqh, dkh, dvh = split_heads(dq, heads), split_heads(dk, heads), split_heads(dv, heads)
-        for part, weights in zip(parts, kept, strict=True):
-            some = part[:2]
-            dvh[some] += matmul(weights, dyh[part])
-            dscores = matmul(vh[some], dyh[part].swapaxes(-1, -2))
-            dscores -= inner[*some, :, part[2]]
+        for block, weights in zip(blocks, kept, strict=True):
+            all_keys = block[:2]
+            dvh[all_keys] += matmul(weights, dyh[block])
+            dscores = matmul(vh[all_keys], dyh[block].swapaxes(-1, -2))
+            dscores -= inner[*all_keys, :, block[2]]
             dscores *= weights
-            dqh[part] = matmul(dscores.swapaxes(-1, -2), kh[some])
-            dkh[some] += matmul(dscores, qh[part])
+            dqh[block] = matmul(dscores.swapaxes(-1, -2), kh[all_keys])
+            dkh[all_keys] += matmul(dscores, qh[block])
         dq *= scale
         return dq, dk, dv
 
@@ -62,7 +63,7 @@ def attention(q, k, v, heads, causal=False):
 
 
 def score_blocks(samples, heads, queries, keys):
-    """Yield slices (samples, heads, queries): all queries of as many heads as make BLOCK scores, or some of one."""
+    """Yield slices (samples, heads, queries) of about BLOCK scores: all queries of some heads, or some of one head."""
     q = max(1, min(queries, BLOCK // keys))
     a = max(1, min(heads, BLOCK // (keys * q)))
     n = max(1, BLOCK // (keys * q * a))

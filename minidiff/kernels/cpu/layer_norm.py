@@ -1,4 +1,4 @@
-"""Layer norm with blocks of rows in the cache, their means as products with a column of 1/C."""
+"""Layer norm on blocks of rows that stay in the cache, with means as products with a column of 1/C."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...backend import blocks, full_precision, matmul
 from ...ops import replaces
 from .passes import column_sums
 
-BLOCK = 1 << 16  # elements of the rows that pass through the cache together
+BLOCK = 1 << 16  # elements in a block of rows
 
 
 @replaces(ops.layer_norm)

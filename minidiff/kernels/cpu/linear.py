@@ -1,4 +1,4 @@
-"""The affine map: the bias is added in place, and its gradient is a product with ones."""
+"""The affine map, with the bias added in place and its gradient as a product with ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passes over memory that several kernels share."""
+"""Passes over memory that several kernels use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...backend import blocks, matmul
 
 
 def column_sums(x):
-    """Σ over rows as a product with ones: up to 17 times as fast as a reduction where there are few columns.
+    """The sum over rows as a product with ones, up to 17 times as fast as a reduction if there are few columns.
 
     x (M, K) -> y (K); x (..., M, K) -> y (..., 1, K)
     """
@@ -24,7 +24,7 @@ def tiled(x, count):
 
 
 def add_bias(y, bias):
-    """y += bias in place, a row of pixels at a time: a few long loops are faster than many of C steps.
+    """y += bias in place, a row of pixels at a time: a few long inner loops are faster than many of length C.
 
     y (N, H, W, C), bias (C)
     """
@@ -33,10 +33,10 @@ def add_bias(y, bias):
 
 
 def in_blocks(function, size, *arrays):
-    """function(*arrays), block by block over their first axis, for functions of each sample or row by itself.
+    """function(*arrays), block by block along their first axis; `function` must treat each row on its own.
 
-    Blocks of the first array have about `size` elements, so that what `function` does in many passes, it does in the
-    cache.
+    Blocks of the first array have about `size` elements, so that all passes of `function` but the first find them in
+    the cache.
     """
     first, *others = blocks(arrays[0], size) if arrays[0].size > size else (slice(None),)
     y = function(*(x[first] for x in arrays))

@@ -1,4 +1,4 @@
-"""Upsampling by writing each pixel four times, and folded into the convolution after it: 16 products for 36."""
+"""Upsampling that writes each pixel four times, or is folded into the convolution after it: 16 products, not 36."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ...backend import matmul
 from ...ops import replaces
 from .passes import add_bias, column_sums
 
-# Pixels (2p + a, 2q + b) of the result are the convolution of x with a kernel of 2 x 2, one for each phase (a, b),
-# since neighbouring rows of a 3 x 3 kernel fall on the same row of the small image: for even rows of y they are
-# [w0, w1 + w2], for odd ones [w0 + w1, w2]; the columns likewise. FOLD (16, 9) makes the four kernels out of the one.
+# The pixels (2p + a, 2q + b) of y are a convolution of x with a 2 x 2 kernel of their own, one for each phase (a, b):
+# two of the three rows of the 3 x 3 kernel w fall on the same row of x, so that the rows of the 2 x 2 kernel are
+# w0, w1 + w2 for even rows of y and w0 + w1, w2 for odd ones; likewise for columns. FOLD turns w into the four kernels.
 ROWS = np.array([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])  # (phase, row of 2, row of 3)
 FOLD = np.einsum("aur,bvs->abuvrs", ROWS, ROWS).reshape(16, 9)
 PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))

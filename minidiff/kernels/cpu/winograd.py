@@ -1,12 +1,13 @@
-"""Convolution in Winograd's form: 36 products give 16 pixels of a 3 x 3 kernel's answer, where columns take 144.
+"""Winograd convolution: 16 output pixels of a 3 x 3 kernel take 36 products instead of 144.
 
-A correlation of 6 values with 3, which has four results, is a product of polynomials. Both are evaluated at six points
-(0, 1, −1, 2, −2 and infinity), multiplied there, and the product is interpolated; in two dimensions rows, then columns:
+Like a product of polynomials, the correlation of 6 values with 3 can be computed at points, here 0, 1, −1, 2, −2 and ∞:
+transform both to their values at the six points, multiply these, and transform back to the 4 results. In two
+dimensions, each transform is applied to rows, then to columns:
 
-    y = Aᵀ [(G w Gᵀ) ⊙ (Bᵀ x B)] A        for every tile of 4 x 4 pixels of y, which reads 6 x 6 pixels of x
+    y = Aᵀ [(G w Gᵀ) ⊙ (Bᵀ x B)] A        for each tile of 4 x 4 pixels of y, which reads 6 x 6 pixels of x
 
-F(4 x 4, 3 x 3) of Lavin & Gray 2016, section 4.3. For all tiles at once, ⊙ is one matrix product for each of the 36
-points. In float32 its rounding error is about 1e-5 of the largest result, ten times that of the direct convolution.
+F(4 x 4, 3 x 3) of Lavin & Gray 2016, section 4.3. Over all tiles and channels, ⊙ is one matrix product for each of the
+36 points. In float32 the rounding error is about 1e-5 of the largest result, ten times that of direct convolution.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ B_T = np.array([[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0],
                 [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]])
 G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
 A_T = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
-BLOCK = 1_000_000  # bytes of a band of tiles, evaluated at their points: what stays in a core's level-2 cache
-LEAST_TILES = 32   # of a batch: fewer do not repay the transform of the kernel
+BLOCK = 1_000_000  # bytes of a band of transformed tiles, to stay in a core's L2 cache
+LEAST_TILES = 32   # in a batch; with fewer, transforming the kernel costs more than it saves
 
 
 def pays(x, weight, bias=None, stride=1, padding=None):
@@ -40,8 +41,8 @@ def winograd_conv2d(x, weight, bias=None, stride=1, padding=None):
         add_bias(y, bias)
 
     def backward(dy):
-        # As for the direct form: dy correlates with the rotated kernel, and its tiles times those of x give dweight.
-        dx, dweight = correlate_and_outer(dy, weight[::-1, ::-1].swapaxes(2, 3), x)
+        # As in direct convolution, with dweight as the product of transformed tiles of dy and x.
+        dx, dweight = correlate_and_dweight(dy, weight[::-1, ::-1].swapaxes(2, 3), x)
         dweight = dweight[::-1, ::-1].swapaxes(2, 3)
         return (dx, dweight) if bias is None else (dx, dweight, column_sums(dy.reshape(-1, dy.shape[-1])))
 
@@ -53,21 +54,21 @@ def correlate(x, weight):
     _, height, width, _ = x.shape
     kernel = transform(G, weight)
     y = empty_map(x, weight.shape[-1])
-    tiles = squares(y)
-    for where, points in bands(x, weight.shape[-1]):
-        tiles[where] = transform(A_T, matmul(points, kernel)).reshape(tiles[where].shape)
+    tiles = tile_view(y)
+    for index, points in bands(x, weight.shape[-1]):
+        tiles[index] = transform(A_T, matmul(points, kernel)).reshape(tiles[index].shape)
     return np.ascontiguousarray(y[:, :height, :width])
 
 
-def correlate_and_outer(dy, weight, x):
-    """The correlation of dy with `weight`, and (3, 3, O, I) sums of the pixels that this read times those of x."""
+def correlate_and_dweight(dy, weight, x):
+    """dx, the correlation of dy with `weight`; dweight (3, 3, O, I), windows of dy times pixels of x."""
     _, height, width, inputs = x.shape
     kernel = transform(G, weight)
     dx, dkernel = empty_map(dy, inputs), 0
-    tiles, x_tiles = squares(dx), squares(x)
-    for where, points in bands(dy, inputs):
-        tiles[where] = transform(A_T, matmul(points, kernel)).reshape(tiles[where].shape)
-        dkernel += matmul(points.swapaxes(1, 2), transform(A_T.T, x_tiles[where]))
+    tiles, x_tiles = tile_view(dx), tile_view(x)
+    for index, points in bands(dy, inputs):
+        tiles[index] = transform(A_T, matmul(points, kernel)).reshape(tiles[index].shape)
+        dkernel += matmul(points.swapaxes(1, 2), transform(A_T.T, x_tiles[index]))
     return dx[:, :height, :width], transform(G.T, dkernel).reshape(weight.shape)
 
 
@@ -83,9 +84,9 @@ def transform(matrix, tiles):
 
 
 def bands(x, outputs):
-    """Yield (where, points (36, T, C)): band by band, the 6 x 6 pixels read for 4 x 4 of y, evaluated at the points.
+    """Yield (index, points (36, T, C)), band by band: the tiles of 6 x 6 pixels of x, transformed to the 36 points.
 
-    A band is no smaller than the kernel, all of which each band's product reads.
+    A band is no smaller than the kernel, since the product of every band reads the whole kernel.
     """
     n, height, width, channels = x.shape
     rows, columns = -(-height // 4), -(-width // 4)
@@ -99,18 +100,18 @@ def bands(x, outputs):
     band = max(1, band // columns)
     for i in range(0, n, samples):
         for j in range(0, rows, band):
-            where = slice(None), slice(None), slice(i, i + samples), slice(j, j + band)
-            yield where, transform(B_T, tiles[where])
+            index = slice(None), slice(None), slice(i, i + samples), slice(j, j + band)
+            yield index, transform(B_T, tiles[index])
 
 
 def empty_map(x, channels):
-    """An uninitialised map for all tiles of `x`, up to 3 pixels higher and wider than it."""
+    """An empty feature map of whole tiles, up to 3 pixels taller and wider than `x`."""
     n, height, width, _ = x.shape
     return np.empty((n, height + -height % 4, width + -width % 4, channels), x.dtype)
 
 
-def squares(x):
-    """The 4 x 4 pixels of every tile: (N, H, W, C) -> a view (4, 4, N, rows, columns, C), with zeros at the edge."""
+def tile_view(x):
+    """(N, H, W, C) -> (4, 4, N, rows, columns, C): a view as tiles of 4 x 4 pixels, padded with zeros if need be."""
     n, height, width, channels = x.shape
     x = pad(x, (n, height + -height % 4, width + -width % 4), 0, 0)
     return x.reshape(n, x.shape[1] // 4, 4, x.shape[2] // 4, 4, channels).transpose(2, 4, 0, 1, 3, 5)

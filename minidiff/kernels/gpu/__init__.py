@@ -1,4 +1,4 @@
-"""CUDA C beside its launcher, for the threads of a GPU. There is none yet: CuPy runs the ops as they are."""
+"""Kernels in CUDA C, each next to its launcher. An op without one runs on CuPy as it is written in `ops/`."""
 
 import importlib
 import pkgutil
