@@ -116,8 +116,8 @@ def test_a_file_name_is_made_of_a_prompts_words(prompt, name):
     ("generate x --model photo.png", "is not a model"),
     ("generate x --model MODEL --sampler eulre", "did you mean euler"),
     ("generate x --model MODEL --device gpu", "unknown device 'gpu'"),
-    ("generate x --model MODEL --num 0", "--num: '0' is not a whole number from 1 on"),
-    ("generate x --model MODEL --num many", "--num: 'many' is not a whole number from 1 on"),
+    ("generate x --model MODEL --num 0", "--num: '0' is not a whole number of at least 1"),
+    ("generate x --model MODEL --num many", "--num: 'many' is not a whole number of at least 1"),
     ("generate x --model MODEL --seed -1", "--seed"),
     ("generate x --model MODEL --seed 1.5", "--seed: '1.5'"),
     ("generate x --model MODEL --seed 99999999999999999999", "seed 99999999999999999999"),
@@ -131,13 +131,13 @@ def test_a_file_name_is_made_of_a_prompts_words(prompt, name):
     ("generate x --model MODEL --mask mask.png", "--mask needs an image"),
     ("generate x --model MODEL --init-image photo.png --strength 2", "strength 2.0"),
     ("generate x --model MODEL --init-image gone.png", "cannot read gone.png: No such file"),
-    ("generate x --model MODEL --init-image text.txt", "cannot read text.txt: no image"),
-    ("generate x --model MODEL --init-image photo.png --mask text.txt", "cannot read text.txt: no image"),
+    ("generate x --model MODEL --init-image text.txt", "cannot read text.txt: not an image"),
+    ("generate x --model MODEL --init-image photo.png --mask text.txt", "cannot read text.txt: not an image"),
     ("generate x --model MODEL -o photo.png/x.png", "cannot write into photo.png"),
     ("generate x --model MODEL -o /proc/x.png", "cannot write into /proc"),
     ("generate x --model MODEL -o .", "it is a folder"),
-    ("generate x --model MODEL -o x.txt", ".txt is no kind of image"),
-    ("generate x --model MODEL -o x", "no ending is no kind of image"),
+    ("generate x --model MODEL -o x.txt", ".txt is not an image format"),
+    ("generate x --model MODEL -o x", "the name has no extension"),
     ("evaluate nothing", "unknown model"),
     ("evaluate MODEL --count 0", "--count: '0'"),
     ("info nothing", "unknown model"),
@@ -205,7 +205,7 @@ def test_too_little_memory_is_one_line(model, capsys, monkeypatch):
 
     monkeypatch.setattr("minidiff.pipeline.Pipeline._decode", full)
     assert main(["generate", "x", "--model", str(model)]) == 2
-    assert capsys.readouterr().err == "minidiff: error: not enough memory: ask for fewer or smaller images, " \
+    assert capsys.readouterr().err == "minidiff: error: out of memory: use fewer or smaller images, " \
                                       "or a smaller model\n"
 
 
@@ -230,7 +230,7 @@ def test_evaluate_draws_a_sheet_of_what_is_wrong(model, tmp_path, capsys, monkey
     monkeypatch.setattr("minidiff.evaluation.evaluate", lambda *args: {"seen": len(list(args[-1](right, total=2)))})
     assert main(["evaluate", str(model), "--failures", str(none)]) == 0
     assert capsys.readouterr() == ("seen                           2\n",
-                                   f"minidiff: note: {none} is not written: no image is wrong\n")
+                                   f"minidiff: note: {none} was not written: no image is wrong\n")
     assert not none.exists()
     assert main(["evaluate", str(model), "--failures", str(tmp_path / "wrong.xyz")]) == 2
     assert "use .png" in capsys.readouterr().err
@@ -299,24 +299,24 @@ SMALLEST = """--size 16 --autoencoder.block_out_channels 8,8 --text.vocab_size 6
 
 @pytest.mark.usefixtures("ctrl_c_works")
 def test_training_from_nothing_stops_at_ctrl_c_resumes_and_ends_with_a_model_that_draws(capsys, monkeypatch):
-    monkeypatch.setattr(train, "LAST_COUNT", 2)
-    draw = train.draw_now_and_then
+    monkeypatch.setattr(train, "FINAL_COUNT", 2)
+    draw = train.write_samples
 
     def press_ctrl_c(run, now, drawn):
         draw(run, now, drawn)
         if (now.stage, now.step) == ("diffusion", 20):
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(train, "draw_now_and_then", press_ctrl_c)
+    monkeypatch.setattr(train, "write_samples", press_ctrl_c)
     assert main(["train", "--out", "run", *SMALLEST]) == 130
-    assert ("minidiff: stopped: diffusion at step 20 of 40; go on with: minidiff train --resume --out run\n"
+    assert ("minidiff: stopped: diffusion at step 20 of 40; resume with: minidiff train --resume --out run\n"
             in capsys.readouterr().err)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert not Path("run/model").exists()
 
     assert main(["train", "--out", "run", *SMALLEST]) == 2
     assert "--resume" in capsys.readouterr().err
-    monkeypatch.setattr(train, "draw_now_and_then", draw)
+    monkeypatch.setattr(train, "write_samples", draw)
     assert main(["train", "--out", "run", "--resume", "--threads", "1"]) == 0
     assert "diffusion at step" not in capsys.readouterr().err
 

@@ -212,7 +212,7 @@ def test_colour_error_is_the_distance_to_the_named_colour_in_levels():
     assert colour_error(judged(scenes[:1], [np.full((64, 64, 3), 250, np.uint8)])) is None
 
 
-def test_crispness_is_the_share_of_an_edge_between_two_pixels():
+def test_crispness_is_the_fraction_of_an_edge_between_two_pixels():
     step, ramp = np.zeros((2, 1, 64, 64, 3), np.uint8)
     step[:, :, 32:] = 200
     ramp[:] = np.minimum(np.arange(64) * 4, 255)[:, None]

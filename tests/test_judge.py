@@ -58,14 +58,14 @@ def test_noise_and_a_colour_cast_do_not_blind_the_judge():
 ])
 @pytest.mark.parametrize("background", ["white", "black", "gray"])
 def test_the_verdict_names_what_is_wrong(shown, stated, wrong, background):
-    held = verdict(read(drawn(f"{shown} on a {background} background").image()), parse_caption(stated))
-    assert {name for name, holds in held.items() if not holds} == wrong | {"right"}
+    checks = verdict(read(drawn(f"{shown} on a {background} background").image()), parse_caption(stated))
+    assert {name for name, correct in checks.items() if not correct} == wrong | {"right"}
 
 
 def test_the_background_is_reported_and_is_no_part_of_right():
     reading = read(drawn("a red ring on a black background").image())
-    held = verdict(reading, parse_caption("a red ring on a gray background"))
-    assert held["right"] and not held["background"]
+    checks = verdict(reading, parse_caption("a red ring on a gray background"))
+    assert checks["right"] and not checks["background"]
     assert "background" not in verdict(reading, parse_caption("a red ring"))
 
 

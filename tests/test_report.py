@@ -13,7 +13,7 @@ from minidiff.data.scenes import lay_out, parse_caption
 from minidiff.diffusion.schedules import Schedule
 from minidiff.errors import UserError
 from minidiff.evaluation import judged
-from minidiff.report.failures import account, failures
+from minidiff.report.failures import explanation, failures
 from minidiff.report.plots import loss_curves, plot_losses, plot_schedule, plot_scores, read_metrics
 
 RECORDS = [{"stage": stage, "step": step, "total": 60, "learning_rate": 1e-3, "gradient_norm": 0.5,
@@ -101,13 +101,13 @@ def test_a_run_without_losses_has_nothing_to_plot(tmp_path):
         plot_losses([{"stage": "latents", "step": 1}], tmp_path / "plot.png")
 
 
-def test_an_account_says_what_was_asked_what_is_wrong_and_what_was_seen():
+def test_an_explanation_says_what_was_asked_what_is_wrong_and_what_was_seen():
     one = drawn_for("a blue ring on a black background", "a red ring on a white background")
-    assert account(one) == "a red ring on a white background: wrong colour and background, saw blue ring on black"
-    assert account(drawn_for("a red star left of a blue ring", "a red star right of a blue ring")).startswith(
+    assert explanation(one) == "a red ring on a white background: wrong colour and background, saw blue ring on black"
+    assert explanation(drawn_for("a red star left of a blue ring", "a red star right of a blue ring")).startswith(
         "a red star right of a blue ring: wrong relation, saw ")
     empty = judged([parse_caption("a red ring")], [np.full((64, 64, 3), 128, np.uint8)])[0]
-    assert account(empty).endswith("saw nothing on gray")
+    assert explanation(empty).endswith("saw nothing on gray")
 
 
 def test_a_sheet_of_failures_shows_the_wrong_images_only():
@@ -117,6 +117,6 @@ def test_a_sheet_of_failures_shows_the_wrong_images_only():
     assert sheet.tobytes() == alone.tobytes()
     colours = {colour for _, colour in sheet.getcolors(1 << 20)}
     assert {(45, 85, 205), (50, 160, 70)} <= colours
-    assert sheet.width > failures([*right, *wrong], most=1).width
+    assert sheet.width > failures([*right, *wrong], limit=1).width
     with pytest.raises(UserError, match="no image is wrong"):
         failures(right)

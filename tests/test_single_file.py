@@ -103,7 +103,7 @@ def test_the_tokenizer_is_looked_for_beside_the_file_or_where_it_is_said_to_be(f
     copy = tmp_path / "model.safetensors"
     copy.symlink_to(file)
     message = refusal(copy)
-    for words in ("model.safetensors holds no tokenizer", str(tmp_path / "tokenizer"), "vocab.json and merges.txt"):
+    for words in ("model.safetensors contains no tokenizer", str(tmp_path / "tokenizer"), "vocab.json and merges.txt"):
         assert words in message
     assert str(tmp_path / "elsewhere") in refusal(copy, tokenizer=tmp_path / "elsewhere")
     expected = load_single_file(copy, file.parent / "tokenizer").tokenizer
@@ -122,7 +122,7 @@ def test_the_tokenizer_is_looked_for_beside_the_file_or_where_it_is_said_to_be(f
     (lambda tensors: tensors.update({"model.diffusion_model.label_emb.0.0.bias": np.ones(2)}), "1 unexpected"),
     (lambda tensors: tensors.update({"model.diffusion_model.input_blocks.0.0.weight": np.ones((32, 9, 3, 3))}),
      "reads 9 channels"),
-    (lambda tensors: tensors.update({"model.diffusion_model.out.0.weight": np.ones(3)}), "1 of another shape"),
+    (lambda tensors: tensors.update({"model.diffusion_model.out.0.weight": np.ones(3)}), "1 of the wrong shape"),
 ], ids=["empty", "no text encoder", "no attention", "one missing", "one too many", "inpainting", "another shape"])
 def test_other_files_are_refused_in_one_line(file, tmp_path, change, words):
     assert words in refusal(edited(file, tmp_path, change), tokenizer=file.parent / "tokenizer")

@@ -94,7 +94,7 @@ def test_a_model_file_is_no_checkpoint(tmp_path):
     from safetensors.numpy import save_file
 
     save_file({"a": np.zeros(3)}, tmp_path / "a.safetensors")
-    with pytest.raises(UserError, match="no checkpoint"):
+    with pytest.raises(UserError, match="not a checkpoint"):
         load_checkpoint(tmp_path / "a.safetensors")
 
 
@@ -175,7 +175,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(tmp_path):
     for step in (1, 2):
         newest = save_step(tmp_path, step, ARRAYS, {"step": step})
     newest.write_bytes(newest.read_bytes()[:-1])
-    with pytest.warns(UserWarning, match="checkpoint-00000002.*going on with the one before it"):
+    with pytest.warns(UserWarning, match="checkpoint-00000002.*trying the one before it"):
         path, arrays, state = latest(tmp_path)
     assert path.name == "checkpoint-00000001.safetensors" and state == {"step": 1}
     assert_same_arrays(arrays, ARRAYS)

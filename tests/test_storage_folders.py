@@ -183,11 +183,11 @@ def test_what_is_written_needs_no_copy_when_read(tmp_path):
 
 def test_tensors_that_do_not_fit_are_named(folder):
     edit(folder, lambda t: t.pop("quant_conv.bias"))
-    reject(folder, WEIGHTS, "1 missing (first quant_conv.bias)")
+    reject(folder, WEIGHTS, "1 missing (first: quant_conv.bias)")
     edit(folder, lambda t: t.update({"quant_conv.bias": np.zeros((2, 1), "f4"), "more": np.zeros(2)}))
-    reject(folder, WEIGHTS, "1 unexpected (first more)", "first quant_conv.bias (2, 1) for (8,)")
+    reject(folder, WEIGHTS, "1 unexpected (first: more)", "first: quant_conv.bias (2, 1), not (8,)")
     edit(folder, lambda t: t.update({"quant_conv.bias": np.zeros(8, "i4")}) or t.pop("more"))
-    reject(folder, WEIGHTS, "1 not of real numbers (first quant_conv.bias)")
+    reject(folder, WEIGHTS, "1 not floating-point (first: quant_conv.bias)")
 
 
 def test_truncated_weights_are_refused(folder):
