@@ -31,7 +31,8 @@ def add_to(commands) -> None:
     parser.add_argument("--guidance", type=float,
                         help="how closely to follow the prompt; 1 means no guidance (default: the model's)")
     parser.add_argument("--negative", default="", metavar="TEXT", help="what the images should not show")
-    parser.add_argument("--sampler", metavar="NAME", help="such as ddim; an unknown name lists all (default: the model's)")
+    parser.add_argument("--sampler", metavar="NAME",
+                        help="such as ddim; an unknown name lists all (default: the model's)")
     parser.add_argument("--height", type=whole_number(1), help="in pixels (default: the model's)")
     parser.add_argument("--width", type=whole_number(1), help="in pixels (default: the model's)")
     parser.add_argument("--init-image", type=Path, metavar="FILE", help="image to start from")

@@ -33,9 +33,9 @@ class SettingsHelp(argparse.HelpFormatter):
 def add_to(commands) -> None:
     parser = commands.add_parser(
         "train", help="train a model, from scratch or from another model",
-        usage="%(prog)s [options] [--SETTING VALUE ...]", formatter_class=SettingsHelp, description="Train tokenizer, autoencoder, "
-        "contrastive model and diffusion model, one after the other. Ctrl-C saves a checkpoint and stops; --resume "
-        "continues from it with bit-identical results.")
+        usage="%(prog)s [options] [--SETTING VALUE ...]", formatter_class=SettingsHelp, description="Train tokenizer, "
+        "autoencoder, contrastive model and diffusion model, one after the other. Ctrl-C saves a checkpoint and stops; "
+        "--resume continues from it with bit-identical results.")
     parser.add_argument("--preset", metavar="NAME", help=f"the model size: {', '.join(PRESETS)} (default: small)")
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from the sizes and weights of MODEL (a "
                         "folder, or the name of a shipped model); its autoencoder and contrastive model stay fixed")
