@@ -239,12 +239,12 @@ class Pipeline:
         return share_rows(function, *arrays, wide=wide)
 
 
-def whole(name: str, value: int, least: int) -> int:
-    """The value as a Python int. Raises UserError unless it is a whole number from `least` to 2⁶³ − 1."""
+def whole(name: str, value: int, minimum: int) -> int:
+    """The value as a Python int. Raises UserError unless it is a whole number from `minimum` to 2⁶³ − 1."""
     try:
         number = operator.index(value)
     except TypeError:
-        number = least - 1
-    if not least <= number < 2**63:
-        raise UserError(f"{name} {value}: use a whole number from {least} to 2**63 - 1")
+        number = minimum - 1
+    if not minimum <= number < 2**63:
+        raise UserError(f"{name} {value}: use a whole number from {minimum} to 2**63 - 1")
     return number

@@ -20,12 +20,12 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message} (see {self.prog} --help)")
 
 
-def whole_number(least: int):
-    """An option type: a whole number of at least `least`."""
+def whole_number(minimum: int):
+    """An option type: a whole number of at least `minimum`."""
 
     def read(text):
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        if not text.isdecimal() or int(text) < minimum:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {minimum}")
         return int(text)
 
     return read

@@ -71,7 +71,7 @@ def read(image: np.ndarray) -> Reading:
 
 
 def components(mask: np.ndarray) -> np.ndarray:
-    """Label the 4-connected components of a boolean image with numbers from 1 on, with gaps; 0 is outside.
+    """Label the 4-connected components of a boolean image from 1 on, with gaps; 0 is outside.
 
     mask (H, W) -> labels (H, W)
 

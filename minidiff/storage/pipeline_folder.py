@@ -66,7 +66,7 @@ def load_clip(model: str | Path, dtype: str = "float32", device: str = "cpu") ->
     """The contrastive model of a text-to-image model, from clip/. Raises UserError if there is none."""
     folder = find_model(model) / "clip"
     if not folder.is_dir():
-        raise UserError(f"this model has no contrastive model: there is no folder {folder}")
+        raise UserError(f"{folder.parent} has no contrastive model: use a model with a folder {folder.name}")
     return load_model(CLIPModel, CLIPConfig, folder, dtype, device)
 
 
