@@ -12,6 +12,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
+from run_python import ENVIRONMENT, run_python
 from safetensors.numpy import load_file
 
 from minidiff.errors import UserError
@@ -138,8 +139,7 @@ def test_a_full_disk_keeps_the_old_checkpoint(tmp_path):
             print(error)
         assert load_checkpoint(sys.argv[1])[0]["a"].size == 3
         """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program), tmp_path / "a"], capture_output=True,
-                          text=True, check=True)
+    done = run_python("-c", textwrap.dedent(program), tmp_path / "a")
     assert "cannot write" in done.stdout and done.stdout.count("\n") == 1
 
 
@@ -155,8 +155,8 @@ def test_whenever_a_process_is_killed_a_whole_checkpoint_is_left(tmp_path):
         """
     for delay in (0.0, 0.004, 0.013):
         command = [sys.executable, "-c", textwrap.dedent(program), tmp_path]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as run:
-            run.stdout.readline()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT) as run:
+            assert run.stdout.readline() == b"ready\n"
             time.sleep(delay)
             run.send_signal(signal.SIGKILL)
         _, arrays, state = latest(tmp_path)
