@@ -6,6 +6,7 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
 from image_checks import read_pixels
 from tiny_pipeline import WORDS
 
@@ -40,6 +41,7 @@ def test_a_run_from_a_model_has_its_sizes_and_what_else_is_asked_for(capsys):
     assert settings["diffusion"]["caption_dropout"] == 0.2
 
 
+@pytest.mark.usefixtures("ctrl_c_works")
 def test_training_from_nothing_stops_at_ctrl_c_resumes_and_ends_with_a_model_that_draws(capsys, monkeypatch):
     monkeypatch.setattr(train, "LAST_COUNT", 2)
     draw = train.draw_now_and_then

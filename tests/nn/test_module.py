@@ -40,7 +40,7 @@ def gradients(module):
     return {name: p.grad for name, p in module.named_parameters()}
 
 
-def test_names_are_attribute_paths_and_functions_have_none(block):
+def test_parameter_names_are_attribute_paths_and_functions_add_none(block):
     assert [name for name, _ in block.named_parameters()] == [
         f"{layer}.{part}" for layer in ("norm1", "conv1", "time_emb_proj", "norm2", "conv2", "conv_shortcut")
         for part in ("weight", "bias")]
@@ -70,7 +70,7 @@ def test_apply_returns_the_gradients_of_arrays_and_adds_those_of_parameters(rng)
     assert_allclose(weight.grad, np.ones_like(y).T @ x, rtol=1e-6, atol=1e-6)
 
 
-def test_gradient_of_a_number_is_an_array_that_grows_in_place(rng):
+def test_the_gradient_of_a_scalar_is_an_array_that_accumulates_in_place(rng):
     scale = Parameter(np.array(0.5))
     text, image = rng.standard_normal((2, 3, 4))
     _, back = apply(ops.contrastive, text, image, scale)
@@ -91,7 +91,7 @@ def test_chain_runs_backward_in_reverse():
     assert chain("x")[1]("dy") == "dy"
 
 
-def test_residual_adds_what_the_layers_find(rng):
+def test_residual_adds_the_input_to_the_output_of_the_layers(rng):
     layer, norm = in_double(Linear(rng, 8, 8), rng), in_double(LayerNorm(8), rng)
     x, dy = rng.standard_normal((2, *TOKENS))
     y, back = residual(x, norm, layer)
@@ -100,14 +100,16 @@ def test_residual_adds_what_the_layers_find(rng):
     assert_allclose(back(dy), dy + inner_back(dy), rtol=1e-12, atol=1e-12)
 
 
-def test_identity_is_neither_changed_nor_named(rng):
+def test_identity_returns_its_argument_and_its_gradient_as_they_are(rng):
     x = rng.standard_normal(TOKENS)
     y, back = identity(x)
     assert y is x and back(x) is x
 
 
-def test_recompute_gives_the_same_numbers_from_less_memory(block, rng):
+def test_recompute_gives_the_same_values_with_less_memory(block, rng):
     x, time_emb = rng.standard_normal((2, 32, 32, 8)), rng.standard_normal(TIME)
+
+    block(x, time_emb)  # imports what is imported late
 
     def run(layer):
         for parameter in block.parameters():
@@ -124,7 +126,7 @@ def test_recompute_gives_the_same_numbers_from_less_memory(block, rng):
     assert memory < 0.4 * plain_memory
 
 
-def test_what_is_frozen_gives_the_same_answer_and_learns_nothing(block, inputs):
+def test_a_frozen_layer_gives_the_same_output_and_no_gradients(block, inputs):
     (y, back), (expected, _) = frozen(block)(*inputs), block(*inputs)
     assert_array_equal(y, expected)
     assert back(np.ones_like(y)) is None
@@ -147,7 +149,7 @@ def test_replica_shares_values_and_has_its_own_gradients(block, inputs):
         assert_array_equal(grad, expected[name])
 
 
-def test_parts_of_a_batch_on_threads_add_up_to_the_whole(block, rng):
+def test_gradients_of_replicas_on_threads_add_up_to_those_of_the_whole_batch(block, rng):
     x, time_emb = rng.standard_normal((6, 4, 6, 8)), rng.standard_normal((6, 10))
     y, back = block(x, time_emb)
     dx, _ = back(y)
@@ -173,7 +175,7 @@ def test_no_grad_drops_backward_and_leaves_gradients_alone(block, inputs):
     assert_array_equal(y, block(*inputs)[0])
 
 
-def test_activations_go_when_backward_goes_without_a_garbage_collector(block, rng):
+def test_activations_are_freed_with_backward_and_without_the_garbage_collector(block, rng):
     seen = []
 
     class Watch(Module):

@@ -73,7 +73,7 @@ def test_float16_comes_back_rounded_to_eleven_bits(tmp_path):
             assert_allclose(value.astype("f4"), expected, rtol=2**-11, atol=2**-25)
 
 
-def test_names_on_disk_are_attribute_paths_and_convolutions_are_pytorchs(folder):
+def test_names_on_disk_are_attribute_paths_and_convolutions_have_pytorchs_layout(folder):
     tensors, model = load_file(folder / WEIGHTS), autoencoder()
     assert tensors.keys() == values(model).keys()
     kernel = model.encoder.down_blocks[1].resnets[0].conv1.weight.value  # (k, k, I, O) = (3, 3, 4, 6)
@@ -110,6 +110,7 @@ class Wide(Module):
 
 def test_a_float32_matrix_stays_in_the_file(tmp_path):
     save_model(Wide(np.random.default_rng(0), Wide.Config()), tmp_path / "wide")
+    load_model(Wide, Wide.Config, tmp_path / "wide", dtype="float16")  # imports what is imported late
     tracemalloc.start()
     try:
         model = load_model(Wide, Wide.Config, tmp_path / "wide")
@@ -172,7 +173,7 @@ def test_truncated_weights_are_refused(folder):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "[" * 100_000, "\xff{}"])
-def test_a_config_that_is_no_json_object_is_refused(folder, text):
+def test_a_config_that_is_not_a_json_object_is_refused(folder, text):
     (folder / "config.json").write_bytes(text.encode("latin-1"))
     reject(folder, "config.json")
 
