@@ -36,13 +36,13 @@ def test_strength_zero_is_what_the_autoencoder_makes_of_the_image(pipe, image):
 
 
 @pytest.mark.parametrize(("strength", "steps"), [(0.0, 0), (0.3, 3), (0.55, 5), (1.0, 10)])
-def test_strength_is_the_share_of_steps_that_are_done(pipe, image, strength, steps):
+def test_strength_is_the_fraction_of_steps_that_are_taken(pipe, image, strength, steps):
     names = [moment.name for moment in pipe.stream(HEART, init_image=image, strength=strength,
                                                    num_inference_steps=10)]
     assert names.count("sampling") == steps
 
 
-def test_a_image_is_the_same_as_pillow_as_bytes_and_as_floats(pipe, image):
+def test_an_image_may_be_of_pillow_or_an_array_of_bytes_or_of_floats(pipe, image):
     drawn = pipe(HEART, init_image=image, num_inference_steps=5)
     assert_same(drawn, pipe(HEART, init_image=np.asarray(image), num_inference_steps=5))
     assert_same(drawn, pipe(HEART, init_image=as_image(image), num_inference_steps=5))
@@ -50,7 +50,7 @@ def test_a_image_is_the_same_as_pillow_as_bytes_and_as_floats(pipe, image):
     assert_other(drawn, pipe(HEART, num_inference_steps=5))
 
 
-def test_inpainting_leaves_what_is_black_in_the_mask(pipe, image):
+def test_inpainting_keeps_what_is_black_in_the_mask(pipe, image):
     mask = np.zeros((SIDE, SIDE), np.uint8)
     mask[3:9, 5:14] = 255
     for one in pipe(HEART, init_image=image, mask=Image.fromarray(mask), num_images_per_prompt=2):
@@ -70,7 +70,7 @@ def test_what_inpainting_paints_depends_on_the_prompt_and_fits_what_it_keeps(pip
                   - pixels(pipe(HEART, **options | {"init_image": flipped}))[:, :, :8]).max() > 1
 
 
-def test_a_image_and_its_mask_are_scaled_to_the_size_that_is_asked_for(pipe, image):
+def test_an_image_and_its_mask_are_scaled_to_the_size_that_is_asked_for(pipe, image):
     mask = Image.new("L", image.size)
     [drawn] = pipe(HEART, init_image=image, mask=mask, height=8, width=24)
     assert_array_equal(np.asarray(drawn), np.asarray(image.resize((24, 8), Image.Resampling.LANCZOS)))

@@ -32,7 +32,7 @@ def pipe():
 
 @pytest.mark.parametrize("scheduler", [FLOW, STABLE_DIFFUSION], ids=["flow", "stable diffusion"])
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_image_is_the_same_alone_and_among_others_with_every_sampler(scheduler, sampler):
+def test_an_image_is_the_same_alone_and_in_a_batch_with_every_sampler(scheduler, sampler):
     pipe = tiny_pipeline(scheduler)
     together = pipe([STAR, HEART, ""], sampler=sampler, seed=4)
     assert_same(together[1:2], pipe(HEART, sampler=sampler, seed=4))
@@ -97,7 +97,7 @@ def test_the_empty_prompt_draws_unconditionally(pipe):
     assert_other(pipe("", guidance_scale=9.0), pipe(HEART, guidance_scale=9.0))
 
 
-def test_guidance_of_one_asks_the_prompt_only_and_more_stays_away_from_the_negative_prompt(pipe):
+def test_guidance_of_one_uses_the_prompt_only_and_more_moves_away_from_the_negative_prompt(pipe):
     plain = pipe(HEART, guidance_scale=1.0)
     assert_array_equal(pixels(plain), pixels(pipe(HEART, guidance_scale=1.0, negative_prompt=STAR)))
     assert_other(plain, pipe(HEART, guidance_scale=9.0))
@@ -112,7 +112,7 @@ def test_a_negative_prompt_is_one_for_all_or_one_for_each(pipe):
     assert_same(images[1:], pipe(HEART, guidance_scale=9.0))
 
 
-def test_a_prompt_too_long_is_cut_with_a_warning(pipe):
+def test_a_prompt_that_is_too_long_is_cut_with_a_warning(pipe):
     words = ["a"] * (LENGTH - 2)
     with pytest.warns(UserWarning, match="last 3 tokens"):
         long = pipe(" ".join([*words, "red", "red", "heart"]))
@@ -138,7 +138,7 @@ def test_keys_and_values_of_a_text_are_computed_once(pipe, monkeypatch):
     monkeypatch.setattr(Attention, "read", spy)
     assert_same(expected, pipe(HEART, num_inference_steps=6, **scale))
     readers = len(pipe.unet.readers)
-    assert sorted(rows) == [1] * readers + [2] * readers  # the prompt alone, and beside the empty one
+    assert sorted(rows) == [1] * readers + [2] * readers  # the prompt alone, and together with the empty one
 
 
 def test_the_steps_have_names_and_can_be_watched(pipe):

@@ -114,7 +114,7 @@ def test_too_little_memory_is_one_line(model, capsys, monkeypatch):
                                       "or a smaller model\n"
 
 
-def test_the_commands_are_quick_to_load_and_run_as_a_module():
+def test_the_commands_load_no_package_before_they_need_it_and_run_as_a_module():
     code = "import sys, minidiff.cli; print(sorted({'numpy', 'PIL', 'tqdm', 'regex'} & set(sys.modules)))"
     assert run_python("-c", code).stdout == "[]\n"
     done = run_python("-m", "minidiff", "generate", check=False)

@@ -59,7 +59,7 @@ def test_the_mask_says_what_is_painted_anew(model):
     assert changed[:, SIDE // 2:].any()
 
 
-def test_a_prompt_too_long_gets_one_line_of_warning(model, capsys):
+def test_a_prompt_that_is_too_long_gets_one_line_of_warning(model, capsys):
     assert main(["generate", "red " * 20, "--model", str(model), "-o", "a.png"]) == 0
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1

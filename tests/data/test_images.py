@@ -13,7 +13,7 @@ def test_a_latent_is_painted_where_any_of_its_pixels_is():
     assert_array_equal(latent_mask(mask, 2)[..., 0], [[0, 1, 0], [0, 0, 0.5]])
 
 
-def test_images_survive_the_way_to_floats_and_back():
+def test_images_survive_the_round_trip_through_floats():
     image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8))
     assert_array_equal(np.asarray(to_pillow(as_image(image)[None])[0]), np.asarray(image))
     fine = np.full((2, 3, 3), 0.1234, np.float32)

@@ -19,12 +19,12 @@ from minidiff.models.configs import AutoencoderConfig, CLIPConfig, TextConfig, U
     (lambda: TextConfig(hidden_act="relu"), "relu"),
     (lambda: TextConfig(num_attention_heads=5), "5 attention heads"),
 ])
-def test_impossible_sizes_are_named(build, message):
+def test_impossible_sizes_are_refused_by_name(build, message):
     with pytest.raises(UserError, match=message):
         build()
 
 
 @pytest.mark.parametrize("config", [UNetConfig(), UNetConfig(attention_head_dim=(5, 10, 20, 20)), AutoencoderConfig(),
                                     TextConfig(), CLIPConfig()])
-def test_configurations_survive_their_dictionaries(config):
+def test_configurations_survive_the_round_trip_through_a_dictionary(config):
     assert type(config).from_dict(config.to_dict()) == config

@@ -61,7 +61,7 @@ def test_parameters_are_those_of_the_published_model(name):
     ("up_blocks.3.attentions.2.transformer_blocks.0.ff.net.2.bias", (320,)),
     ("conv_norm_out.weight", (320,)),
 ])
-def test_unet_names_are_the_checkpoints(name, shape):
+def test_unet_names_are_those_of_the_checkpoint(name, shape):
     assert dict(UNet2DConditionModel(None, UNetConfig()).named_parameters())[name].value.shape == shape
 
 

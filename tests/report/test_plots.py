@@ -36,7 +36,7 @@ def test_without_matplotlib_one_message_says_what_to_install(plot, tmp_path, mon
 
 
 @each_plot
-def test_a_plot_is_a_image_and_nothing_else_is_left(plot, tmp_path):
+def test_a_plot_is_an_image_and_nothing_else_is_left(plot, tmp_path):
     pytest.importorskip("matplotlib")
     plot(tmp_path / "plot.png")
     assert np.ptp(np.asarray(Image.open(tmp_path / "plot.png").convert("L"))) > 100

@@ -91,7 +91,7 @@ def test_truncation_anywhere_and_a_flipped_bit_in_any_byte_are_noticed(tmp_path)
             notices()
 
 
-def test_a_model_file_is_no_checkpoint(tmp_path):
+def test_a_model_file_is_not_a_checkpoint(tmp_path):
     from safetensors.numpy import save_file
 
     save_file({"a": np.zeros(3)}, tmp_path / "a.safetensors")
@@ -181,7 +181,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(tmp_path):
     assert_same_arrays(arrays, ARRAYS)
 
 
-def test_checkpoints_of_a_future_that_was_given_up_go(tmp_path):
+def test_checkpoints_of_later_steps_are_removed_by_a_run_that_went_back(tmp_path):
     for step in (10, 20, 15):
         save_step(tmp_path, step, ARRAYS, {"step": step})
     assert latest(tmp_path)[2] == {"step": 15}
