@@ -73,10 +73,19 @@ def test_the_package_needs_no_other_framework(name):
 
 @each_file
 def test_a_file_is_short_and_says_what_it_is(name):
-    lines = len(FILES[name].read_text("utf-8").splitlines())
-    assert lines <= 250
+    assert line_count(FILES[name]) <= 250
     assert ast.get_docstring(TREES[name]) or not TREES[name].body
     assert Path(name).name not in {"utils.py", "common.py", "base.py", "helpers.py", "misc.py"}
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the tests of training and of single ops are longer")
+def test_no_file_of_tests_is_long():
+    lengths = {path.relative_to(TESTS).as_posix(): line_count(path) for path in TESTS.rglob("*.py")}
+    assert {name: length for name, length in lengths.items() if length > 300} == {}
+
+
+def line_count(path):
+    return len(path.read_text("utf-8").splitlines())
 
 
 @each_file
