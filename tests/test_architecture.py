@@ -18,6 +18,7 @@ LOADED_LATE = {("ops/op.py", "kernels")}  # inside a function: kernels replace o
 KERNELS_IMPORT = {"kernels", "ops", "backend"}
 KNOWS_CUPY = ("backend", "training/graph.py", "kernels/gpu/")
 WRITES_GRADIENTS = ("nn/module.py", "training/optimizer.py", "training/workers.py")  # adds up, owns, gathers
+OF_A_MACHINE = ("as_strided", "BLOCK", "BAND", "tiled(", "column_sums", "in_blocks", "winograd")  # not for ops
 NOT_NEEDED = {"torch", "scipy", "einops", "pandas", "diffusers", "transformers"}
 
 FOLDERS = {f"{parent.as_posix()}/" for name in FILES for parent in Path(name).parents if parent.name}
@@ -76,6 +77,20 @@ def test_a_file_is_short_and_says_what_it_is(name):
     assert line_count(FILES[name]) <= 250
     assert ast.get_docstring(TREES[name]) or not TREES[name].body
     assert Path(name).name not in {"utils.py", "common.py", "base.py", "helpers.py", "misc.py"}
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="some ops are still written for speed")
+def test_ops_are_short():
+    lengths = {name: line_count(path) for name, path in FILES.items() if part(name) == "ops"}
+    assert {name: length for name, length in lengths.items() if length > 90} == {}
+    assert sum(lengths.values()) <= 750
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="some ops are still written for speed")
+def test_ops_know_no_machine():
+    found = {name: [word for word in OF_A_MACHINE if word in path.read_text("utf-8")]
+             for name, path in FILES.items() if part(name) == "ops"}
+    assert {name: words for name, words in found.items() if words} == {}
 
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="the tests of training and of single ops are longer")
