@@ -24,3 +24,9 @@ def ctrl_c_works():
     inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, inherited)
+
+
+@pytest.fixture
+def rng():
+    """The same values in each test, whatever ran before."""
+    return np.random.default_rng(0)

@@ -14,9 +14,8 @@ from source_tree import FILES, ROOT, TREES, part, targets
 TESTS = Path(__file__).parent
 ORDER = ["errors", "backend", "ops", "kernels", "nn", "models", "tokenizer", "diffusion", "data", "storage", "training",
          "pipeline", "evaluation", "report", "cli", "__init__", "__main__"]  # a file imports only from above
-LOADED_LATE = {("ops/op.py", "kernels")}  # inside a function: kernels replace ops when the first array arrives
-KERNELS_IMPORT = {"kernels", "ops", "backend"}
-KNOWS_CUPY = ("backend", "training/graph.py", "kernels/gpu/")
+KERNELS_IMPORT = {"kernels", "ops", "backend"}  # and are imported by nobody: ops/dispatch.py loads them by name
+KNOWS_CUPY = ("backend/", "training/graph.py", "kernels/gpu/")
 WRITES_GRADIENTS = ("nn/module.py", "training/optimizer.py", "training/workers.py")  # adds up, owns, gathers
 OF_A_MACHINE = ("as_strided", "BLOCK", "BAND", "tiled(", "column_sums", "in_blocks", "winograd")  # not for ops
 NOT_NEEDED = {"torch", "scipy", "einops", "pandas", "diffusers", "transformers"}
@@ -26,10 +25,10 @@ FOLDERS = {f"{parent.as_posix()}/" for name in FILES for parent in Path(name).pa
 each_file = pytest.mark.parametrize("name", FILES)
 
 
-def imported(name, nodes=None):
-    """The absolute dotted names that a file imports, anywhere in it or in these of its nodes."""
+def imported(name):
+    """The absolute dotted names that a file imports, anywhere in it."""
     package = ["minidiff", *name.split("/")[:-1]]
-    for node in ast.walk(TREES[name]) if nodes is None else nodes:
+    for node in ast.walk(TREES[name]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -37,9 +36,9 @@ def imported(name, nodes=None):
             yield from (".".join([*base, *filter(None, [node.module]), alias.name]) for alias in node.names)
 
 
-def imported_parts(name, nodes=None):
+def imported_parts(name):
     """The parts of the package among them."""
-    return {dotted.split(".")[1] for dotted in imported(name, nodes) if dotted.startswith("minidiff.")}
+    return {dotted.split(".")[1] for dotted in imported(name) if dotted.startswith("minidiff.")}
 
 
 def test_every_part_has_its_place_in_the_order():
@@ -49,16 +48,15 @@ def test_every_part_has_its_place_in_the_order():
 @each_file
 def test_a_file_imports_only_from_above(name):
     below = {other for other in imported_parts(name) if ORDER.index(other) > ORDER.index(part(name))}
-    assert {other for other in below if (name, other) not in LOADED_LATE} == set()
-    assert not below & imported_parts(name, TREES[name].body)
+    assert below == set()
 
 
 @each_file
-def test_kernels_import_ops_and_are_imported_by_no_other_file(name):
+def test_kernels_import_ops_and_are_imported_by_no_other_part(name):
     if part(name) == "kernels":
         assert imported_parts(name) <= KERNELS_IMPORT
     else:
-        assert "kernels" not in imported_parts(name) or (name, "kernels") in LOADED_LATE
+        assert "kernels" not in imported_parts(name)
 
 
 @each_file
@@ -79,21 +77,19 @@ def test_a_file_is_short_and_says_what_it_is(name):
     assert Path(name).name not in {"utils.py", "common.py", "base.py", "helpers.py", "misc.py"}
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="some ops are still written for speed")
 def test_ops_are_short():
     lengths = {name: line_count(path) for name, path in FILES.items() if part(name) == "ops"}
     assert {name: length for name, length in lengths.items() if length > 90} == {}
     assert sum(lengths.values()) <= 750
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="some ops are still written for speed")
 def test_ops_know_no_machine():
     found = {name: [word for word in OF_A_MACHINE if word in path.read_text("utf-8")]
              for name, path in FILES.items() if part(name) == "ops"}
     assert {name: words for name, words in found.items() if words} == {}
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the tests of training and of single ops are longer")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the tests of training are one long file")
 def test_no_file_of_tests_is_long():
     lengths = {path.relative_to(TESTS).as_posix(): line_count(path) for path in TESTS.rglob("*.py")}
     assert {name: length for name, length in lengths.items() if length > 300} == {}

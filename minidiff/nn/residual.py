@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..backend import column_sums
 from ..ops import silu
 from .layers import Conv2d, GroupNorm, Linear
 from .module import Module, chain, identity
@@ -39,6 +38,6 @@ class ResBlock(Module):
             dh = out_back(dy)
             dx = in_back(dh)
             dx += skip_back(dy)
-            return (dx, time_back(column_sums(dh.reshape(len(dh), -1, dh.shape[-1]))[:, 0])) if time_back else dx
+            return (dx, time_back(dh.sum(axis=(1, 2)))) if time_back else dx
 
         return h, backward

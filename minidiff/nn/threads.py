@@ -17,16 +17,16 @@ from functools import cache
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from ..backend import array_module
-from ..ops import no_grad
-from ..ops.winograd import fast_convolutions
+from ..backend import array_module, keep_memory
+from ..ops import fast, no_grad
 
 LEAST_ROWS = 8  # fewer are slower than one thread, since threads wait for Python; one of a wide model is not
 
 
 def share_rows(function, *arrays, wide=False):
     """function(*arrays), an array with as many rows as they have; `wide` says that each row is much work."""
-    function = no_grad()(fast_convolutions()(function))
+    keep_memory()
+    function = no_grad()(fast()(function))
     count = min(cores(), len(arrays[0]) // (1 if wide else LEAST_ROWS))
     if array_module(arrays[0]) is not np or (wide and count < cores()):
         return function(*arrays)

@@ -1,7 +1,5 @@
 """Numbers for discrete things: a learned vector per token, and waves for a point in time."""
 
-from __future__ import annotations
-
 import math
 
 from ..backend import array_module

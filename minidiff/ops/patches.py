@@ -1,7 +1,5 @@
 """Images cut into patches, as a transformer takes them."""
 
-from __future__ import annotations
-
 from .op import op
 
 

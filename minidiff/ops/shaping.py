@@ -1,7 +1,5 @@
 """Joining and dividing arrays along their last axis."""
 
-from __future__ import annotations
-
 from ..backend import array_module
 from .op import op
 

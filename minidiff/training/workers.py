@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from ..backend import array_module, keep_memory, shared
 from ..errors import UserError
 from ..nn.threads import cores
-from ..ops.winograd import fast_convolutions
+from ..ops import fast
 from .optimizer import Flat
 
 LEAST_PART = 4  # samples a worker must get to pay
@@ -68,7 +68,7 @@ class Workers:
                 end.send((None, error))
 
     def _call(self, name, arguments):
-        with fast_convolutions(self.stage.settings.winograd):
+        with fast(self.stage.settings.winograd):
             return getattr(self.stage, name)(*arguments)
 
     def run(self, name: str, *parts: Sequence) -> list:

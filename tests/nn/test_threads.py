@@ -35,8 +35,8 @@ def test_a_wide_model_with_fewer_rows_than_cores_keeps_the_threads_of_blas(monke
 
 
 @pytest.mark.parametrize("rows", [1, 16])
-def test_forward_passes_keep_no_gradient_and_take_fast_convolutions(rows, monkeypatch):
-    """Whole numbers have an exact convolution in float32; a fast one is close to it, but rounds fractions."""
+def test_forward_passes_keep_no_gradient_and_take_fast_kernels(rows, monkeypatch):
+    """Whole numbers have an exact convolution in float32; a fast kernel is close to it, but rounds fractions."""
     monkeypatch.setattr(threads, "cores", lambda: 2)
     rng = np.random.default_rng(0)
     layer, x = Conv2d(rng, 16, 16), whole_numbers(rng, (rows, 32, 32, 16))

@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minidiff import backend
+from minidiff.backend import devices
 from minidiff.errors import UserError
 
 needs_gpu = pytest.mark.skipif(not backend.gpu_available(), reason="needs CuPy and an NVIDIA GPU")
@@ -52,13 +53,13 @@ def test_full_precision_widens_half_only():
     (False, "auto", "cpu"), (False, "cpu", "cpu"),
     (True, "auto", "cuda"), (True, "cpu", "cpu"), (True, "cuda", "cuda")])
 def test_device_is_resolved(monkeypatch, gpu, name, device):
-    monkeypatch.setattr(backend, "gpu_available", lambda: gpu)
+    monkeypatch.setattr(devices, "gpu_available", lambda: gpu)
     assert backend.resolve_device(name) == device
 
 
 @pytest.mark.parametrize(("name", "message"), [("cuda", "no GPU found"), ("tpu", "use auto, cpu or cuda")])
 def test_device_that_is_not_there_is_refused(monkeypatch, name, message):
-    monkeypatch.setattr(backend, "gpu_available", lambda: False)
+    monkeypatch.setattr(devices, "gpu_available", lambda: False)
     with pytest.raises(UserError, match=message):
         backend.resolve_device(name)
 
@@ -81,33 +82,11 @@ def test_noise_is_standard_normal():
 
 
 @needs_gpu
-def test_noise_beside_a_device_array_is_that_of_the_host():
+def test_noise_on_a_device_is_that_of_the_host():
     like = backend.to_device(np.zeros(1), "cuda")
     noise = backend.normal([3, 4], (5,), like)
     assert backend.array_module(noise) is backend.array_module(like)
     assert_array_equal(backend.to_host(noise), backend.normal([3, 4], (5,)))
-
-
-@pytest.mark.parametrize("shape", [(3,), (2, 1, 3)])
-def test_tiled_is_numpy_s_tile(shape):
-    x = np.random.default_rng(0).normal(size=shape)
-    assert_array_equal(backend.tiled(x, 4), np.tile(x, 4))
-
-
-@pytest.mark.parametrize("numbers, blocks", [(1, 7), (6, 4), (100, 1)])
-def test_in_blocks_is_the_function_of_the_whole(numbers, blocks):
-    x, factor, sizes = np.arange(21.0).reshape(7, 3), np.arange(7.0), []
-
-    def function(x, factor):
-        sizes.append(x.size)
-        return x[:, :2] * factor[:, None]
-
-    assert_array_equal(backend.in_blocks(function, numbers, x, factor), x[:, :2] * factor[:, None])
-    assert len(sizes) == blocks and max(sizes) <= max(3, numbers)
-
-
-def test_in_blocks_of_nothing_is_nothing():
-    assert backend.in_blocks(np.tanh, 4, np.zeros((0, 3), np.float32)).shape == (0, 3)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")

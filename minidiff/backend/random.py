@@ -1,0 +1,21 @@
+"""Random streams on the host, counter-based, so that the same key gives the same values on every machine."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .array_module import array_module
+
+
+def random_stream(key) -> np.random.Generator:
+    """A Philox stream of a key of one or two integers."""
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+def normal(seeds, shape, like=None):
+    """Standard normal noise, one independent stream per seed: image j is the same alone or in a batch.
+
+    seeds (N,), shape (H, W, C) -> y (N, H, W, C), float32, on the same device as the array `like` (default: the host)
+    """
+    noise = np.stack([random_stream(int(seed)).standard_normal(shape, dtype=np.float32) for seed in seeds])
+    return noise if like is None else array_module(like).asarray(noise)
