@@ -1,4 +1,4 @@
-"""How all tests run: overflow, invalid numbers and division by zero raise, and every run draws the same examples."""
+"""How all tests run: overflow, invalid values and division by zero raise, and every run draws the same examples."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def floating_point_errors_raise():
 
 
 @pytest.fixture
-def rng():
-    """The same values in each test, whatever ran before."""
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
 def ctrl_c_works():
     """Python's own handler of SIGINT: a process that a shell starts with `&` or nohup inherits that it is ignored."""
     inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, inherited)
+
+
+@pytest.fixture
+def rng():
+    """The same values in each test, whatever ran before."""
+    return np.random.default_rng(0)

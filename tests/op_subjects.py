@@ -12,8 +12,9 @@ from unittest import mock
 
 from op_cases import CASES, Case
 
+from minidiff.kernels import Kernel
 from minidiff.ops import fast, plain
-from minidiff.ops.dispatch import Kernel, load_kernels
+from minidiff.ops.dispatch import load_kernels
 
 SMALL_BLOCK = 100
 

@@ -10,7 +10,7 @@ from sampler_cases import settings_of
 
 
 @pytest.mark.parametrize(("part", "version"), CASES)
-def test_weights_written_by_others_give_what_they_give_there(part, version):
+def test_models_with_weights_written_by_others_compute_what_they_compute_there(part, version):
     compare(part, version)
 
 

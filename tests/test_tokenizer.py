@@ -231,7 +231,7 @@ def test_missing_or_broken_files_give_one_clear_line(tmp_path, name, content):
     assert "\n" not in str(caught.value)
 
 
-def test_wrong_numbers_are_refused():
+def test_ids_and_vocabulary_sizes_out_of_range_are_refused():
     with pytest.raises(UserError, match="0 to 513"):
         Tokenizer([]).decode([1, 514])
     with pytest.raises(UserError, match="0 to 513"):

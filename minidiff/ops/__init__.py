@@ -10,7 +10,7 @@ from .adamw import adamw
 from .attention import attention
 from .contrastive import contrastive, cross_entropy
 from .convolution import conv2d
-from .dispatch import fast, plain, replaces
+from .dispatch import fast, plain
 from .embedding import embedding, sinusoidal_embedding
 from .linear import linear
 from .losses import huber, kl_standard_normal, l1, mse

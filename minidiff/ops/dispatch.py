@@ -1,13 +1,9 @@
-"""What runs when an op is called: the op as written in `ops/`, or a kernel, which computes the same thing faster.
-
-A kernel is a function in `minidiff/kernels/`, marked `@replaces(op)`. It takes and returns what the op does.
-"""
+"""What runs when an op is called: the op as written in `ops/`, or a kernel, which computes the same thing faster."""
 
 import contextlib
 import contextvars
 import functools
 import importlib
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,27 +21,6 @@ def replaceable(function):
 
     call.kernels = {"cpu": [], "gpu": []}
     return call
-
-
-class Kernel(NamedTuple):
-    run: object           # the function
-    when: object = None   # when(*args, **options) is True if the kernel can take this call; None: it can take any
-    fast: bool = False    # True if its rounding errors are larger than the op's
-
-
-def replaces(op, when=None, fast=False):
-    """Register a function as a kernel of `op` on the device that its folder is named after.
-
-    Fast kernels are tried first, then those with a condition, then the one without.
-    """
-
-    def register(function):
-        kernels = op.kernels[function.__module__.split(".")[-2]]
-        kernels.append(Kernel(function, when, fast))
-        kernels.sort(key=lambda kernel: (not kernel.fast, kernel.when is None))
-        return function
-
-    return register
 
 
 def kernel_for(op, args, options):

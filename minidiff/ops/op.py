@@ -14,7 +14,6 @@ _grad_enabled = contextvars.ContextVar("grad_enabled", default=True)
 
 def op(function):
     """Make `function` an op: each call runs a kernel if there is one for it, and obeys `no_grad()`."""
-
     run = replaceable(function)
 
     @functools.wraps(run)

@@ -3,7 +3,7 @@
     pip install .[peers] && python tests/golden/make.py
 
 The folders sd1 and sd2 hold models like those of Stable Diffusion 1 and 2, and sd1 what has no versions. Weights are
-random numbers of float16, inputs and outputs are float64. samplers.safetensors is where each setting of each ends.
+random and float16, inputs and outputs are float64. samplers.safetensors is where each setting of each ends.
 """
 
 from __future__ import annotations

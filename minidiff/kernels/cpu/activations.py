@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ... import ops
-from ...ops import replaces
+from .. import replaces
 from .erf import erf
 from .passes import in_blocks
 

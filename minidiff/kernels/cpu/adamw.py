@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ... import ops
-from ...ops import replaces
+from .. import replaces
 
 
 @replaces(ops.adamw)

@@ -13,9 +13,9 @@ import numpy as np
 
 from ... import ops
 from ...backend import full_precision, matmul
-from ...ops import replaces
 from ...ops.attention import split_heads
 from ...ops.op import grad_enabled
+from .. import replaces
 from .passes import column_sums
 
 BLOCK = 1 << 18  # scores computed at once

@@ -12,7 +12,7 @@ import numpy as np
 
 from ... import ops
 from ...backend import matmul
-from ...ops import replaces
+from .. import replaces
 from .passes import add_bias, column_sums
 
 BLOCK = 1_200_000  # bytes of windows in a band, to stay in a core's L2 cache; larger bands were up to 1.5x slower

@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import ops
 from ...backend import full_precision
-from ...ops import replaces
+from .. import replaces
 from .passes import column_sums, tiled
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import ops
 from ...backend import blocks, full_precision, matmul
-from ...ops import replaces
+from .. import replaces
 from .passes import column_sums
 
 BLOCK = 1 << 16  # elements in a block of rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...backend import matmul
-from ...ops import replaces
+from .. import replaces
 from .passes import column_sums
 
 

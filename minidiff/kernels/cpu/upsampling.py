@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import ops
 from ...backend import matmul
-from ...ops import replaces
+from .. import replaces
 from .passes import add_bias, column_sums
 
 # The pixels (2p + a, 2q + b) of y are a convolution of x with a 2 x 2 kernel of their own, one for each phase (a, b):

@@ -16,7 +16,7 @@ import numpy as np
 
 from ... import ops
 from ...backend import matmul
-from ...ops import replaces
+from .. import replaces
 from .convolution import pad
 from .passes import add_bias, column_sums
 

@@ -90,7 +90,7 @@ def test_shipped_models_are_found_by_name_in_the_package_or_beside_it(model, tmp
         find_model("tinny")
 
 
-def test_what_is_no_model_is_refused_in_one_line(model, tmp_path):
+def test_what_is_not_a_model_is_refused_in_one_line(model, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "v1-5.ckpt").touch()
     write_json(tmp_path / "model_index.json", {"unet": ["diffusers", "SD3Transformer2DModel"]})

@@ -79,12 +79,12 @@ def test_info_tells_what_is_in_a_file(file, pipe, capsys):
     assert main(["info", str(file.parent.parent / file.name), "--tokenizer", str(file.parent / "tokenizer")]) == 0
 
 
-def test_linear_weights_stay_in_the_file(file):
+def test_linear_weights_are_mapped_from_the_file(file):
     weight = load_single_file(file).unet.mid_block.attentions[0].transformer_blocks[0].attn2.to_k.weight.value
     assert not weight.flags.writeable and not weight.flags.owndata
 
 
-def test_a_file_in_half_precision_is_computed_in_full(file, tmp_path, pipe):
+def test_a_file_in_half_precision_is_computed_in_float32(file, tmp_path, pipe):
     def halve(tensors):
         tensors |= {name: value.astype(np.float16) for name, value in tensors.items() if value.dtype == np.float32}
     parts = load_single_file(edited(file, tmp_path, halve), file.parent / "tokenizer")
@@ -92,14 +92,14 @@ def test_a_file_in_half_precision_is_computed_in_full(file, tmp_path, pipe):
     assert_array_equal(parts.unet.conv_in.weight.value, pipe.unet.conv_in.weight.value.astype(np.float16))
 
 
-def test_what_the_network_predicts_is_told_not_seen(file, version):
+def test_the_prediction_type_is_an_option_since_the_file_does_not_hold_it(file, version):
     parts = load_single_file(file, prediction_type="v_prediction")
     assert parts.scheduler["prediction_type"] == "v_prediction"
     assert parts.unet.config.sample_size == (96 if version == 2 else 64)  # 768 pixels are version 2's
     assert "v_prediction" in refusal(file, prediction_type="velocity")
 
 
-def test_the_tokenizer_is_looked_for_beside_the_file_or_where_it_is_said_to_be(file, tmp_path):
+def test_the_tokenizer_is_looked_for_next_to_the_file_or_in_the_folder_given(file, tmp_path):
     copy = tmp_path / "model.safetensors"
     copy.symlink_to(file)
     message = refusal(copy)

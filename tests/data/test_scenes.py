@@ -68,8 +68,8 @@ def test_held_out_scenes_start_with_a_held_out_pair_and_go_on_with_any():
 
 def test_the_mix_of_scenes_is_as_stated(many):
     kinds = Counter(scene.kind for scene in many)
-    shares = [kinds[kind] / len(many) for kind in ("one", "placed", "two", "related")]
-    assert_allclose(shares, [1 / 3, 1 / 6, 1 / 6, 1 / 3], rtol=0, atol=0.02)
+    fractions = [kinds[kind] / len(many) for kind in ("one", "placed", "two", "related")]
+    assert_allclose(fractions, [1 / 3, 1 / 6, 1 / 6, 1 / 3], rtol=0, atol=0.02)
     assert_allclose(np.mean([scene.names_background for scene in many]), 0.6, rtol=0, atol=0.02)
     sized = [scene.size is not None for scene in many if len(scene.objects) == 1]
     assert_allclose(np.mean(sized), 0.7, rtol=0, atol=0.02)

@@ -69,7 +69,7 @@ def test_the_background_is_reported_and_is_no_part_of_right():
     assert "background" not in verdict(reading, parse_caption("a red ring"))
 
 
-def test_the_order_of_objects_is_free_in_and_captions():
+def test_the_order_of_objects_joined_by_and_is_free():
     reading = read(drawn("a red ring and a blue star").image())
     assert verdict(reading, parse_caption("a blue star and a red ring"))["right"]
 
@@ -90,7 +90,7 @@ def test_a_blob_has_no_shape_and_specks_are_no_objects():
     assert [(found.colour, found.shape, found.box) for found in reading.objects] == [("green", None, (10, 10, 33, 40))]
 
 
-def test_size_turns_at_twenty_one_and_a_half_pixels():
+def test_small_becomes_large_at_twenty_one_and_a_half_pixels():
     for radius, size in [(21 / 1.7, "small"), (22 / 1.7, "large")]:
         scene = Scene((Thing("blue", "square", (32.0, 32.0), radius),))
         assert [found.size for found in truth(scene).objects] == [size]
@@ -98,7 +98,7 @@ def test_size_turns_at_twenty_one_and_a_half_pixels():
 
 @settings(max_examples=50, deadline=None)
 @given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)))
-def test_components_are_what_a_flood_fills(mask):
+def test_components_are_those_of_a_flood_fill(mask):
     labels = components(mask)
     assert ((labels > 0) == mask).all()
     left = mask.copy()

@@ -8,12 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minidiff.data.batches import evaluation_scenes
-from minidiff.data.scenes import lay_out, parse_caption
 from minidiff.diffusion.schedules import Schedule
 from minidiff.errors import UserError
-from minidiff.evaluation import judged
-from minidiff.report.failures import explanation, failures
 from minidiff.report.plots import loss_curves, plot_losses, plot_schedule, plot_scores, read_metrics
 
 RECORDS = [{"stage": stage, "step": step, "total": 60, "learning_rate": 1e-3, "gradient_norm": 0.5,
@@ -30,11 +26,6 @@ PLOTS = {"losses": lambda path: plot_losses(RECORDS, path), "scores": lambda pat
 each_plot = pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
 
 
-def drawn_for(caption, stated):
-    scene = lay_out(np.random.default_rng(0), parse_caption(caption))
-    return judged([parse_caption(stated)], [scene.image()])[0]
-
-
 @each_plot
 def test_without_matplotlib_one_message_says_what_to_install(plot, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -45,7 +36,7 @@ def test_without_matplotlib_one_message_says_what_to_install(plot, tmp_path, mon
 
 
 @each_plot
-def test_a_plot_is_a_image_and_nothing_else_is_left(plot, tmp_path):
+def test_a_plot_is_an_image_and_nothing_else_is_left(plot, tmp_path):
     pytest.importorskip("matplotlib")
     plot(tmp_path / "plot.png")
     assert np.ptp(np.asarray(Image.open(tmp_path / "plot.png").convert("L"))) > 100
@@ -99,24 +90,3 @@ def test_a_file_without_metrics_is_an_error_that_names_it(tmp_path, content):
 def test_a_run_without_losses_has_nothing_to_plot(tmp_path):
     with pytest.raises(UserError, match="no losses"):
         plot_losses([{"stage": "latents", "step": 1}], tmp_path / "plot.png")
-
-
-def test_an_explanation_says_what_was_asked_what_is_wrong_and_what_was_seen():
-    one = drawn_for("a blue ring on a black background", "a red ring on a white background")
-    assert explanation(one) == "a red ring on a white background: wrong colour and background, saw blue ring on black"
-    assert explanation(drawn_for("a red star left of a blue ring", "a red star right of a blue ring")).startswith(
-        "a red star right of a blue ring: wrong relation, saw ")
-    empty = judged([parse_caption("a red ring")], [np.full((64, 64, 3), 128, np.uint8)])[0]
-    assert explanation(empty).endswith("saw nothing on gray")
-
-
-def test_a_sheet_of_failures_shows_the_wrong_images_only():
-    right = judged(scenes := evaluation_scenes(5), [scene.image() for scene in scenes])
-    wrong = [drawn_for("a blue ring", "a red ring"), drawn_for("a green ring", "a red ring")]
-    sheet, alone = failures([*right, *wrong]), failures(wrong)
-    assert sheet.tobytes() == alone.tobytes()
-    colours = {colour for _, colour in sheet.getcolors(1 << 20)}
-    assert {(45, 85, 205), (50, 160, 70)} <= colours
-    assert sheet.width > failures([*right, *wrong], limit=1).width
-    with pytest.raises(UserError, match="no image is wrong"):
-        failures(right)

@@ -67,7 +67,7 @@ def test_contrastive_gradients(model, images, rng):
     assert_every_parameter_has_a_gradient(model)
 
 
-def test_names_are_the_checkpoints(model):
+def test_names_are_those_of_the_checkpoint(model):
     names = [name for name, _ in model.named_parameters()]
     tower = [f"encoder.layers.{i}.{part}.{kind}" for i in range(2) for kind in ("weight", "bias") for part in (
         "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj",
@@ -81,7 +81,7 @@ def test_names_are_the_checkpoints(model):
         "text_projection.weight", "visual_projection.weight", "logit_scale"])
 
 
-def test_a_token_sees_none_that_come_later(text_model):
+def test_a_token_attends_to_none_that_come_later(text_model):
     hidden, _ = text_model(IDS)
     for t in range(1, IDS.shape[1]):
         changed = IDS.copy()
@@ -91,7 +91,7 @@ def test_a_token_sees_none_that_come_later(text_model):
         assert np.abs(other[:, t:] - hidden[:, t:]).max(axis=(0, 2)).min() > 1e-6
 
 
-def test_padding_is_seen_like_any_token(text_model):
+def test_padding_is_attended_to_like_any_token(text_model):
     padded, _ = text_model(IDS[:1])
     changed, _ = text_model(np.where(np.arange(6) == 4, 0, IDS[:1]))
     assert np.abs(padded[:, 5] - changed[:, 5]).max() > 1e-6
@@ -112,7 +112,7 @@ def test_old_configurations_pool_at_the_largest_id(rng):
     assert_array_equal(model.pooled(IDS)[0], model(IDS)[0][np.arange(3), [3, 5, 1]])
 
 
-def test_too_long_a_text_and_a_wrong_image_are_named(model, images):
+def test_texts_and_images_of_the_wrong_size_are_refused(model, images):
     with pytest.raises(UserError, match=r"8 tokens .* 7"):
         model.embed_text(np.full((2, 8), END))
     with pytest.raises(UserError, match="12 x 12 pixels, not of 8 x 12"):
@@ -138,7 +138,7 @@ def test_every_patch_and_its_place_matter_to_the_image_encoder(model, images):
     assert np.abs(model.embed_image(np.roll(images, 4, axis=1))[0] - y).max() > 1e-6
 
 
-def test_a_fresh_model_guesses(rng, images):
+def test_a_new_model_has_the_temperature_of_clip_and_float32_gradients(rng, images):
     model = CLIPModel(rng, CLIPConfig(TEXT, VISION, projection_dim=8))
     assert model.logit_scale.value.shape == () and model.logit_scale.value.dtype == np.float32
     assert_allclose(model.logit_scale.value, math.log(1 / 0.07), rtol=1e-4, atol=0)

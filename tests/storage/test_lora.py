@@ -82,7 +82,7 @@ def test_the_oldest_files_hold_a_unet_and_do_not_say_so(pipe, products, tmp_path
     ({"unet.lora_alpha": 6, "unet.use_rslora": True}, 6 / RANK**0.5),
     ({"unet.lora_alpha": 6, "unet.alpha_pattern": {"attn1.to_q": 2}}, 2 / RANK),
     ({"unet.lora_alpha": 6, "unet.alpha_pattern": {"n1.to_q": 2}}, 6 / RANK)])
-def test_alpha_may_be_noted_beside_the_tensors(pipe, tmp_path, notes, ratio):
+def test_alpha_may_be_stored_in_the_metadata(pipe, tmp_path, notes, ratio):
     products = learned(pipe, UNET_LAYERS[:1], RANK)
     save_file(of_diffusers(products), tmp_path / "lora.safetensors", {"lora_adapter_metadata": json.dumps(notes)})
     name = ("unet", UNET_LAYERS[0] + ".weight")
@@ -92,7 +92,7 @@ def test_alpha_may_be_noted_beside_the_tensors(pipe, tmp_path, notes, ratio):
     assert_allclose(values(pipe)[name] - before, ratio * (up @ down), rtol=1e-4, atol=1e-6)
 
 
-def test_two_files_add_up_and_a_scale_of_minus_one_takes_away(pipe, products, tmp_path):
+def test_two_files_add_up_and_a_negative_scale_subtracts(pipe, products, tmp_path):
     save_file(of_kohya(products), tmp_path / "lora.safetensors")
     before = values(pipe)
     for scale in (0.5, 1.0, -1.5):
@@ -123,7 +123,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(pipe, products, tmp_pa
     assert all(value is before[key] for key, value in values(pipe).items())
 
 
-def test_bad_scales_notes_and_files_are_refused(pipe, products, tmp_path):
+def test_bad_scales_metadata_and_files_are_refused(pipe, products, tmp_path):
     path = tmp_path / "lora.safetensors"
     save_file(of_diffusers(products), path, {"lora_adapter_metadata": "[]"})
     (tmp_path / "lora.pt").touch()
@@ -164,5 +164,5 @@ def test_generate_takes_several_files_with_scales(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("text", "file", "scale"), [
     ("style.safetensors", "style.safetensors", 1.0), ("style.safetensors:0.5", "style.safetensors", 0.5),
     ("a:b/style.safetensors:-1", "a:b/style.safetensors", -1.0), ("C:style.safetensors", "C:style.safetensors", 1.0)])
-def test_a_scale_is_what_stands_after_the_last_colon(text, file, scale):
+def test_the_scale_follows_the_last_colon(text, file, scale):
     assert file_and_scale(text) == (Path(file), scale)

@@ -12,6 +12,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
+from run_python import ENVIRONMENT, run_python
 from safetensors.numpy import load_file
 
 from minidiff.errors import UserError
@@ -90,7 +91,7 @@ def test_truncation_anywhere_and_a_flipped_bit_in_any_byte_are_noticed(tmp_path)
             notices()
 
 
-def test_a_model_file_is_no_checkpoint(tmp_path):
+def test_a_model_file_is_not_a_checkpoint(tmp_path):
     from safetensors.numpy import save_file
 
     save_file({"a": np.zeros(3)}, tmp_path / "a.safetensors")
@@ -138,8 +139,7 @@ def test_a_full_disk_keeps_the_old_checkpoint(tmp_path):
             print(error)
         assert load_checkpoint(sys.argv[1])[0]["a"].size == 3
         """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program), tmp_path / "a"], capture_output=True,
-                          text=True, check=True)
+    done = run_python("-c", textwrap.dedent(program), tmp_path / "a")
     assert "cannot write" in done.stdout and done.stdout.count("\n") == 1
 
 
@@ -155,8 +155,8 @@ def test_whenever_a_process_is_killed_a_whole_checkpoint_is_left(tmp_path):
         """
     for delay in (0.0, 0.004, 0.013):
         command = [sys.executable, "-c", textwrap.dedent(program), tmp_path]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as run:
-            run.stdout.readline()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT) as run:
+            assert run.stdout.readline() == b"ready\n"
             time.sleep(delay)
             run.send_signal(signal.SIGKILL)
         _, arrays, state = latest(tmp_path)
@@ -181,7 +181,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(tmp_path):
     assert_same_arrays(arrays, ARRAYS)
 
 
-def test_checkpoints_of_a_future_that_was_given_up_go(tmp_path):
+def test_checkpoints_of_later_steps_are_removed_by_a_run_that_went_back(tmp_path):
     for step in (10, 20, 15):
         save_step(tmp_path, step, ARRAYS, {"step": step})
     assert latest(tmp_path)[2] == {"step": 15}
