@@ -23,7 +23,8 @@ def attention(q, k, v, heads, causal=False):
 
     def backward(dy):
         dyh = split_heads(dy, heads)
-        dscores = softmax_back(matmul(dyh, vh.swapaxes(-1, -2)))
+        dweights = matmul(dyh, vh.swapaxes(-1, -2))
+        dscores = softmax_back(dweights)                          # weights · (dweights − Σ over keys of weights · dweights)
         dqh = scale * matmul(dscores, kh)
         dkh = scale * matmul(dscores.swapaxes(-1, -2), qh)
         dvh = matmul(weights.swapaxes(-1, -2), dyh)

@@ -10,7 +10,8 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
 
     x (N, H, W, I), weight (k, k, I, O), bias (O) -> y (N, P, Q, O)
 
-    `padding` is ((top, bottom), (left, right)), by default k // 2 on every side.
+    `padding` is ((top, bottom), (left, right)), by default k // 2 on every side. Backward needs, and so keeps,
+    the windows: k² times the memory of x.
     """
     xp, k = array_module(x), len(weight)
     n, height, width, inputs = x.shape
