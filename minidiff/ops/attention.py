@@ -24,7 +24,7 @@ def attention(q, k, v, heads, causal=False):
     def backward(dy):
         dyh = split_heads(dy, heads)
         dweights = matmul(dyh, vh.swapaxes(-1, -2))
-        dscores = softmax_back(dweights)                          # weights · (dweights − Σ over keys of weights · dweights)
+        dscores = softmax_back(dweights)                        # weights · (dweights − Σ weights · dweights over keys)
         dqh = scale * matmul(dscores, kh)
         dkh = scale * matmul(dscores.swapaxes(-1, -2), qh)
         dvh = matmul(weights.swapaxes(-1, -2), dyh)
