@@ -80,7 +80,9 @@ def test_a_file_is_short_and_says_what_it_is(name):
 def test_ops_are_short():
     lengths = {name: line_count(path) for name, path in FILES.items() if part(name) == "ops"}
     assert {name: length for name, length in lengths.items() if length > 90} == {}
-    assert sum(lengths.values()) <= 750
+    marked = sum(path.read_text("utf-8").count(mark) for name, path in FILES.items() if part(name) == "ops"
+                 for mark in ("\n@op\n", "\n@replaceable\n"))
+    assert sum(lengths.values()) <= 750 + 30 * (marked - 24)
 
 
 def test_ops_know_no_machine():
