@@ -14,7 +14,7 @@ from ..measure.packages import PEERS, installed
 from ..measure.products import counted
 from ..measure.rows import row
 from ..measure.threads import limited
-from ..measure.timing import interleaved
+from ..measure.timing import Timing, interleaved
 from ..steps.sizes import SIZES
 from ..steps.stages import OurStep, stages
 
@@ -46,26 +46,38 @@ def measure(sizes: Sequence[str] = ("small",), match: str = "", rounds: int = 5,
             for name, (grown, factors) in GROWTH.items():
                 points = []
                 for factor in factors if match in name else ():
-                    times, operations = measure_step(grown(SIZES[size], factor), rounds, pause, threads)
+                    settings = grown(SIZES[size], factor)
+                    operations, times = count(settings), measure_step(settings, rounds, pause, threads)
                     points.append((operations, {runtime: time.median for runtime, time in times.items()}))
                     yield row("diffusion step", f"{size}: {name} x {factor:g}", times, operations=operations) | {
                         "GFLOP": operations / 1e9} | ({"exponent": exponents(points)} if len(points) > 1 else {})
 
 
-def measure_step(settings, rounds, pause, threads):
-    """(times by runtime, multiplications and additions of all our matrix products)"""
-    stage = next(stage for stage in stages(settings, "cpu") if stage.name == "diffusion")
+def diffusion(settings):
+    return next(stage for stage in stages(settings, "cpu") if stage.name == "diffusion")
+
+
+def count(settings) -> int:
+    """Multiplications and additions of all our matrix products, by one worker: this process sees no other's."""
+    step = OurStep(diffusion(settings), threads=1)
+    step()  # loads every module that makes products
+    with counted() as operations:
+        step()
+    step.close()
+    return sum(operations)
+
+
+def measure_step(settings, rounds, pause, threads) -> dict[str, Timing]:
+    stage = diffusion(settings)
     ours = OurStep(stage, threads)
     runs = {"NumPy": ours}
     if installed(*PEERS):
         from ..steps.peers import LAYOUTS, TheirStep
 
         runs |= {f"PyTorch{layout}": TheirStep(stage, format) for layout, format in LAYOUTS.items()}
-    with counted() as operations:
-        ours()
     times = interleaved(runs, rounds, pause)
     ours.close()
-    return times, sum(operations)
+    return times
 
 
 def exponents(points) -> dict[str, float]:

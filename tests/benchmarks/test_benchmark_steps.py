@@ -34,6 +34,13 @@ def test_an_exponent_is_the_slope_of_log_time_over_log_operations():
     assert scaling.exponents(points) == pytest.approx({"NumPy": 0.5, "PyTorch": 2.0}, rel=1e-9, abs=0)
 
 
+def test_operations_are_those_of_all_workers(monkeypatch):
+    monkeypatch.setattr(scaling, "interleaved", lambda runs, rounds, pause: {name: Timing((1.0,)) for name in runs})
+    one, two = ([row["operations"] for row in scaling.measure(["smoke"], match="batch", threads=threads)]
+                for threads in (1, 2))
+    assert one == two and one == sorted(one)
+
+
 def test_the_growth_of_a_step_is_fitted_to_its_operations(monkeypatch):
     """A step that took the root of its operations in seconds has the exponent 1/2, from the second point on."""
     def root_of_operations(runs, rounds, pause):
