@@ -1,4 +1,4 @@
-"""What the machine can do at most, measured before anything is compared with it: one large product, and copies."""
+"""The most that the machine can do, measured before anything is compared with it: one large product, and copies."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Different(Exception):
-    """Two runtimes disagree, so their times are not those of the same thing."""
+    """Two runtimes disagree, so they do not compute the same thing and are not timed."""
 
 
 def check(what: str, ours, theirs, tolerance: float, floor: float = 0.0) -> float:

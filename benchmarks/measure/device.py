@@ -1,4 +1,4 @@
-"""What timing on a GPU needs: waiting until it is done. The only file here that knows CuPy."""
+"""What timing on a GPU needs: waiting until it has finished. The only file of the benchmarks that imports CuPy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def properties() -> dict:
 
 
 def wait() -> None:
-    """Until all that was started on the GPU is done."""
+    """Until everything that was started on the GPU has finished."""
     if "cupy" in sys.modules:
         sys.modules["cupy"].cuda.get_current_stream().synchronize()
     torch = sys.modules.get("torch")

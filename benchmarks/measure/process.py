@@ -33,7 +33,7 @@ def peak_memory(process: int | str = "self") -> float:
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """Inside, `count` other processes want a core each."""
+    """Inside, `count` other processes each keep a core busy."""
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield

@@ -1,10 +1,10 @@
-"""Results on the screen: the header, then a line as soon as it is measured."""
+"""Results on the screen: the header, then each row as soon as it is measured."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-# What a line shows; the rest is in the file.
+# What a row shows besides times and ratios; the rest is in the file of results.
 SCREEN = ("GFLOP/s", "GB/s", "share of ceiling", "MB", "a second", "GFLOP", "exponent", "largest error", "seen",
           "held_out")
 
@@ -19,7 +19,7 @@ def show_header(machine: dict) -> None:
 
 
 def shown(rows: Iterable[dict]) -> Iterator[dict]:
-    """The rows, each printed when it comes."""
+    """The rows, each printed as it comes."""
     for row in rows:
         times = "  ".join(f"{name} {in_units(time['median'])} ({in_units(time['minimum'])})"
                           for name, time in row["times"].items())

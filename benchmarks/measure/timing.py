@@ -1,4 +1,4 @@
-"""Time taken in turns: whatever slows the machine down for a while slows down all that is compared."""
+"""Timing in turns: whatever slows the machine down for a while slows down everything that is compared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds a call, one number a round."""
+    """Seconds per call, one value per round."""
 
     seconds: tuple[float, ...]
 
@@ -27,7 +27,7 @@ class Timing:
 
 
 def interleaved(runs: dict[str, Callable], rounds: int, pause: float = 0.1, least: float = 0.0) -> dict[str, Timing]:
-    """Each of `runs` once a round, another one first each time; a round repeats a call until `least` seconds are over.
+    """Each of `runs` once a round, another one first each time; its turn repeats the call for `least` seconds.
 
     The pause lets the threads of one runtime, which wait by spinning, fall asleep before the next one is timed.
     """
@@ -45,7 +45,7 @@ def interleaved(runs: dict[str, Callable], rounds: int, pause: float = 0.1, leas
 
 
 def mean_time(run: Callable, least: float) -> float:
-    """Seconds a call, over as many calls as fill `least` seconds, one at least."""
+    """Seconds per call, over as many calls as fill `least` seconds, at least one."""
     calls, start = 0, time.perf_counter()
     while True:
         run()

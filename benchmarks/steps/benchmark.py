@@ -16,7 +16,7 @@ from .training import measure_step
 
 def measure(sizes: Sequence[str] = ("tiny", "small", "medium"), match: str = "", rounds: int = 7, pause: float = 0.1,
             threads: int | None = None, device: str = "cpu", busy: int = 0) -> Iterator[dict]:
-    """Rows of single steps and calls, while `busy` other processes want a core each."""
+    """Rows of single steps and calls, while `busy` other processes each keep a core busy."""
     threads = threads or cores()
     with limited(threads), images_drawn_once(), process.busy(busy):
         for size in sizes:
