@@ -8,7 +8,7 @@ __all__ = ["Pipeline"]
 
 
 def __getattr__(name):
-    """Import the pipeline when it is first asked for: `import minidiff` itself loads nothing."""
+    """Import the pipeline when it is first used: `import minidiff` alone loads nothing heavy."""
     if name == "Pipeline":
         from .pipeline import Pipeline
 

@@ -1,5 +1,5 @@
-"""The one exception meant for the person at the keyboard."""
+"""The one exception whose message is meant for the user."""
 
 
 class UserError(ValueError):
-    """Bad input: one clear line that says what to do. The command line prints it and exits with code 2."""
+    """Bad input: one line that says what is wrong and what to do. The command line prints it and exits with code 2."""

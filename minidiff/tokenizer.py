@@ -1,11 +1,11 @@
-"""Text to numbers and back: CLIP's byte-level byte-pair encoding.
+"""Text to token ids and back: CLIP's byte-level byte-pair encoding.
 
-    "A red heart!"  ->  words: a, red, heart, !  ->  bytes, the last one of a word marked </w>
-                    ->  merge the pair of neighbours that was learnt first, again and again  ->  [start, 320, ..., end]
+    "A red heart!"  ->  words: a, red, heart, !  ->  bytes, with </w> after the last one of each word
+                    ->  merge the adjacent pair that was learned first, again and again  ->  [start, 320, ..., end]
 
-Every text can be encoded, since all 256 bytes are in the vocabulary: the byte symbols, the same at the end of a word,
-one token a merge in the order of learning, start and end of text. Byte pairs: Sennrich, Haddow and Birch 2016
-(arXiv 1508.07909); bytes as printable letters: GPT-2; the end-of-word mark and the splitting rule: CLIP.
+The vocabulary holds the 256 byte symbols, the same symbols with </w>, one token per merge in the order they were
+learned, start and end of text. Since it has all bytes, it can encode any text. Byte pairs come from Sennrich, Haddow &
+Birch 2016 (arXiv 1508.07909), bytes as printable characters from GPT-2, </w> and the rule that splits words from CLIP.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Pair = tuple[str, str]
 
 START, END, END_OF_WORD = "<|startoftext|>", "<|endoftext|>", "</w>"
 
-# A run of letters, one digit, or a run of anything else; white space only separates. The special tokens are found
-# before a text is lower-cased, so one in capitals is no special token: its three parts are words.
+# A run of letters, one digit, or a run of other characters; white space only separates. Special tokens are found before
+# a text is lower-cased: one written in capitals is not special, but split into its three parts.
 WORD = regex.compile(r"(<\|)((?:start|end)oftext)(\|>)|('s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+)")
 
 
 def byte_symbols() -> dict[int, str]:
-    """byte -> one printable character: itself where it is one in Latin-1, else the next unused one from 256 on."""
+    """byte -> a printable character: its own in Latin-1 if that is one, else the next from code point 256 on."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = sorted(set(range(256)) - set(printable))
     return {byte: chr(byte) for byte in printable} | {byte: chr(256 + i) for i, byte in enumerate(others)}
@@ -42,26 +42,26 @@ def byte_symbols() -> dict[int, str]:
 SYMBOLS = byte_symbols()
 BYTES = {symbol: byte for byte, symbol in SYMBOLS.items()}
 BASE = [*SYMBOLS.values(), *(symbol + END_OF_WORD for symbol in SYMBOLS.values())]
-SMALLEST = len(BASE) + 2
+MIN_VOCAB_SIZE = len(BASE) + 2
 
 
 def split_words(text: str) -> list[str]:
-    """The words, digits and runs of signs of a text without special tokens, in NFC and lower case.
+    """The words, digits and runs of punctuation of a text without special tokens, in NFC and lower case.
 
-    Letter by letter, because `text.lower()` looks at neighbours: CLIP's final Σ is σ, not ς.
+    Lower-cased letter by letter, because `text.lower()` turns a final Σ into ς, where CLIP has σ.
     """
     text = "".join(letter.lower() for letter in unicodedata.normalize("NFC", text))
     return [part for parts in WORD.findall(text) for part in parts if part]
 
 
 def spell(word: str) -> list[str]:
-    """The UTF-8 bytes of a word as symbols, the last one marked. Lone surrogates, which no UTF-8 has, become "?"."""
+    """The UTF-8 bytes of a word as symbols, the last with </w>. Lone surrogates, not valid in UTF-8, become "?"."""
     *body, last = (SYMBOLS[byte] for byte in word.encode("utf-8", errors="replace"))
     return [*body, last + END_OF_WORD]
 
 
 def merge(symbols: list[str], pair: Pair) -> list[str]:
-    """`symbols` with each occurrence of the pair, from left to right, made one symbol."""
+    """`symbols` with every occurrence of the pair merged into one symbol, from left to right."""
     left, right = pair
     merged = []
     for symbol in symbols:
@@ -73,20 +73,20 @@ def merge(symbols: list[str], pair: Pair) -> list[str]:
 
 
 def learn_merges(words: Counter[str], count: int) -> list[Pair]:
-    """The `count` merges that each join the most frequent pair of neighbours; of equals, the first in the alphabet.
+    """Up to `count` merges, each of the most frequent adjacent pair; ties go to the alphabetically first.
 
-    A merge changes only the words that hold its pair, so only their pairs are counted anew. Outdated entries stay in
-    the heap: an entry counts if its number is still the pair's.
+    A merge changes only the words that contain its pair, so only their pairs are recounted. Outdated entries stay in
+    the heap; an entry is valid if its count is still that of the pair.
     """
     spelled = [(spell(word), times) for word, times in words.items()]
     counts, change = Counter(), Counter()
-    places, heap, merges = defaultdict(set), [], []
+    words_with, heap, merges = defaultdict(set), [], []
 
     def tally(i, sign):
         symbols, times = spelled[i]
         for pair in pairwise(symbols):
             change[pair] += sign * times
-            places[pair].add(i)
+            words_with[pair].add(i)
 
     for i in range(len(spelled)):
         tally(i, 1)
@@ -101,7 +101,7 @@ def learn_merges(words: Counter[str], count: int) -> list[Pair]:
         if not heap or heap[0][0] == 0:
             break
         merges.append(best := heap[0][1])
-        for i in places.pop(best):
+        for i in words_with.pop(best):
             tally(i, -1)
             spelled[i] = merge(spelled[i][0], best), spelled[i][1]
             tally(i, 1)
@@ -109,7 +109,7 @@ def learn_merges(words: Counter[str], count: int) -> list[Pair]:
 
 
 def read_folder(folder: Path) -> tuple[dict[str, int], list[Pair], int, str | None]:
-    """Vocabulary, merges (some lists go on after the vocabulary ends), row length and padding token of a folder."""
+    """Vocabulary, merges (only those in the vocabulary; some lists go on), maximum length and padding token."""
     def read(name):
         return json.loads((folder / name).read_text(encoding="utf-8"))
     try:
@@ -118,11 +118,11 @@ def read_folder(folder: Path) -> tuple[dict[str, int], list[Pair], int, str | No
             merges = [line for line in lines if line.strip() and not line.startswith("#version")]
         else:
             vocabulary, merges = (read("tokenizer.json")["model"][key] for key in ("vocab", "merges"))
-        merges = [m.split() if isinstance(m, str) else m for m in merges[:max(0, len(vocabulary) - SMALLEST)]]
+        merges = [m.split() if isinstance(m, str) else m for m in merges[:max(0, len(vocabulary) - MIN_VOCAB_SIZE)]]
         config = {"model_max_length": 77, "pad_token": None}
         for name in ("tokenizer_config.json", "special_tokens_map.json"):
             config |= read(name) if (folder / name).is_file() else {}
-        # transformers writes a length of 1e30 for "not known", and a token as a string or with its options.
+        # transformers writes 1e30 for an unknown length, and a token as a string or as a dictionary of its options.
         length = config["model_max_length"] if config["model_max_length"] < 1e6 else 77
         pad = config["pad_token"]["content"] if isinstance(config["pad_token"], dict) else config["pad_token"]
         return dict(vocabulary), [(left, right) for left, right in merges], length, pad
@@ -132,10 +132,10 @@ def read_folder(folder: Path) -> tuple[dict[str, int], list[Pair], int, str | No
 
 
 class Tokenizer:
-    """Text <-> token numbers. `merges`, in the order of learning, is all there is to know about a vocabulary.
+    """Text <-> token ids. `merges`, in the order they were learned, determine the whole vocabulary.
 
-    `max_length` is the row length of `tokenizer(texts)`; `pad_token` fills short rows: end of text if None (as Stable
-    Diffusion 1 does), "!" in Stable Diffusion 2. The padding token is a special token too, also inside a text.
+    `tokenizer(texts)` pads or truncates each text to `max_length`. `pad_token` is end of text if None (as in Stable
+    Diffusion 1) and "!" in Stable Diffusion 2. It is a special token, even where it occurs inside a text.
     """
 
     def __init__(self, merges: Iterable[Sequence[str]], max_length: int = 77, pad_token: str | None = None):
@@ -143,7 +143,7 @@ class Tokenizer:
         self.tokens = [*BASE, *(left + right for left, right in self.merges), START, END]
         self.vocabulary = {token: i for i, token in enumerate(self.tokens)}
         if len(self.vocabulary) != len(self.tokens):
-            raise UserError("the merge list makes one token twice: take the list from the tokenizer it belongs to")
+            raise UserError("two merges give the same token: use the original merge list of this tokenizer")
         if self.pad_token not in self.vocabulary:
             raise UserError(f"the padding token {pad_token!r} is not in the vocabulary: use {END!r} or '!'")
         if max_length < 2:
@@ -159,18 +159,18 @@ class Tokenizer:
 
     @classmethod
     def train(cls, captions: Iterable[str], vocab_size: int, max_length: int = 77) -> Tokenizer:
-        """Learn a vocabulary of `vocab_size` tokens; fewer where every word of the captions is one token already.
+        """Learn a vocabulary of `vocab_size` tokens, or fewer if every word of the captions becomes one token.
 
-        The same captions give the same vocabulary, in whatever order they come.
+        The order of the captions does not matter.
         """
-        if vocab_size < SMALLEST:
-            raise UserError(f"a vocabulary of {vocab_size} is too small: {SMALLEST} or more (bytes and special tokens)")
+        if vocab_size < MIN_VOCAB_SIZE:
+            raise UserError(f"a vocabulary of {vocab_size} tokens is too small: use {MIN_VOCAB_SIZE} or more")
         split = cls([])._specials.split
         words = Counter(word for caption in captions for text in split(caption)[::2] for word in split_words(text))
-        return cls(learn_merges(words, vocab_size - SMALLEST), max_length)
+        return cls(learn_merges(words, vocab_size - MIN_VOCAB_SIZE), max_length)
 
     def encode(self, text: str) -> list[int]:
-        """All tokens of a text, uncut, between start and end of text."""
+        """The token ids of a text, not truncated, between start and end of text."""
         ids = [self.start_id]
         for i, part in enumerate(self._specials.split(text)):           # text, special token, text, ..., text
             if i % 2:
@@ -191,7 +191,7 @@ class Tokenizer:
         return self._cache[word]
 
     def __call__(self, texts: str | Sequence[str]) -> np.ndarray:
-        """Token numbers of N texts, padded or cut to T = max_length; a cut row ends with end of text all the same.
+        """The token ids of N texts, padded or truncated to T = max_length; a truncated row still ends with end of text.
 
         N texts -> ids (N, T), int64
         """
@@ -205,20 +205,20 @@ class Tokenizer:
         return ids
 
     def tokens_cut(self, text: str) -> int:
-        """How many tokens of a text do not fit into `max_length`: what a model never sees of it."""
+        """How many tokens of a text exceed `max_length`, so that a model never sees them."""
         return max(0, len(self.encode(text)) - self.max_length)
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of token numbers, words apart, special tokens left out; broken UTF-8 becomes U+FFFD."""
+        """The text of token ids: words separated by spaces, no special tokens; invalid UTF-8 becomes U+FFFD."""
         ids = [int(i) for i in ids]
         if ids and not 0 <= min(ids) <= max(ids) < len(self):
-            raise UserError(f"token numbers from {min(ids)} to {max(ids)}: this vocabulary has 0 to {len(self) - 1}")
+            raise UserError(f"token ids must be in 0 to {len(self) - 1}, but these go from {min(ids)} to {max(ids)}")
         symbols = "".join(self.tokens[i] for i in ids if i not in (self.start_id, self.end_id, self.pad_id))
         text = bytes(BYTES[symbol] for symbol in symbols).decode("utf-8", errors="replace")
         return text.replace(END_OF_WORD, " ").strip()
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write the folder that transformers' CLIPTokenizer opens."""
+        """Write a folder that CLIPTokenizer of transformers can open."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         specials = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": self.pad_token}
@@ -231,20 +231,20 @@ class Tokenizer:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Tokenizer:
-        """Open a folder of Stable Diffusion or transformers: vocab.json and merges.txt, or tokenizer.json."""
+        """Open a folder with vocab.json and merges.txt, or tokenizer.json, as in Stable Diffusion and transformers."""
         vocabulary, *arguments = read_folder(Path(folder))
         tokenizer = cls(*arguments)
         if tokenizer.vocabulary != vocabulary:
-            raise UserError(f"the vocabulary in {folder} does not follow from its merges: it is not a CLIP tokenizer")
+            raise UserError(f"the vocabulary in {folder} does not follow from its merges: choose a CLIP tokenizer")
         return tokenizer
 
 
 def train_tokenizer(captions: str | Path, folder: str | Path, vocab_size: int, max_length: int = 77) -> Tokenizer:
-    """Learn from a text file with one caption a line and write the tokenizer's folder."""
+    """Train a tokenizer on a text file with one caption per line, and save it in `folder`."""
     try:
         lines = Path(captions).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read captions ({error}): give a UTF-8 text file, one caption a line") from error
+        raise UserError(f"cannot read captions ({error}): use a UTF-8 text file with one caption per line") from error
     tokenizer = Tokenizer.train(lines, vocab_size, max_length)
     tokenizer.save_pretrained(folder)
     return tokenizer

@@ -1,6 +1,8 @@
-"""How all tests run: overflow, invalid numbers and division by zero raise, and every run draws the same examples."""
+"""How all tests run: overflow, invalid values and division by zero raise, and every run draws the same examples."""
 
 from __future__ import annotations
+
+import signal
 
 import hypothesis
 import numpy as np
@@ -14,3 +16,17 @@ hypothesis.settings.load_profile("minidiff")
 def floating_point_errors_raise():
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         yield
+
+
+@pytest.fixture
+def ctrl_c_works():
+    """Python's own handler of SIGINT: a process that a shell starts with `&` or nohup inherits that it is ignored."""
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, inherited)
+
+
+@pytest.fixture
+def rng():
+    """The same values in each test, whatever ran before."""
+    return np.random.default_rng(0)

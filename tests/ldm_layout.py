@@ -51,7 +51,7 @@ def tiny_stable_diffusion(version: int) -> Pipeline:
 
 
 def write_single_file(pipe: Pipeline, version: int, path: Path) -> None:
-    """With what published files hold besides: a schedule, averaged weights, position numbers, OpenCLIP's last layer."""
+    """With what published files hold besides: a schedule, averaged weights, position ids, OpenCLIP's last layer."""
     tensors = {"betas": np.ones(5, np.float32), "model_ema.decay": np.ones((), np.float32)}
     tensors |= translated(pipe.unet, unet_names(), "model.diffusion_model.")
     vae = translated(pipe.vae, vae_names(), "first_stage_model.")

@@ -1,4 +1,4 @@
-"""LoRA files of random numbers, in the names that trainers give."""
+"""LoRA files of random weights, with the names that trainers give them."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Painter:
         self.change, self.calls, self.noise = change, [], []
         self.unet = SimpleNamespace(config=SimpleNamespace(sample_size=16, in_channels=4))
         self.vae, self.scheduler = PixelAutoencoder(blur), SCHEDULER
-        self.tokenizer = number_captions
+        self.tokenizer = caption_ids
 
     def __call__(self, prompts, latents):
         self.calls.append(len(prompts))
@@ -68,20 +68,20 @@ class PixelAutoencoder(Module):
         return z + self.weight.value, None
 
 
-def number_captions(captions):
+def caption_ids(captions):
     """A caption's token is its place in LOOKUP; those that are not there have another."""
-    numbers = {caption: index for index, caption in enumerate(LOOKUP)}
-    return np.array([[numbers.get(caption, 30_000 + index)] for index, caption in enumerate(captions)])
+    known = {caption: index for index, caption in enumerate(LOOKUP)}
+    return np.array([[known.get(caption, 30_000 + index)] for index, caption in enumerate(captions)])
 
 
 @cache
-def image_numbers():
+def image_ids():
     captions = list(LOOKUP)
     return {to_float(scene.image()).tobytes(): captions.index(scene.caption) for scene in SCENES}
 
 
 class Embeddings(Module):
-    """A contrastive model that knows which image belongs to which caption, with noise of this strength."""
+    """A contrastive model that knows which image belongs to which caption, up to `noise`."""
 
     def __init__(self, noise=0.0):
         self.config = SimpleNamespace(vision_config=SimpleNamespace(image_size=64))
@@ -91,9 +91,9 @@ class Embeddings(Module):
         return normal(ids[:, 0], (40,)), None
 
     def embed_image(self, images):
-        numbers = [image_numbers()[image.tobytes()] for image in images]
-        lengths = np.linspace(1, 9, len(numbers))[:, None]
-        return lengths * (normal(numbers, (40,)) + self.noise * normal([n + 20_000 for n in numbers], (40,))), None
+        ids = [image_ids()[image.tobytes()] for image in images]
+        lengths = np.linspace(1, 9, len(ids))[:, None]
+        return lengths * (normal(ids, (40,)) + self.noise * normal([i + 20_000 for i in ids], (40,))), None
 
 
 def recoloured(scene, colours):
@@ -212,7 +212,7 @@ def test_colour_error_is_the_distance_to_the_named_colour_in_levels():
     assert colour_error(judged(scenes[:1], [np.full((64, 64, 3), 250, np.uint8)])) is None
 
 
-def test_crispness_is_the_share_of_an_edge_between_two_pixels():
+def test_crispness_is_the_fraction_of_an_edge_between_two_pixels():
     step, ramp = np.zeros((2, 1, 64, 64, 3), np.uint8)
     step[:, :, 32:] = 200
     ramp[:] = np.minimum(np.arange(64) * 4, 255)[:, None]
@@ -224,14 +224,14 @@ def test_crispness_is_the_share_of_an_edge_between_two_pixels():
 
 @pytest.mark.parametrize("split", ["seen", "held_out"])
 def test_retrieval_is_one_where_every_caption_knows_its_image(split):
-    assert retrieval(Embeddings(), number_captions, 100, split) == 1
+    assert retrieval(Embeddings(), caption_ids, 100, split) == 1
 
 
 def test_retrieval_by_chance_is_how_often_any_image_satisfies_a_caption():
     scenes = evaluation_scenes(256)
     groups = [scenes[first:first + 64] for first in range(0, 256, 64)]
     chance = np.mean([satisfies(one, stated) for group in groups for one in group for stated in group])
-    found = retrieval(Embeddings(1e3), number_captions, 1, "seen")
+    found = retrieval(Embeddings(1e3), caption_ids, 1, "seen")
     assert 1 / 64 <= chance < 0.1
     assert found < chance + 0.06
 

@@ -6,17 +6,17 @@ import pytest
 from golden_cases import CASES, GOLDEN, compare, sampler_end
 from relative import relative
 from safetensors.numpy import load_file
-from sampler_cases import settings
+from sampler_cases import settings_of
 
 
 @pytest.mark.parametrize(("part", "version"), CASES)
-def test_weights_written_by_others_give_what_they_give_there(part, version):
+def test_models_with_weights_written_by_others_compute_what_they_compute_there(part, version):
     compare(part, version)
 
 
-def test_every_setting_of_every_sampler_ends_where_it_does_in_diffusers():
-    ends = load_file(GOLDEN / "samplers.safetensors")["ends"]
-    for config, expected in zip(settings(), ends, strict=True):
+@pytest.mark.parametrize(("sampler", "ends"), load_file(GOLDEN / "samplers.safetensors").items())
+def test_every_setting_of_a_sampler_ends_where_it_does_in_diffusers(sampler, ends):
+    for config, expected in zip(settings_of(sampler), ends, strict=True):
         x, tolerance = sampler_end(config)
         assert relative(x, expected) <= tolerance, config
 

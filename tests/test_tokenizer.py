@@ -231,7 +231,7 @@ def test_missing_or_broken_files_give_one_clear_line(tmp_path, name, content):
     assert "\n" not in str(caught.value)
 
 
-def test_wrong_numbers_are_refused():
+def test_ids_and_vocabulary_sizes_out_of_range_are_refused():
     with pytest.raises(UserError, match="0 to 513"):
         Tokenizer([]).decode([1, 514])
     with pytest.raises(UserError, match="0 to 513"):
@@ -244,5 +244,5 @@ def test_training_from_a_file_writes_the_folder(tmp_path):
     (tmp_path / "captions.txt").write_text("\n".join(CAPTIONS), encoding="utf-8")
     trained = train_tokenizer(tmp_path / "captions.txt", tmp_path / "tokenizer", 1000)
     assert trained.merges == Tokenizer.from_pretrained(tmp_path / "tokenizer").merges == SCENES.merges
-    with pytest.raises(UserError, match="one caption a line"):
+    with pytest.raises(UserError, match="one caption per line"):
         train_tokenizer(tmp_path / "missing.txt", tmp_path / "tokenizer", 1000)

@@ -19,7 +19,7 @@ def in_double(model, rng):
 def assert_gradients_are_central_differences(model, call, inputs, rng):
     """`call(*inputs) -> (y, backward)`, y an array or a tuple; integer inputs must have the gradient None.
 
-    Every parameter's share of the directional derivative is made about equally large, so that none can hide.
+    Every parameter contributes about equally to the directional derivative, so that no error can hide.
     """
     for parameter in model.parameters():
         parameter.grad = None
@@ -58,7 +58,7 @@ def assert_gradients_are_central_differences(model, call, inputs, rng):
 
 
 def assert_every_parameter_has_a_gradient(model, but=()):
-    """Keys' biases have none by nature: softmax does not see what all scores share."""
+    """Keys' biases have none by nature: softmax does not change when the same is added to all scores."""
     for name, parameter in model.named_parameters():
         assert parameter.grad.shape == parameter.value.shape, name
         if not name.endswith(("k_proj.bias", "to_k.bias", *but)):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from minidiff.data.batches import evaluation_scenes
-from minidiff.evaluation import SPLITS, draw, share
+from minidiff.evaluation import SPLITS, draw, fraction
 from minidiff.pipeline import Pipeline
 from minidiff.training.presets import override, preset
 from minidiff.training.run import Run
@@ -41,7 +41,7 @@ def curve(run: Run, minutes: float, every: float, count: int) -> Iterator[tuple[
             begin = time.monotonic()
             with run.trainer("diffusion").averaged():
                 pipe = Pipeline(**vars(run.parts()))
-                scores = {split: share(one.right for one in draw(pipe, evaluation_scenes(count, split)))
+                scores = {split: fraction(one.right for one in draw(pipe, evaluation_scenes(count, split)))
                           for split in SPLITS}
             yield trained, scores
             away += time.monotonic() - begin

@@ -70,7 +70,7 @@ class OurStep:
     """Calling it makes one update: gradients of parts of the batch by Workers, clipping, AdamW, moving average."""
 
     def __init__(self, stage, threads: int):
-        self.stage, self.settings = stage, replace(settings_of(stage), muon=0.0)
+        self.stage, self.settings = stage, replace(settings_of(stage), optimizer="adamw")
         self.trainer = Trainer(stage, self.settings, Path(), threads)
         self.workers = self.trainer.workers()
         self.processes = self.workers.processes
@@ -104,5 +104,5 @@ class Recorder:
         self.arrays = arrays
         raise Recorded
 
-    def learn(self, share, *arrays):
+    def learn(self, fraction, *arrays):
         self.split(*arrays)

@@ -1,7 +1,7 @@
-"""The command line: `minidiff COMMAND ...`, one file a command.
+"""The command line: `minidiff COMMAND ...`, one file per command.
 
-Bad input ends in one line on standard error and exit code 2, Ctrl-C in exit code 130. What a command computes with is
-imported when it runs, so that `--help` and errors are quick.
+Bad input ends in one line on standard error and exit code 2, Ctrl-C in exit code 130. A command imports what it
+computes with only when it runs, so that `--help` and errors are fast.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             say("error", error)
             return 2
         except MemoryError:
-            say("error", "not enough memory: ask for fewer or smaller images, or a smaller model")
+            say("error", "out of memory: use fewer or smaller images, or a smaller model")
             return 2
         except KeyboardInterrupt:
             say("stopped", "nothing more was written")
@@ -34,9 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> Parser:
-    root = Parser("minidiff", description="Text-to-image diffusion from scratch: draw, train, evaluate.")
+    root = Parser("minidiff", description="Text-to-image diffusion from scratch: generate, evaluate, train.")
     commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (generate, evaluate, info, train, data, tokenizer):
         command.add_to(commands)
     return root
-

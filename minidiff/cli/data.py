@@ -1,4 +1,4 @@
-"""minidiff data preview: images that the models learn from."""
+"""minidiff data preview: a grid of training images."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from .options import check_image_name, whole_number
 
 def add_to(commands) -> None:
     data = commands.add_parser("data", help="look at the training images")
-    parser = data.add_subparsers(required=True, metavar="preview").add_parser(
+    parser = data.add_subparsers(title="commands", required=True, metavar="preview").add_parser(
         "preview", help="write a grid of training images with their captions")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", default=Path("preview.png"))
-    parser.add_argument("--count", type=whole_number(1), default=16, help="images (16)")
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the training run (0)")
-    parser.add_argument("--size", type=whole_number(8), default=64, help="pixels of an edge (64)")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", default=Path("preview.png"),
+                        help="image file to write (default: preview.png)")
+    parser.add_argument("--count", type=whole_number(1), default=16, help="number of images (default: 16)")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="seed of the training run (default: 0)")
+    parser.add_argument("--size", type=whole_number(8), default=64, help="height and width in pixels (default: 64)")
     parser.set_defaults(run=run)
 
 

@@ -1,4 +1,4 @@
-"""minidiff generate: images of prompts."""
+"""minidiff generate: images from prompts."""
 
 from __future__ import annotations
 
@@ -12,27 +12,34 @@ from .options import SHIPPED, add_device, add_tokenizer, check_image_name, check
 
 def add_to(commands) -> None:
     parser = commands.add_parser(
-        "generate", help="draw images of prompts", description="Draw images of prompts. Several make a labelled "
-        "grid at FILE and single files beside it, FILE-1, FILE-2, ...")
-    parser.add_argument("prompt", nargs="+", help="what to draw; an empty text draws unconditionally")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: named like the first prompt")
-    parser.add_argument("--model", default=SHIPPED, help=f"a shipped model, a folder, or one file in Stable "
-                        f"Diffusion's original layout (default: {SHIPPED})")
+        "generate", help="draw images from prompts", description="Draw images from prompts. With more than one image, "
+        "FILE is a labelled grid and the images themselves are FILE-1, FILE-2, ...")
+    parser.add_argument("prompt", nargs="+", help="what to draw; an empty prompt draws unconditionally")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE",
+                        help="image file to write (default: named after the first prompt)")
+    parser.add_argument("--model", default=SHIPPED, help="the name of a shipped model, a folder, or a single "
+                        f"file in Stable Diffusion's original layout (default: {SHIPPED})")
     parser.add_argument("--lora", type=file_and_scale, action="append", default=[], metavar="FILE[:SCALE]",
-                        help="add what this LoRA learned, SCALE times (1); may be given again")
+                        help="apply a LoRA with this scale (default: 1); may be repeated")
     add_tokenizer(parser)
-    parser.add_argument("--prediction", choices=("epsilon", "v_prediction"), help="of a model in one file (epsilon)")
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="image j of a prompt uses SEED + j (0)")
-    parser.add_argument("--num", type=whole_number(1), default=1, help="images of each prompt (1)")
-    parser.add_argument("--steps", type=whole_number(1), help="sampling steps (the model's)")
-    parser.add_argument("--guidance", type=float, help="how closely to follow the prompt; 1 is off (the model's)")
-    parser.add_argument("--negative", default="", metavar="TEXT", help="what to stay away from")
-    parser.add_argument("--sampler", metavar="NAME", help="ddim, dpm++, euler, ... (the model's)")
-    parser.add_argument("--height", type=whole_number(1), help="in pixels (the model's)")
-    parser.add_argument("--width", type=whole_number(1), help="in pixels (the model's)")
-    parser.add_argument("--init-image", type=Path, metavar="FILE", help="an image to start from")
-    parser.add_argument("--strength", type=float, help="how far to go from it, 0 to 1 (0.8; with a mask 1)")
-    parser.add_argument("--mask", type=Path, metavar="FILE", help="an image; where it is white, paint anew")
+    parser.add_argument("--prediction", choices=("epsilon", "v_prediction"),
+                        help="what a single-file model predicts (default: epsilon)")
+    parser.add_argument("--seed", type=whole_number(0), default=0,
+                        help="random seed; image j of a prompt uses SEED + j (default: 0)")
+    parser.add_argument("--num", type=whole_number(1), default=1, help="images per prompt (default: 1)")
+    parser.add_argument("--steps", type=whole_number(1), help="sampling steps (default: the model's)")
+    parser.add_argument("--guidance", type=float,
+                        help="how closely to follow the prompt; 1 means no guidance (default: the model's)")
+    parser.add_argument("--negative", default="", metavar="TEXT", help="what the images should not show")
+    parser.add_argument("--sampler", metavar="NAME",
+                        help="such as ddim; an unknown name lists all (default: the model's)")
+    parser.add_argument("--height", type=whole_number(1), help="in pixels (default: the model's)")
+    parser.add_argument("--width", type=whole_number(1), help="in pixels (default: the model's)")
+    parser.add_argument("--init-image", type=Path, metavar="FILE", help="image to start from")
+    parser.add_argument("--strength", type=float,
+                        help="how much to change it, from 0 to 1 (default: 0.8, or 1 with a mask)")
+    parser.add_argument("--mask", type=Path, metavar="FILE",
+                        help="image that is white where the initial image is to be repainted")
     add_device(parser)
     parser.set_defaults(run=run)
 
@@ -76,16 +83,16 @@ def run(args) -> None:
 
 
 def file_and_scale(text: str) -> tuple[Path, float]:
-    """'style.safetensors:0.5' -> (Path('style.safetensors'), 0.5); a scale of 1 where there is none"""
+    """'style.safetensors:0.5' -> (Path('style.safetensors'), 0.5); without a scale, 1"""
     file, _, scale = text.rpartition(":")
     try:
         return (Path(file), float(scale)) if file else (Path(text), 1.0)
-    except ValueError:  # a colon in the file's own name
+    except ValueError:  # the colon belongs to the file's name
         return Path(text), 1.0
 
 
 def progress_bar():
-    """Steps done and time left, on a terminal; nothing where all takes less than a second."""
+    """A bar with steps and time left, shown on a terminal if drawing takes more than a second."""
     from tqdm import tqdm
 
     return tqdm(desc="drawing", unit="step", delay=1, leave=False, disable=None)

@@ -9,9 +9,10 @@ from .options import add_tokenizer
 
 
 def add_to(commands) -> None:
-    parser = commands.add_parser("info", help="show what a model is made of", description="Parts, sizes, scheduler, "
-                                 "and scores where they are known.")
-    parser.add_argument("model", help="a shipped model, a folder, or one file in Stable Diffusion's original layout")
+    parser = commands.add_parser("info", help="show what a model is made of", description="Show the parts, "
+                                 "sizes and scheduler of a model, and its scores if known.")
+    parser.add_argument("model", help="the name of a shipped model, a folder, or a single file in Stable "
+                        "Diffusion's original layout")
     add_tokenizer(parser)
     parser.set_defaults(run=run)
 
@@ -29,10 +30,11 @@ def run(args) -> None:
     print(folder)
     for name, model in models.items():
         count, size = sum(p.value.size for p in model.parameters()), size_of(folder / name)
-        own = f" {size / 1e6:>9.2f} MB" if size else ""  # a single file does not tell them apart
+        own = f" {size / 1e6:>9.2f} MB" if size else ""  # unknown for a single file
         print(f"{name:<14}{type(model).__name__:<24}{count:>14,} parameters{own}")
     total = sum(size_of(folder / name) for name in models) or folder.stat().st_size
-    print(f"{'tokenizer':<14}{'Tokenizer':<24}{len(pipe.tokenizer):>14,} tokens, texts of {pipe.tokenizer.max_length}")
+    print(f"{'tokenizer':<14}{'Tokenizer':<24}{len(pipe.tokenizer):>14,} tokens, "
+          f"{pipe.tokenizer.max_length} per text")
     side = pipe.unet.config.sample_size
     print(f"{'images':<14}{side * pipe.vae.config.downsampling} x {side * pipe.vae.config.downsampling}, latents "
           f"{side} x {side} x {pipe.unet.config.in_channels}; {total / 1e6:.2f} MB of weights in all")

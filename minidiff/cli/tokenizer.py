@@ -1,4 +1,4 @@
-"""minidiff tokenizer: learn a vocabulary, turn texts into token numbers and back."""
+"""minidiff tokenizer: train a tokenizer, convert text to token ids and back."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from .options import SHIPPED, make_folder, whole_number
 
 
 def add_to(commands) -> None:
-    parser = commands.add_parser("tokenizer", help="text to token numbers and back")
-    actions = parser.add_subparsers(required=True, metavar="train|encode|decode")
+    parser = commands.add_parser("tokenizer", help="train a tokenizer, or convert text to token ids and back")
+    actions = parser.add_subparsers(title="commands", required=True, metavar="train|encode|decode")
     train = actions.add_parser("train", help="learn a vocabulary from captions")
-    train.add_argument("captions", nargs="+", type=Path, metavar="FILE", help="text files, one caption a line")
+    train.add_argument("captions", nargs="+", type=Path, metavar="FILE", help="text files, one caption per line")
     train.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="the folder to write")
-    train.add_argument("--vocab-size", type=whole_number(1), default=1024, help="tokens (1024)")
-    train.add_argument("--max-length", type=whole_number(2), default=77, help="tokens of a text (77)")
+    train.add_argument("--vocab-size", type=whole_number(1), default=1024, help="number of tokens (default: 1024)")
+    train.add_argument("--max-length", type=whole_number(2), default=77, help="tokens per text (default: 77)")
     train.set_defaults(run=run_train)
-    encode = actions.add_parser("encode", help="print the token numbers of texts, a line each")
+    encode = actions.add_parser("encode", help="print the token ids of texts, one text per line")
     encode.add_argument("text", nargs="+")
-    encode.add_argument("--tokens", action="store_true", help="print the tokens themselves too")
+    encode.add_argument("--tokens", action="store_true", help="also print the tokens themselves")
     encode.set_defaults(run=run_encode)
-    decode = actions.add_parser("decode", help="print the text of token numbers")
-    decode.add_argument("ids", nargs="+", type=whole_number(0), metavar="NUMBER")
+    decode = actions.add_parser("decode", help="print the text of token ids")
+    decode.add_argument("ids", nargs="+", type=whole_number(0), metavar="ID")
     decode.set_defaults(run=run_decode)
     for parser in (encode, decode):
-        parser.add_argument("--model", default=SHIPPED, help=f"a model, or a tokenizer's folder (default: {SHIPPED})")
+        parser.add_argument("--model", default=SHIPPED, help=f"a model or a tokenizer's folder (default: {SHIPPED})")
 
 
 def run_train(args) -> None:
@@ -36,7 +36,8 @@ def run_train(args) -> None:
         try:
             captions += path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
+            fault = getattr(error, "strerror", None) or "not UTF-8"
+            raise UserError(f"cannot read {path}: {fault}; give a text file") from None
     make_folder(args.out)
     tokenizer = Tokenizer.train(captions, args.vocab_size, args.max_length)
     tokenizer.save_pretrained(args.out)

@@ -1,7 +1,8 @@
-"""minidiff train: from nothing to a model that `generate` draws with."""
+"""minidiff train: train a model, from scratch or from another model."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 from collections.abc import Iterator
@@ -13,32 +14,46 @@ from ..errors import UserError
 from ..training.presets import PRESETS, override, preset, setting_names
 from .options import add_device, judging, make_folder, say, whole_number
 
-IMAGES = 10        # how often in a stage sample images are drawn
-LAST_COUNT = 48      # prompts of each split that are judged at the end
+SAMPLE_GRIDS = 10  # per stage
+FINAL_COUNT = 48   # prompts per split that score the finished model
+
+
+class SettingsHelp(argparse.HelpFormatter):
+    """Adds the names that a setting can have. They are imported when help is printed: parsing needs no NumPy."""
+
+    def _get_help_string(self, action):
+        from ..diffusion.objectives import KINDS, WEIGHTINGS
+        from ..training.optimizers import OPTIMIZERS
+
+        names = {"optimizer": OPTIMIZERS, "prediction": KINDS, "weighting": WEIGHTINGS}
+        known = names.get(action.dest.rpartition(".")[2])
+        return f"{action.help}; one of {', '.join(known)}" if known else action.help
 
 
 def add_to(commands) -> None:
     parser = commands.add_parser(
-        "train", help="train a model, from nothing or from another", description="Train tokenizer, autoencoder, "
-        "contrastive model and diffusion, one after the other. Ctrl-C saves a checkpoint and stops; --resume goes on "
-        "from it bit for bit.")
-    parser.add_argument("--preset", metavar="NAME", help=f"the size: {', '.join(PRESETS)} (small)")
-    parser.add_argument("--from", dest="start", metavar="MODEL", help="begin with the sizes and weights of MODEL (a "
-                        "folder or shipped name); its autoencoder and contrastive model stay as they are")
-    parser.add_argument("--minutes", type=float, help="fit the number of steps to this time")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the run (runs/PRESET)")
+        "train", help="train a model, from scratch or from another model",
+        usage="%(prog)s [options] [--SETTING VALUE ...]", formatter_class=SettingsHelp, description="Train tokenizer, "
+        "autoencoder, contrastive model and diffusion model, one after the other. Ctrl-C saves a checkpoint and stops; "
+        "--resume continues from it with bit-identical results.")
+    parser.add_argument("--preset", metavar="NAME", help=f"the model size: {', '.join(PRESETS)} (default: small)")
+    parser.add_argument("--from", dest="start", metavar="MODEL", help="start from the sizes and weights of MODEL (a "
+                        "folder, or the name of a shipped model); its autoencoder and contrastive model stay fixed")
+    parser.add_argument("--minutes", type=float, help="choose the numbers of steps so that training takes this long")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the run (default: runs/PRESET)")
     parser.add_argument("--resume", action="store_true",
-                        help="go on with the run in DIR, by its own settings; with --train_STAGE.steps, to more steps")
+                        help="resume the run in DIR with its own settings; --train_STAGE.steps can extend it")
     parser.add_argument("--stage", nargs="+", metavar="NAME",
-                        help="only these of tokenizer, autoencoder, contrastive, latents, diffusion")
-    parser.add_argument("--threads", type=whole_number(1), help="cores to use (all)")
+                        help="run only these stages: tokenizer, autoencoder, contrastive, latents, diffusion")
+    parser.add_argument("--threads", type=whole_number(1), help="number of threads (default: all cores)")
     parser.add_argument("--dry-run", action="store_true", help="print all settings as JSON and stop")
     add_device(parser)
     group, title = None, ""
     for name, value in setting_names().items():
         if group is None or name.rpartition(".")[0] != title:
             title = name.rpartition(".")[0]
-            group = parser.add_argument_group(f"settings of {title}" if title else "settings", "(defaults: small's)")
+            group = parser.add_argument_group(f"settings of {title}" if title else "settings",
+                                              "(defaults of preset small)")
         shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
         group.add_argument(f"--{name}", metavar="VALUE", help=str(shown))
     parser.set_defaults(run=run)
@@ -48,10 +63,10 @@ def run(args) -> int:
     changes = {name: vars(args)[name] for name in setting_names() if vars(args)[name] is not None}
     longer = [name for name in changes if name.startswith("train_") and name.endswith(".steps")]
     if args.resume and (len(longer) < len(changes) or (args.preset and args.out) or args.start):
-        raise UserError("a resumed run keeps its own settings but for --train_STAGE.steps: leave out --preset, --from "
-                        "and others, or begin another run with another --out")
+        raise UserError("a resumed run keeps its own settings, except for --train_STAGE.steps: leave out --preset, "
+                        "--from and other settings, or start a new run with another --out")
     if args.minutes is not None and not 0 < args.minutes < 1e6:
-        raise UserError(f"--minutes {args.minutes}: use a number above 0")
+        raise UserError(f"--minutes {args.minutes}: use a number greater than 0")
     name = args.preset or "small"
     settings = preset(name)
     if args.start:
@@ -80,7 +95,7 @@ def run(args) -> int:
     drawn: dict[str, int] = {}
     with asked_to_stop() as stop:
         for now in shown(run.train(stages, args.minutes)):
-            draw_now_and_then(run, now, drawn)
+            write_samples(run, now, drawn)
             if stop and (now.step < now.total or now.stage != stages[-1]):
                 return stopped(run, now)
     if "diffusion" in stages:
@@ -89,20 +104,20 @@ def run(args) -> int:
 
 
 def stopped(run, now) -> int:
-    """Save what is trained so far and say how to go on."""
+    """Save a checkpoint and print how to resume."""
     if now.stage in run.trainers:
         run.trainer(now.stage).save()
-    say("stopped", f"{now.stage} at step {now.step} of {now.total}; go on with: "
+    say("stopped", f"{now.stage} at step {now.step} of {now.total}; resume with: "
         f"minidiff train --resume --out {run.folder}")
     return 130
 
 
-def draw_now_and_then(run, now, drawn) -> None:
-    """About ten times in a stage that has images to show, write a grid of them; `drawn` remembers the last."""
+def write_samples(run, now, drawn) -> None:
+    """Write a grid of sample images, ten times per stage; `drawn` counts the tenths of each stage so far."""
     from ..pipeline import Pipeline
     from ..report.training import reconstructions, samples
 
-    tenth = now.step * IMAGES // now.total
+    tenth = now.step * SAMPLE_GRIDS // now.total
     if now.stage not in ("autoencoder", "diffusion") or tenth <= drawn.get(now.stage, 0):
         return
     drawn[now.stage] = tenth
@@ -115,7 +130,7 @@ def draw_now_and_then(run, now, drawn) -> None:
 
 
 def finish(run) -> None:
-    """Judge the model, and write scores.json and report.md."""
+    """Score the model, and write scores.json and report.md."""
     from ..evaluation import evaluate
     from ..pipeline import Pipeline
     from ..report.training import write_report
@@ -123,24 +138,24 @@ def finish(run) -> None:
     from ..storage.pipeline_folder import load_clip
 
     pipe = Pipeline.from_pretrained(run.model_folder, run.device)
-    scores = evaluate(pipe, load_clip(run.model_folder, device=run.device), LAST_COUNT, judging)
+    scores = evaluate(pipe, load_clip(run.model_folder, device=run.device), FINAL_COUNT, judging)
     with new_file(run.folder / "scores.json") as path:
         write_json(path, scores)
     report = write_report(run.folder, scores)
-    print(f"{run.model_folder}: drawn right {scores['seen']:.2f} of seen, {scores['held_out']:.2f} of held-out "
-          f"compositions ({LAST_COUNT} prompts each); {report}")
-    print(f'minidiff generate --model {run.model_folder} "a red heart above a blue square"')
+    print(f"{run.model_folder} draws {scores['seen']:.2f} of seen and {scores['held_out']:.2f} of held-out prompts "
+          f"right ({FINAL_COUNT} each); see {report}")
+    print(f'try it: minidiff generate --model {run.model_folder} "a red heart above a blue square"')
 
 
 @contextmanager
 def asked_to_stop() -> Iterator[list]:
-    """Yields a list that is empty until Ctrl-C: a training step must not be cut in two. A second Ctrl-C does."""
+    """Yields a list that is empty until Ctrl-C, so that a training step can finish; a second Ctrl-C interrupts it."""
     stop: list = []
 
     def remember(*_):
         stop.append(True)
         signal.signal(signal.SIGINT, before)
-        say("stopping", "after a few steps (Ctrl-C again: at once, back to the last checkpoint)")
+        say("stopping", "finishing a few steps first (press Ctrl-C again to stop at once, at the last checkpoint)")
 
     before = signal.signal(signal.SIGINT, remember)
     try:
@@ -150,7 +165,7 @@ def asked_to_stop() -> Iterator[list]:
 
 
 def shown(progress: Iterator) -> Iterator:
-    """The same, with a bar for each stage: loss, speed, time left."""
+    """The same progress, with a bar for each stage: loss, speed, time left."""
     from tqdm import tqdm
 
     bar = None

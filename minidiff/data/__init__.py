@@ -1,1 +1,1 @@
-"""Images with captions: the built-in scenes, the user's folder, and batches of both."""
+"""Captioned images: the built-in scenes, batches of them, and the judge that reads them."""

@@ -1,7 +1,7 @@
-"""Endless batches of captioned scenes, resumable by one number.
+"""Endless batches of captioned scenes, resumable from one number.
 
-Batch i is a function of (seed, i) alone: its random stream is Philox with the seed in the key and i in the counter.
-Another word of the key says what the scenes are for, so no image that is scored was ever trained on.
+Batch i depends on (seed, i) alone: its random generator is Philox with the seed in the key and i in the counter.
+The other word of the key separates training from evaluation, so no scored image was ever trained on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Batch:
 
 
 class SceneBatches:
-    """An iterator of training batches that never ends; `position` is the number of the next, all there is to save."""
+    """An endless iterator of training batches; `position`, the index of the next batch, is its whole state."""
 
     def __init__(self, batch_size: int, size: int = 64, seed: int = 0, split: str = "seen", position: int = 0):
         self.batch_size, self.size, self.seed, self.split, self.position = batch_size, size, seed, split, position
@@ -40,17 +40,17 @@ class SceneBatches:
 
 
 def scene_stream(seed: int, purpose: int, index: int) -> np.random.Generator:
-    """The random numbers of batch `index`: streams of different arguments share none."""
+    """The random generator of batch `index`, independent of those with any other arguments."""
     return np.random.Generator(np.random.Philox(key=[seed, purpose], counter=[0, 0, 0, index]))
 
 
 def as_batch(scenes: list[Scene], size: int = 64) -> Batch:
-    """The scenes drawn and captioned."""
+    """The scenes, rendered and captioned."""
     return Batch(to_float(images_of(scenes, size)), [scene.caption for scene in scenes], scenes)
 
 
 def evaluation_scenes(count: int, split: str = "seen", seed: int = 0) -> list[Scene]:
-    """Scenes to score a model on, apart from all training scenes; the first of many are the few."""
+    """Scenes for scoring a model, never used in training; a larger `count` only appends more."""
     return [draw_scene(scene_stream(seed, EVALUATION, index), split) for index in range(count)]
 
 

@@ -1,4 +1,4 @@
-"""Between Pillow's images and arrays. Size is always (height, width)."""
+"""Conversions between Pillow images and arrays. Sizes are (height, width)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import UserError
 
 
 def to_pillow(images: np.ndarray) -> list[Image.Image]:
-    """float (N, H, W, 3), cut to [-1, 1] -> N images, rounded."""
+    """Float images (N, H, W, 3), clipped to [-1, 1] -> N Pillow images, rounded to 8 bits."""
     pixels = ((np.clip(images, -1.0, 1.0) + 1.0) * 127.5).round().astype(np.uint8)
     return [Image.fromarray(image) for image in pixels]
 
@@ -21,7 +21,7 @@ def as_image(image: Image.Image | np.ndarray, size: tuple[int, int] | None = Non
     """
     if isinstance(image, np.ndarray):
         if image.ndim != 3 or image.shape[2] != 3 or not image.size or not _within(image, -1, 1):
-            raise UserError("an image as an array is (H, W, 3), uint8 or float in [-1, 1]; this one is "
+            raise UserError("an image array must be (H, W, 3), uint8 or float in [-1, 1]; this one is "
                             f"{image.dtype} {image.shape}")
         if image.dtype != np.uint8 and size in (None, image.shape[:2]):
             return image.astype(np.float32)
@@ -31,20 +31,20 @@ def as_image(image: Image.Image | np.ndarray, size: tuple[int, int] | None = Non
 
 
 def as_mask(mask: Image.Image | np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
-    """A mask as float32 (H, W, 1): 1 (white) is painted anew, 0 (black) is kept; scaled to `size` if one is given.
+    """A mask as float32 (H, W, 1): 1 (white) is repainted, 0 (black) is kept; scaled to `size` if one is given.
 
-    Arrays are (H, W): uint8 to 255, bool, or float in [0, 1]. Raises UserError for other shapes and values.
+    Arrays are (H, W): uint8 in [0, 255], bool, or float in [0, 1]. Raises UserError for other shapes and values.
     """
     if isinstance(mask, np.ndarray):
         if mask.ndim != 2 or not mask.size or not _within(mask, 0, 1):
-            raise UserError("a mask as an array is (H, W): uint8 to 255, bool, or float in [0, 1]; this one is "
+            raise UserError("a mask array must be (H, W), uint8, bool, or float in [0, 1]; this one is "
                             f"{mask.dtype} {mask.shape}")
         mask = Image.fromarray(mask if mask.dtype == np.uint8 else (mask * 255.0).round().astype(np.uint8))
     return np.asarray(_scaled(mask.convert("L"), size), np.float32)[..., None] / np.float32(255)
 
 
 def latent_mask(mask: np.ndarray, factor: int) -> np.ndarray:
-    """The largest value in each block of factor x factor: a latent that has a part in what is painted is painted.
+    """The maximum over each factor x factor block: a latent pixel that covers any repainted pixel is repainted.
 
     mask (H, W, 1) -> y (P, Q, 1)
     """

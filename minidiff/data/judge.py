@@ -1,7 +1,8 @@
-"""The judge: reads an image of a scene without being told its caption, then compares.
+"""The judge: reads the image of a scene without knowing its caption, then compares the two.
 
-It makes text-to-image a number: an image is right when all that its caption states is read in it. Distances between
-colours are sums over RGB; lengths are in pixels of a 64 x 64 image, and other sizes scale them.
+This makes text-to-image measurable: an image is right if everything that its caption states, apart from the
+background, is read in it. Colour distances are L1 distances in RGB; lengths are in pixels of a 64 x 64 image and scale
+with the image size.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ import numpy as np
 
 from .scenes import BACKGROUNDS, COLOURS, OUTLINES, PLACES, RELATIONS, SHAPES, Scene, Thing
 
-OBJECT_DISTANCE = 56        # from the background; purple on gray is only 112 apart
-SMALLEST_AREA = 25
-TEMPLATE = 24
-LEAST_OVERLAP = 0.6
-LARGE_FROM = 21.5
-PLACE_WITHIN = 7
-RELATION_FROM = 8
+OBJECT_DISTANCE = 56        # from the background colour; the nearest pair, purple on gray, is 112 apart
+MIN_AREA = 25               # smaller components are specks
+TEMPLATE_SIZE = 24
+MIN_OVERLAP = 0.6           # intersection over union
+MIN_LARGE_SIDE = 21.5       # longer side of the box of a large object
+MAX_PLACE_DISTANCE = 7      # from the centre of the named place
+MIN_RELATION_DISTANCE = 8   # between the centres, along the axis of the relation
 
 
 @dataclass(frozen=True)
 class Found:
-    """An object read in an image: its shape (None where it has none of the eight) and its bounding box."""
+    """An object read in an image, with its bounding box; `shape` is None if it resembles none of the eight."""
 
     colour: str
     shape: str | None
@@ -39,7 +40,7 @@ class Found:
     @property
     def size(self) -> str:
         left, top, right, bottom = self.box
-        return "large" if max(right - left, bottom - top) >= LARGE_FROM else "small"
+        return "large" if max(right - left, bottom - top) >= MIN_LARGE_SIDE else "small"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Reading:
 
 
 def read(image: np.ndarray) -> Reading:
-    """The background and the objects of an image, uint8 (S, S, 3). True images all read right from S = 64 on."""
+    """The background and the objects of an image, uint8 (S, S, 3). All true images with S >= 64 are read correctly."""
     pixels = image.astype(np.int32)
     scale = len(pixels) / 64
     border = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
@@ -60,7 +61,7 @@ def read(image: np.ndarray) -> Reading:
     areas = np.bincount(labels.ravel())
     areas[0] = 0
     found = []
-    for label in np.flatnonzero(areas >= SMALLEST_AREA * scale**2):
+    for label in np.flatnonzero(areas >= MIN_AREA * scale**2):
         mask = labels == label
         (top, bottom), (left, right) = _extent(mask.any(axis=1)), _extent(mask.any(axis=0))
         colour = _nearest(COLOURS, np.median(pixels[mask], axis=0))
@@ -70,11 +71,12 @@ def read(image: np.ndarray) -> Reading:
 
 
 def components(mask: np.ndarray) -> np.ndarray:
-    """Labels of the 4-connected components of a boolean image, 1, 2, ... (not all used), and 0 outside.
-
-    Runs of pixels in a row get labels first; runs that touch those below share the smaller label, until all agree.
+    """Label the 4-connected components of a boolean image from 1 on, with gaps; 0 is outside.
 
     mask (H, W) -> labels (H, W)
+
+    Each horizontal run of pixels gets a label; then runs that touch vertically take the smaller of their labels,
+    until nothing changes.
     """
     starts = mask.copy()
     starts[:, 1:] &= ~mask[:, :-1]
@@ -91,35 +93,35 @@ def components(mask: np.ndarray) -> np.ndarray:
 
 
 def verdict(reading: Reading, scene: Scene) -> dict[str, bool]:
-    """For each attribute that the caption of `scene` states: is it so in the reading?
+    """For each attribute that the caption of `scene` states, whether the reading agrees.
 
-    The keys are count, shape, colour; size, place, relation, background where stated; and "right": all but the
-    background. Objects are assigned to the stated ones so that most shapes and colours agree.
+    The keys are count, shape and colour; size, place, relation and background if stated; and "right": all of them
+    but the background. Objects are matched to the stated ones so that as many shapes and colours as possible agree.
     """
     found = reading.objects + (None,) * (len(scene.objects) - len(reading.objects))
     chosen = max(permutations(found, len(scene.objects)), key=lambda order: _agreement(order, scene.objects))
     shapes, colours = _matches(chosen, scene.objects)
     first = chosen[0]
-    held = {"count": len(reading.objects) == len(scene.objects), "shape": all(shapes), "colour": all(colours)}
+    checks = {"count": len(reading.objects) == len(scene.objects), "shape": all(shapes), "colour": all(colours)}
     if scene.size:
-        held["size"] = first is not None and first.size == scene.size
+        checks["size"] = first is not None and first.size == scene.size
     if scene.place:
-        held["place"] = first is not None and _distance(first.centre, PLACES[scene.place]) <= PLACE_WITHIN
+        checks["place"] = first is not None and _distance(first.centre, PLACES[scene.place]) <= MAX_PLACE_DISTANCE
     if scene.relation:
-        held["relation"] = None not in chosen and _along(scene.relation, *chosen) >= RELATION_FROM
-    held["right"] = all(held.values())
+        checks["relation"] = None not in chosen and _along(scene.relation, *chosen) >= MIN_RELATION_DISTANCE
+    checks["right"] = all(checks.values())
     if scene.names_background:
-        held["background"] = reading.background == scene.background
-    return held
+        checks["background"] = reading.background == scene.background
+    return checks
 
 
 def satisfies(scene: Scene, stated: Scene) -> bool:
-    """Does the image of `scene` show all that the caption of `stated` says, its background too?"""
+    """Whether the image of `scene` shows everything that the caption of `stated` says, including the background."""
     return all(verdict(truth(scene), stated).values())
 
 
 def truth(scene: Scene) -> Reading:
-    """The reading of a scene by its own numbers, without an image."""
+    """The exact reading of a scene, from its own coordinates instead of an image."""
     return Reading(scene.background, tuple(Found(thing.colour, thing.shape, _box(thing)) for thing in scene.objects))
 
 
@@ -153,25 +155,25 @@ def _extent(line):
 
 
 def _shape_of(mask):
-    """The template with the largest intersection over union, where that is at least 0.6."""
-    templates, seen = _templates(), _stretch(mask)
+    """The shape whose template has the largest intersection over union with the mask, or None below 0.6."""
+    templates, seen = _templates(), _resized(mask)
     overlap = (templates & seen).sum(axis=(1, 2)) / (templates | seen).sum(axis=(1, 2))
     best = overlap.argmax()
-    return SHAPES[best] if overlap[best] >= LEAST_OVERLAP else None
+    return SHAPES[best] if overlap[best] >= MIN_OVERLAP else None
 
 
-def _stretch(mask):
-    """The mask scaled to 24 x 24: the nearest pixel of each."""
-    rows, columns = (((np.arange(TEMPLATE) + 0.5) * side / TEMPLATE).astype(int) for side in mask.shape)
+def _resized(mask):
+    """The mask at 24 x 24, by nearest neighbour."""
+    rows, columns = (((np.arange(TEMPLATE_SIZE) + 0.5) * side / TEMPLATE_SIZE).astype(int) for side in mask.shape)
     return mask[rows[:, None], columns]
 
 
 @cache
 def _templates():
-    """The eight shapes, cropped and scaled like what is read: boolean (8, 24, 24)."""
+    """The eight shapes, cropped and resized as in `_shape_of`; boolean (8, 24, 24)."""
     scenes = [Scene((Thing("red", shape, (32.0, 32.0), 16.0),)) for shape in SHAPES]
-    masks = [scene.image(256)[..., 1] < 145 for scene in scenes]       # half way from red to white
-    return np.stack([_stretch(mask[np.ix_(mask.any(axis=1), mask.any(axis=0))]) for mask in masks])
+    masks = [scene.image(256)[..., 1] < 145 for scene in scenes]       # halfway between red and white
+    return np.stack([_resized(mask[np.ix_(mask.any(axis=1), mask.any(axis=0))]) for mask in masks])
 
 
 @cache

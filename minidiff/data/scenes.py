@@ -1,13 +1,13 @@
 """The built-in images: coloured shapes whose captions can be checked exactly.
 
-A caption is one of three plain forms,
+A caption has one of three forms,
 
     a [small|large] COLOUR SHAPE [PLACE][ on a BACKGROUND background]
     a COLOUR SHAPE and a COLOUR SHAPE[ on a BACKGROUND background]
     a COLOUR SHAPE RELATION a COLOUR SHAPE[ on a BACKGROUND background]
 
-and whatever it leaves out is free. Lengths are in pixels of a 64 x 64 image, y down; another size scales them all.
-Eight (colour, shape) pairs are never drawn in training: a model has to compose them.
+and whatever it does not state is random. Lengths are in pixels of a 64 x 64 image, with y pointing down, and scale with
+the image size. Eight (colour, shape) pairs never occur in training: they test whether a model composes what it knows.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ COLOURS = {
 }
 BACKGROUNDS = {"white": (250, 250, 250), "black": (15, 15, 15), "gray": (128, 128, 128)}
 SHAPES = ("circle", "square", "triangle", "star", "heart", "ring", "cross", "diamond")
-SIZES = {"small": (8.0, 10.0), "large": (13.0, 16.0)}
-PAIR_RADIUS = (9.0, 12.0)
+SIZES = {"small": (8.0, 10.0), "large": (13.0, 16.0)}  # the range of radii
+PAIR_RADIUS = (9.0, 12.0)                              # where two objects have to fit
 PLACES = {
     "in the center": (32, 32), "at the top left": (18, 18), "at the top right": (46, 18),
     "at the bottom left": (18, 46), "at the bottom right": (46, 46),
@@ -81,7 +81,7 @@ HOLES = {"ring": _circle(0.55)}
 
 @dataclass(frozen=True)
 class Thing:
-    """One coloured shape; its centre (x, y) and radius in pixels of 64, once it has been laid out."""
+    """A coloured shape; its centre (x, y) and radius are None until it is laid out."""
 
     colour: str
     shape: str
@@ -91,7 +91,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the caption states, and what it leaves free: centres, radii and an unnamed background."""
+    """What a caption states, and what it leaves open: centres, radii and, unless it is named, the background."""
 
     objects: tuple[Thing, ...]
     background: str = "white"
@@ -115,7 +115,7 @@ class Scene:
         return text + (f" on a {self.background} background" if self.names_background else "")
 
     def image(self, size: int = 64) -> np.ndarray:
-        """The scene as uint8 (size, size, 3): drawn four times larger, then averaged down."""
+        """The scene as uint8 (size, size, 3): rendered at four times the size, then averaged down."""
         image = Image.new("RGB", (4 * size, 4 * size), BACKGROUNDS[self.background])
         draw, scale = ImageDraw.Draw(image), 4 * size / 64
         for thing in self.objects:
@@ -128,9 +128,10 @@ class Scene:
 
 
 def draw_scene(rng: np.random.Generator, split: str = "seen") -> Scene:
-    """A random scene: one object 1/3, placed 1/6, two with "and" 1/6, related 1/3.
+    """A random scene: one object (1/3), one at a named place (1/6), two joined by "and" (1/6), two in a relation (1/3).
 
-    split "seen" (training) draws no held-out pair; "held_out" starts with one, and its second object may be any.
+    The split "seen", used for training, has no held-out pair. In "held_out" the first object is a held-out pair; a
+    second one may be any.
     """
     firsts, seconds = {"seen": (SEEN, SEEN), "held_out": (HELD_OUT, PAIRS)}[split]
     kind = ("one", "one", "placed", "two", "related", "related")[rng.integers(6)]
@@ -148,7 +149,7 @@ def draw_scene(rng: np.random.Generator, split: str = "seen") -> Scene:
 
 
 def lay_out(rng: np.random.Generator, scene: Scene) -> Scene:
-    """The same scene and caption with centres and radii drawn (again), uniformly within what is stated."""
+    """The same scene and caption with new centres and radii, uniform within what the caption states."""
     if len(scene.objects) == 1:
         radius = rng.uniform(*SIZES[scene.size or pick(rng, tuple(SIZES))])
         if scene.place:
@@ -167,15 +168,15 @@ def lay_out(rng: np.random.Generator, scene: Scene) -> Scene:
 
 
 def parse_caption(text: str) -> Scene | None:
-    """What a plain caption states, not laid out yet; None for any other text. Inverse of `Scene.caption`."""
+    """The scene that a caption describes, not laid out yet; None for any other text. The inverse of `Scene.caption`."""
     match = _CAPTION.fullmatch(" ".join(text.lower().strip(" .").split()))
     if match is None:
         return None
-    size, colour, shape, place, joint, *second, background = match.groups()
-    if size and joint:
+    size, colour, shape, place, link, *second, background = match.groups()
+    if size and link:
         return None
-    things = (Thing(colour, shape), Thing(*second)) if joint else (Thing(colour, shape),)
-    relation = joint if joint in RELATIONS else None
+    things = (Thing(colour, shape), Thing(*second)) if link else (Thing(colour, shape),)
+    relation = link if link in RELATIONS else None
     return Scene(things, background or "white", size, place, relation, names_background=background is not None)
 
 
@@ -190,5 +191,5 @@ def to_float(pixels: np.ndarray) -> np.ndarray:
 
 
 def pick(rng: np.random.Generator, choices: Sequence):
-    """One of the choices, all alike."""
+    """One of the choices, uniformly at random."""
     return choices[rng.integers(len(choices))]

@@ -1,7 +1,8 @@
-"""Twins: scenes whose captions use nearly the same words but say something else, as hard negatives.
+"""Twins: hard negatives, scenes whose captions use nearly the same words but mean something else.
 
-Among random captions a bag of words tells most images apart, so a contrastive model never learns who is left of whom.
-Beside its twin only the order of the words, or one of them, does (Yuksekgonul et al., 2210.01936, section 4).
+In a random batch a bag of words is enough to match captions with images, so a contrastive model never learns which
+object is on the left. Twins differ only in the order of their words, or in one word (Yuksekgonul et al. 2022,
+arXiv 2210.01936, section 4).
 """
 
 from __future__ import annotations
@@ -21,28 +22,30 @@ def twin_batch(rng: np.random.Generator, batch_size: int, size: int = 64) -> Bat
 
 
 def draw_twin(rng: np.random.Generator, scene: Scene) -> Scene:
-    """The scene with its two objects exchanged, or their colours or shapes where order is free, or one word changed.
+    """The scene with its objects exchanged if they are in a relation; else with a colour, shape or other word changed.
 
-    It keeps its layout as far as its caption allows, no image fits both captions, and no pair is a held-out one.
+    Two objects without a relation exchange their colours or shapes if possible. The layout is kept as far as the new
+    caption allows, no image fits both captions, and no held-out pair is added.
     """
     if scene.relation:
         return exchanged(scene)
     twins = [exchanged(scene, "colour"), exchanged(scene, "shape")] if len(scene.objects) == 2 else []
-    twins = [twin for twin in twins if _things(twin) != _things(scene) and not _held_out(twin, scene)]
+    twins = [twin for twin in twins if _things(twin) != _things(scene) and not _adds_held_out(twin, scene)]
     while not twins:
-        twins = [twin for twin in _other_words(rng, scene) if not _held_out(twin, scene)]
+        twins = [twin for twin in _one_word_changed(rng, scene) if not _adds_held_out(twin, scene)]
     return pick(rng, twins)
 
 
-def exchanged(scene: Scene, *names: str) -> Scene:
-    """The scene with its two objects in each other's place, or only what is called one of `names`."""
+def exchanged(scene: Scene, *attributes: str) -> Scene:
+    """The scene with the given attributes of its two objects exchanged, by default both colour and shape."""
     first, second = scene.objects
-    names = names or ("colour", "shape")
-    return replace(scene, objects=tuple(replace(thing, **{name: getattr(other, name) for name in names})
+    attributes = attributes or ("colour", "shape")
+    return replace(scene, objects=tuple(replace(thing, **{name: getattr(other, name) for name in attributes})
                                         for thing, other in ((first, second), (second, first))))
 
 
-def _other_words(rng, scene):
+def _one_word_changed(rng, scene):
+    """The scene with another colour, another shape and, if stated, another size or place of its first object."""
     first, *rest = scene.objects
     colours = [colour for colour in COLOURS if colour not in {thing.colour for thing in rest}]
     changed = [replace(scene, objects=(replace(first, colour=_other(rng, colours, first.colour)), *rest)),
@@ -54,8 +57,8 @@ def _other_words(rng, scene):
     return changed
 
 
-def _held_out(twin, scene):
-    """Does the twin bring in a held-out pair?"""
+def _adds_held_out(twin, scene):
+    """Whether the twin has a held-out pair that the scene has not."""
     return not (_things(twin) - _things(scene)).isdisjoint(HELD_OUT)
 
 

@@ -1,11 +1,12 @@
-"""Noise and how to undo it: x = alpha x0 + sigma eps everywhere, on arrays and a function `denoise(x, time)` only.
+"""Noise and how to remove it: x = α x0 + σ ε everywhere. Needs only arrays and a function `denoise(x, time)`.
 
-schedules         tables of (alpha, sigma) over the training times
-objectives        what a network predicts, and x0 from it
+schedules         tables of α and σ over the training times
+objectives        what a network predicts, and how to get x0 from it
 samplers          one step, and the samplers without memory: DDIM, DDPM, Euler, Euler ancestral, Heun
-multistep         the samplers that remember earlier answers: PNDM, DPM-Solver++, UniPC
+multistep         the samplers that reuse earlier answers: PNDM, LMS, DPM-Solver++, UniPC
 spacing           which times a run of n steps visits
-scheduler         all of the above under one name
-scheduler_config  that, read from and written to scheduler_config.json of a diffusers folder
+sampler_table     one entry per sampler: its function, its times, its class and settings in diffusers
+scheduler         all of the above as one object
+scheduler_config  this object read from and written to the scheduler_config.json of a diffusers folder
 guidance          wrappers around a network: classifier-free guidance, inpainting
 """

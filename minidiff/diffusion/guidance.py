@@ -1,6 +1,6 @@
-"""Wrappers around a network: steer it with a prompt, and keep a part of an image.
+"""Wrappers around a network that steer it with a prompt or keep part of an image.
 
-A negative prompt is nothing but another context in the place of the empty prompt's.
+A negative prompt is simply another context in place of the empty prompt's.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ..backend import array_module
 
 
 def classifier_free(cond, uncond, scale):
-    """uncond + scale (cond - uncond); scale 1 is no guidance (Ho & Salimans, 2207.12598).
+    """uncond + scale (cond − uncond); scale 1 means no guidance (Ho & Salimans, 2207.12598).
 
     cond (N, H, W, C), uncond (N, H, W, C) -> y (N, H, W, C)
     """
@@ -19,7 +19,10 @@ def classifier_free(cond, uncond, scale):
 
 
 def rescaled(guided, cond, amount):
-    """Give each image's answer part of the spread back that guidance changed (Lin et al., 2305.08891, eq. 15-16).
+    """guided (amount r + 1 − amount), with r = std(cond) / std(guided) of each image.
+
+    Guidance raises the standard deviation, which overexposes images (Lin et al., 2305.08891, eq. 15-16). With amount 1
+    it is that of `cond` again.
 
     guided (N, H, W, C), cond (N, H, W, C) -> y (N, H, W, C)
     """
@@ -29,11 +32,11 @@ def rescaled(guided, cond, amount):
 
 
 def guided(model, cond, uncond, scale=7.5, rescale=0.0, interval=(0.0, math.inf), read=lambda context: [context]):
-    """`predict(x, time)` of `model(x, t, *read(context))`, called once a step with the batch [uncond, cond].
+    """The guided `predict(x, time)` of `model(x, t, *read(context))`, which gets the batch [uncond, cond] in one call.
 
-    cond (N, T, D), uncond (N or 1, T, D); `read` does what is the same for every step. Outside `interval`,
-    low < sigma / alpha <= high, and for scale 1, only cond is asked, at half the cost: guidance hurts early and is
-    useless late (Kynkäänniemi et al., 2404.07724).
+    cond (N, T, D), uncond (N or 1, T, D). `read` prepares a context once for all steps. Guidance acts only where
+    low < σ/α <= high for `interval` = (low, high): it does harm early and has no effect late (Kynkäänniemi et al.,
+    2404.07724). Elsewhere, and everywhere with scale 1, the model gets cond alone, at half the cost.
     """
     xp, (low, high) = array_module(cond), interval
     both, alone = read(xp.concatenate([xp.broadcast_to(uncond, cond.shape), cond])), read(cond)
@@ -50,10 +53,10 @@ def guided(model, cond, uncond, scale=7.5, rescale=0.0, interval=(0.0, math.inf)
 
 
 def inpainted(denoise, known, mask):
-    """`denoise` that answers `known` where the mask is 0, so that only the part where it is 1 is painted.
+    """A `denoise` that answers `known` where the mask is 0, so only the part where the mask is 1 is painted.
 
-    Every sampler then carries the known part along its own path from noise to exactly `known`: no blending of noisy
-    images, and the memory of multistep samplers stays consistent.
+    Any sampler then takes the known part from noise to exactly `known` along its own path. No noisy images are
+    blended, and what multistep samplers remember stays consistent.
 
     known (N, H, W, C), mask (N or 1, H, W, 1)
     """

@@ -1,14 +1,14 @@
-"""What a network is trained to say, and x0 from what it says: one algebra for noise, v, x0 and flow velocity.
+"""What a network predicts, and how to get x0 from it: one algebra for noise, x0, v and flow velocity.
 
-A network that sees x = alpha x0 + sigma eps predicts y = p x0 + q eps:
+A network that sees x = α x0 + σ ε predicts y = p x0 + q ε:
 
-    epsilon           p = 0,       q = 1
-    sample            p = 1,       q = 0
-    v_prediction      p = -sigma,  q = alpha     (Salimans & Ho, 2202.00512)
-    flow_prediction   p = -1,      q = 1         (rectified flow, 2209.03003)
+    epsilon           p = 0,    q = 1
+    sample            p = 1,    q = 0
+    v_prediction      p = −σ,   q = α     (Salimans & Ho, 2202.00512)
+    flow_prediction   p = −1,   q = 1     (rectified flow, 2209.03003)
 
-Two equations, two unknowns: x0 = (q x - sigma y) / (q alpha - p sigma). The names are scheduler_config.json's.
-`alpha` and `sigma` are floats, or arrays with one number per image.
+These two equations in x0 and ε give x0 = (q x − σ y) / (q α − p σ). The names are those of scheduler_config.json.
+`alpha` and `sigma` are floats, or arrays with one value per image.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WEIGHTINGS = ("uniform", "min_snr", "sqrt_snr")
 
 
 def add_noise(x0, noise, alpha, sigma):
-    """alpha x0 + sigma noise.
+    """x = α x0 + σ noise.
 
     x0 (N, H, W, C), noise (N, H, W, C), alpha (N,), sigma (N,) -> x (N, H, W, C)
     """
@@ -32,7 +32,7 @@ def add_noise(x0, noise, alpha, sigma):
 
 
 def target(kind, x0, noise, alpha, sigma):
-    """p x0 + q noise: what the network should answer.
+    """y = p x0 + q noise: what the network should predict.
 
     x0 (N, H, W, C), noise (N, H, W, C), alpha (N,), sigma (N,) -> y (N, H, W, C)
     """
@@ -41,7 +41,7 @@ def target(kind, x0, noise, alpha, sigma):
 
 
 def denoised(kind, output, x, alpha, sigma):
-    """x0 from the network's answer y: (q x - sigma y) / (q alpha - p sigma). Noise alone (epsilon) needs alpha > 0.
+    """x0 = (q x − σ y) / (q α − p σ) from the network's answer y. A network that predicts ε needs α > 0.
 
     output (N, H, W, C), x (N, H, W, C), alpha (N,), sigma (N,) -> x0 (N, H, W, C)
     """
@@ -53,7 +53,7 @@ def denoised(kind, output, x, alpha, sigma):
 
 
 def output_of(kind, x0, x, alpha, sigma):
-    """The answer that `denoised` turns into x0: p x0 + q (x - alpha x0) / sigma. Needs sigma > 0 but for x0 itself.
+    """y = p x0 + q (x − α x0) / σ, the inverse of `denoised`. Needs σ > 0, except for "sample".
 
     x0 (N, H, W, C), x (N, H, W, C), alpha (N,), sigma (N,) -> y (N, H, W, C)
     """
@@ -64,7 +64,7 @@ def output_of(kind, x0, x, alpha, sigma):
 
 
 def mixture(kind, alpha, sigma):
-    """(p, q) of the answer y = p x0 + q eps."""
+    """(p, q) of the answer y = p x0 + q ε."""
     if kind == "epsilon":
         return 0.0, 1.0
     if kind == "sample":
@@ -77,10 +77,10 @@ def mixture(kind, alpha, sigma):
 
 
 def min_snr_weight(kind, alpha, sigma, gamma=5.0):
-    """min(SNR, gamma) as the weight of the error of x0, in terms of the error of the answer (Hang et al., 2303.09556).
+    """The weight of the answer's squared error that weighs x0's squared error by min(SNR, γ) (Hang et al., 2303.09556).
 
-    SNR = alpha² / sigma². An error dy of the answer is an error sigma dy / (q alpha - p sigma) of x0. Written so that
-    it is finite at both ends: min(SNR, gamma) = gamma alpha² / max(alpha², gamma sigma²).
+    SNR = α²/σ², and an error δ of the answer is an error σ δ / (q α − p σ) of x0, so the weight is
+    min(SNR, γ) σ² / (q α − p σ)². With min(SNR, γ) = γ α² / max(α², γ σ²) it is finite for σ = 0 and α = 0 too.
 
     alpha (N,), sigma (N,) -> weight (N,)
     """
@@ -88,19 +88,20 @@ def min_snr_weight(kind, alpha, sigma, gamma=5.0):
     signal, noise = alpha**2, sigma**2
     p, q = mixture(kind, alpha, sigma)
     if kind == "epsilon":
-        share = noise
+        scaled = noise
     elif kind == "sample":
-        share = signal
+        scaled = signal
     else:
-        share = signal * noise / (q * alpha - p * sigma) ** 2
-    return gamma * share / xp.maximum(signal, gamma * noise)
+        scaled = signal * noise / (q * alpha - p * sigma) ** 2
+    return gamma * scaled / xp.maximum(signal, gamma * noise)
 
 
 def sqrt_snr_weight(kind, alpha, sigma, least=0.05):
-    """√SNR as the weight of the error of x0, which is 1 / √SNR as that of the noise's (Yu et al., 2310.08442).
+    """The weight of the answer's squared error that weighs x0's squared error by √SNR = α/σ (Yu et al., 2310.08442).
 
-    For v and flow, alpha sigma. Not less than `least`: what is made of pure noise, by the caption alone, counts too.
-    Noise alone (epsilon) needs alpha > 0, x0 alone (sample) sigma > 0.
+    As above the weight is √SNR σ² / (q α − p σ)²: σ/α for ε, α/σ for x0, and α σ for v and the flow velocity. √SNR is
+    at least `least`: near pure noise the network has only the caption to go by, and what it makes of it should count.
+    "epsilon" needs α > 0, and "sample" needs σ > 0.
 
     alpha (N,), sigma (N,) -> weight (N,)
     """
@@ -109,7 +110,7 @@ def sqrt_snr_weight(kind, alpha, sigma, least=0.05):
 
 
 def loss_weight(weighting, kind, alpha, sigma):
-    """The weight of each answer's squared error, by the weighting's name: uniform is 1.
+    """The weight of each answer's squared error under this weighting: 1 for "uniform".
 
     alpha (N,), sigma (N,) -> weight (N,)
     """
@@ -123,10 +124,11 @@ def loss_weight(weighting, kind, alpha, sigma):
 
 
 def draw_times(schedule, rng, count, shift=1.0, middle=0.0):
-    """Training times, whole ones for a table: u uniform, or logit-normal 1 / (1 + exp(-N(0, 1))) for a share `middle`.
+    """Random training times: uniform, but for a fraction `middle` logit-normal, 1 / (1 + exp(−N(0, 1))); then shifted.
 
-    A shift above 1 moves them towards noise, where a caption decides: first the places of the objects, then their
-    colours, then their shapes. The middle of a flow is sigma / alpha = shift (Esser et al., 2403.03206, section 3.1).
+    A shift above 1 moves them towards noise, where the caption matters: first for where the objects are, then for
+    their colours, then for their shapes. For rectified flow the logit-normal times are centred on σ/α = shift (Esser
+    et al., 2403.03206, section 3.1). For a table, times are whole numbers.
 
     -> t (N,)
     """
@@ -137,7 +139,7 @@ def draw_times(schedule, rng, count, shift=1.0, middle=0.0):
 
 
 def per_image(coefficient, x):
-    """A coefficient that multiplies x: a float as it is, one number per image as (N, 1, 1, 1) in x's precision."""
+    """A coefficient that multiplies x: a float as it is, one value per image as (N, 1, 1, 1) in x's precision."""
     if isinstance(coefficient, (int, float)):
         return float(coefficient)
     return coefficient.astype(x.dtype).reshape(-1, *[1] * (x.ndim - 1))

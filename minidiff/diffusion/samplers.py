@@ -1,10 +1,10 @@
-"""From noise to image: samplers are generators over `denoise(x, time) -> x0` and a list of steps.
+"""From noise to an image: samplers are generators that take `denoise(x, time) -> x0` and a list of steps.
 
-Every sampler here and in multistep.py is one formula, `advance`, with its own estimate of x0. Euler's method on
-x / alpha over sigma / alpha (Karras et al., 2206.00364) is DDIM's step written in other coordinates, its ancestral
-form is DDPM's, and DPM-Solver++ extrapolates x0 first. So nothing divides by alpha, which may be 0.
+Every sampler here and in multistep.py uses one formula, `advance`, with its own estimate of x0. Euler's method for
+x/α as a function of σ/α (Karras et al., 2206.00364) is DDIM's step in other coordinates, Euler ancestral is DDPM, and
+DPM-Solver++ extrapolates x0 first. In this form a step from pure noise, where α = 0, needs no division by α.
 
-`noise(i)` gives standard normal noise shaped like x for step i; deterministic samplers never call it.
+`noise(i)` is standard normal noise of x's shape for step i. Deterministic samplers never call it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .schedules import Time
 
 
 class Step(NamedTuple):
-    """From one moment to a less noisy one."""
+    """From one time to a less noisy one."""
 
     start: Time
     end: Time
 
 
 class State(NamedTuple):
-    """What a sampler yields after step `i`: the time the network was told, the new x, and the x0 it saw."""
+    """What a sampler yields after step `i`: the time it called the network with, the new x, and the estimated x0."""
 
     i: int
     t: float
@@ -35,10 +35,10 @@ class State(NamedTuple):
 
 
 def advance(x, denoised, step, eta=0.0, noise=None):
-    """x at the end of a step: alpha' x0 + √(sigma'² - f²) eps + f noise, with eps = (x - alpha x0) / sigma.
+    """x at the end of a step: x' = α' x0 + √(σ'² − f²) ε + f noise, with ε = (x − α x0) / σ.
 
-    f = eta sigma' √(1 - k²) and k = alpha sigma' / (alpha' sigma): eta = 0 is DDIM (Song et al., 2010.02502, eq. 12),
-    eta = 1 draws from the exact q(x' | x, x0), which is DDPM (2006.11239, eq. 7).
+    f = η σ' √(1 − k²) with k = α σ' / (α' σ). η = 0 is DDIM (Song et al., 2010.02502, eq. 12), and η = 1 draws from
+    the exact posterior q(x' | x, x0), which is DDPM (2006.11239, eq. 7).
 
     x (N, H, W, C), denoised (N, H, W, C) -> y (N, H, W, C)
     """
@@ -51,7 +51,7 @@ def advance(x, denoised, step, eta=0.0, noise=None):
 
 
 def first_order(denoise, x, steps, noise=None, eta=0.0):
-    """DDIM, which is Euler (eta = 0), and DDPM, which is Euler ancestral (eta = 1)."""
+    """DDIM, which equals Euler, for η = 0; DDPM, which equals Euler ancestral, for η = 1."""
     for i, step in enumerate(steps):
         denoised = denoise(x, step.start)
         x = advance(x, denoised, step, eta, noise(i) if eta else None)
@@ -59,15 +59,15 @@ def first_order(denoise, x, steps, noise=None, eta=0.0):
 
 
 def ancestral(denoise, x, steps, noise):
-    """DDPM and Euler ancestral: first order with all its noise fresh."""
+    """DDPM and Euler ancestral: first order, with η = 1."""
     return first_order(denoise, x, steps, noise, eta=1.0)
 
 
 def heun(denoise, x, steps, noise=None, average="epsilon"):
-    """Take Euler's step, ask again where it ends, go back and take the average slope (Karras et al., algorithm 1).
+    """Take Euler's step, call the network at its end, then repeat the step with the mean of both slopes.
 
-    The slope is eps over sigma / alpha; for rectified flow average="flow_prediction", the velocity over sigma.
-    The last step stays Euler's: the network knows no time beyond it.
+    (Karras et al., algorithm 1.) The slope is ε, which is d(x/α)/dr with r = σ/α; for rectified flow, average =
+    "flow_prediction", the velocity dx/dσ. The last step remains Euler's, as the network knows no time at its end.
     """
     for i, step in enumerate(steps):
         denoised = estimate = denoise(x, step.start)
@@ -80,13 +80,14 @@ def heun(denoise, x, steps, noise=None, average="epsilon"):
 
 
 def slope(kind, denoised, x, time):
-    """The network's answer of this kind that means `denoised`."""
+    """The answer of this kind from which x0 would be `denoised`."""
     return output_of(kind, denoised, x, time.alpha, time.sigma)
 
 
 def step_noise(seeds, shape, like=None):
-    """`noise(i)` with a stream of its own for every image and step: the same image alone or in a batch.
+    """`noise(i)` from a random stream of its own for each image and step, so an image is the same alone or in a batch.
 
-    The upper half of the generator's 128-bit key is the step, counted from 1; 0 is the starting noise.
+    The generator's key has 128 bits: the seed is the lower half, and i + 1 is the upper half. The starting noise has
+    the seed alone as its key, which is an upper half of 0, so no step repeats it.
     """
-    return lambda i: normal([seed + (i + 1 << 64) for seed in seeds], shape, like)
+    return lambda i: normal([seed + ((i + 1) << 64) for seed in seeds], shape, like)

@@ -1,4 +1,4 @@
-"""A schedule, what its network predicts, a sampler and the times it visits, under one name.
+"""A noise schedule, what the network predicts, a sampler and the times it visits, in one object.
 
     scheduler = from_config(json.loads(text))            # of scheduler_config.py; or Scheduler("unipc", Schedule())
     denoise = scheduler.denoiser(predict)                # predict(x, time) is the network's answer
@@ -6,8 +6,8 @@
     for state in scheduler.sample(denoise, scheduler.start(noise, steps), steps):
         ...                                              # state.x, state.denoised
 
-From an image instead of noise: `steps(20, strength=0.6)` are the last 12 of 20, `start(noise, steps, image)` is the
-image with the noise of their beginning. Inpainting is a wrapper of `denoise`: guidance.inpainted.
+To start from an image, `steps(20, strength=0.6)` gives the last 12 of 20 steps, and `start(noise, steps, image)` adds
+the noise of their first time to it. Inpainting wraps `denoise`: guidance.inpainted.
 """
 
 from __future__ import annotations
@@ -15,28 +15,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import UserError
-from . import multistep, objectives, samplers, spacing
+from . import objectives, spacing
+from .sampler_table import SAMPLERS, Sampler, sampler_named
+from .samplers import Step
 from .schedules import Schedule
+from .spacing import RATIOS, SOLVERS, WHOLE
 
-SAMPLERS = {
-    "ddpm": samplers.ancestral,
-    "ddim": samplers.first_order,
-    "pndm": multistep.pndm,
-    "euler": samplers.first_order,
-    "euler_ancestral": samplers.ancestral,
-    "heun": samplers.heun,
-    "dpm++": multistep.dpm_solver,
-    "dpm++_sde": multistep.dpm_solver_sde,
-    "unipc": multistep.unipc,
-}
 STABLE_DIFFUSION = Schedule()
-STOCHASTIC = ("ddpm", "euler_ancestral", "dpm++_sde")
-WHOLE, RATIOS, SOLVERS = ("ddpm", "ddim", "pndm"), ("euler", "euler_ancestral", "heun"), ("dpm++", "dpm++_sde", "unipc")
 
 
 @dataclass(frozen=True)
 class Scheduler:
-    """How a model is sampled. Field names are scheduler_config.json's; `timestep_spacing` None is the sampler's own."""
+    """How to sample a model. Fields are named as in scheduler_config.json; the default spacing is the sampler's own."""
 
     sampler: str = "unipc"
     schedule: Schedule = STABLE_DIFFUSION
@@ -51,20 +41,27 @@ class Scheduler:
     flow_shift: float = 1.0
 
     def __post_init__(self):
-        known = {"sampler": SAMPLERS, "prediction_type": objectives.KINDS, "final_sigmas_type": ("zero", "sigma_min"),
+        known = {"prediction_type": objectives.KINDS, "final_sigmas_type": ("zero", "sigma_min"),
                  "timestep_spacing": (*spacing.SPACINGS, None),
-                 "solver_order": (1, 2, 3) if self.sampler == "unipc" else (1, 2)}
+                 "solver_order": range(1, 1 + max(2, len(self.entry.orders)))}
         for name, values in known.items():
             if getattr(self, name) not in values:
                 raise UserError(f"unknown {name} {getattr(self, name)!r}: use one of {', '.join(map(str, values))}")
-        if self.use_karras_sigmas and (self.sampler in WHOLE or self.schedule.is_flow):
-            raise UserError(f"Karras sigmas need a schedule of betas and one of {', '.join(RATIOS + SOLVERS)}")
-        if self.sampler in WHOLE and self.schedule.rescale_betas_zero_snr and self.prediction_type == "epsilon":
+        whole = self.entry.family == WHOLE
+        if self.use_karras_sigmas and (whole or self.schedule.is_flow):
+            others = [name for name, entry in SAMPLERS.items() if entry.family != WHOLE]
+            raise UserError(f"Karras sigmas need a schedule of betas and one of {', '.join(others)}")
+        if whole and self.schedule.rescale_betas_zero_snr and self.prediction_type == "epsilon":
             raise UserError("a network that predicts noise says nothing at zero terminal SNR: use v_prediction")
 
-    def steps(self, num_inference_steps: int, strength: float = 1.0) -> list[samplers.Step]:
-        """The steps of a run; the last n * strength (rounded down) of them for a strength below 1."""
-        n, points = num_inference_steps, num_inference_steps + (self.sampler in SOLVERS)
+    @property
+    def entry(self) -> Sampler:
+        """The sampler's entry in the table."""
+        return sampler_named(self.sampler)
+
+    def steps(self, num_inference_steps: int, strength: float = 1.0) -> list[Step]:
+        """The steps of a run: of n steps, the last n · strength, rounded down."""
+        n, points = num_inference_steps, num_inference_steps + (self.entry.family == SOLVERS)
         most = self.schedule.num_train_timesteps - (points - n)
         if not 1 <= n <= most:
             raise UserError(f"{n} steps: use 1 to {most}")
@@ -72,47 +69,39 @@ class Scheduler:
             raise UserError(f"strength {strength}: use a number from 0 to 1")
         stride = self.schedule.num_train_timesteps // n
         steps = self._all_steps(n, stride)[n - int(n * strength):]
-        return spacing.second_repeated(steps, self.schedule, stride) if self.sampler == "pndm" else steps
+        return spacing.first_repeated(steps, self.schedule, stride) if self.entry.repeats_first else steps
 
     def _all_steps(self, n, stride):
+        entry = self.entry
         if self.schedule.is_flow:
-            return spacing.flow_steps(self.schedule, n, self.flow_shift, self.sampler.startswith("dpm++"))
-        times = self.timestep_spacing or ("leading" if self.sampler in WHOLE else "linspace")
+            return spacing.flow_steps(self.schedule, n, self.flow_shift, entry.starts_below_one)
+        times = self.timestep_spacing or ("leading" if entry.family == WHOLE else "linspace")
         grid = self.schedule, n, times, self.steps_offset
         clean, cleanest = spacing.CLEAN, spacing.whole_time(self.schedule, 0)
-        if self.sampler in WHOLE:
-            # Published DDIM goes a stride even where the next time is not one away; with linspace that is a known bug.
-            strides = self.sampler == "pndm" or (self.sampler == "ddim" and times != "linspace")
-            last = clean if self.set_alpha_to_one or self.sampler == "ddpm" else cleanest
-            return spacing.whole_steps(*grid, last, stride if strides else None)
-        family = spacing.ratio_steps if self.sampler in RATIOS else spacing.solver_steps
+        if entry.family == WHOLE:
+            last = cleanest if "set_alpha_to_one" in entry.reads and not self.set_alpha_to_one else clean
+            return spacing.whole_steps(*grid, last, stride if times in entry.strides else None)
+        family = spacing.ratio_steps if entry.family == RATIOS else spacing.solver_steps
         last = cleanest if self.final_sigmas_type == "sigma_min" else clean
         return family(*grid, last, self.use_karras_sigmas)
 
     def start(self, noise, steps, image=None):
-        """x at the first of `steps`: pure noise, or `image` with noise. `image` itself where there are no steps.
+        """x at the start of `steps`: the noise, or `image` with noise added; `image` unchanged if there are no steps.
 
-        Without an image x is the noise itself, at unit variance; the published Euler family leaves alpha x0 out of
-        it for linspace and trailing times: sigma noise.
+        The noise alone has unit variance, like x = α x0 + σ noise. The published Euler family scales it by σ unless
+        the spacing is "leading", as if x0 were 0.
 
         noise (N, H, W, C) -> x (N, H, W, C)
         """
         if image is not None:
             return objectives.add_noise(image, noise, *steps[0].start[1:]) if steps else image
-        scaled = self.sampler in RATIOS and self.timestep_spacing != "leading"
+        scaled = self.entry.family == RATIOS and self.timestep_spacing != "leading"
         return noise * steps[0].start.sigma if scaled else noise
 
     def denoiser(self, predict):
-        """`denoise(x, time)` of a network's `predict(x, time)`: its answer turned into x0."""
+        """`denoise(x, time)`, which turns the answer of a network's `predict(x, time)` into x0."""
         return lambda x, time: objectives.denoised(self.prediction_type, predict(x, time), x, time.alpha, time.sigma)
 
     def sample(self, denoise, x, steps, noise=None):
-        """A generator of States over `steps`; `noise(i)` is needed by ddpm, euler_ancestral and dpm++_sde."""
-        options = {}
-        if self.sampler in SOLVERS:
-            options = {"order": self.solver_order, "lower_order_final": self.lower_order_final}
-        elif self.sampler == "pndm":
-            options = {"average": self.prediction_type}
-        elif self.sampler == "heun":
-            options = {"average": "flow_prediction" if self.schedule.is_flow else "epsilon"}
-        return SAMPLERS[self.sampler](denoise, x, steps, noise, **options)
+        """Yields a State after each of `steps`. `noise(i)` is needed by samplers whose entry says `draws_noise`."""
+        return self.entry.function(denoise, x, steps, noise, **self.entry.options(self))

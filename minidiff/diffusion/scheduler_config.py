@@ -1,59 +1,24 @@
-"""scheduler_config.json of a diffusers folder: read into a Scheduler, written from one.
+"""Reads the scheduler_config.json of a diffusers folder into a Scheduler, and writes it.
 
-What is read is honoured; a setting that would change images and is not known here is refused, never ignored.
+A setting that would change images is either obeyed or refused, never ignored.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from difflib import get_close_matches
 
 from ..errors import UserError
-from .scheduler import SAMPLERS, Scheduler
+from .sampler_table import SAMPLERS, sampler_named
+from .scheduler import Scheduler
 from .schedules import Schedule
-
-CLASSES = {
-    "ddpm": "DDPMScheduler",
-    "ddim": "DDIMScheduler",
-    "pndm": "PNDMScheduler",
-    "euler": "EulerDiscreteScheduler",
-    "euler_ancestral": "EulerAncestralDiscreteScheduler",
-    "heun": "HeunDiscreteScheduler",
-    "dpm++": "DPMSolverMultistepScheduler",
-    "dpm++_sde": "DPMSolverMultistepScheduler",
-    "unipc": "UniPCMultistepScheduler",
-}
 
 COMMON = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type", "timestep_spacing",
           "steps_offset")
-ZERO_SNR, KARRAS = ("rescale_betas_zero_snr",), ("use_karras_sigmas",)
-SOLVER = (*ZERO_SNR, *KARRAS, "final_sigmas_type", "solver_order", "lower_order_final", "use_flow_sigmas", "flow_shift")
-FIELDS = {
-    "ddpm": ZERO_SNR,
-    "ddim": (*ZERO_SNR, "set_alpha_to_one"),
-    "pndm": ("set_alpha_to_one",),
-    "euler": (*ZERO_SNR, *KARRAS, "final_sigmas_type"),
-    "euler_ancestral": ZERO_SNR,
-    "heun": KARRAS,
-    "dpm++": SOLVER,
-    "dpm++_sde": SOLVER,
-    "unipc": SOLVER,
-}
 
-# What diffusers assumes where a file is silent, if that is not what a Scheduler assumes.
+# What diffusers assumes where a file is silent, if a Scheduler assumes something else.
 DEFAULTS = {"beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02, "steps_offset": 0}
-DEFAULTS_OF = {"ddim": {"set_alpha_to_one": True}, "heun": {"beta_start": 0.00085, "beta_end": 0.012}}
 
-# Constants of a class, written so that diffusers does the same.
-WRITTEN = {
-    "ddpm": {"clip_sample": False},
-    "ddim": {"clip_sample": False},
-    "pndm": {"skip_prk_steps": True},
-    "dpm++": {"algorithm_type": "dpmsolver++"},
-    "dpm++_sde": {"algorithm_type": "sde-dpmsolver++"},
-}
-
-# Settings with only one way here. (clip_sample is not among them: latents are never clipped, whatever the file says.)
+# The supported values of other settings. clip_sample is not among them: latents are never clipped, whatever it says.
 ONLY = {
     "trained_betas": (None,),
     "thresholding": (False,),
@@ -78,18 +43,16 @@ ONLY = {
 
 
 def from_config(config: dict) -> Scheduler:
-    """The Scheduler a diffusers scheduler_config.json describes. UserError for a class or setting unknown here."""
+    """The Scheduler that a scheduler_config.json describes. UserError for a class or setting that is not supported."""
     sampler = sampler_of(config)
-    for name, allowed in ONLY.items():
-        if name in config and config[name] not in allowed:
-            raise UserError(f"{CLASSES[sampler]} with {name}={config[name]!r} is not supported: "
+    entry = SAMPLERS[sampler]
+    for name, allowed in (ONLY | entry.only).items():
+        value = (entry.defaults | config).get(name, allowed[0])
+        if value not in allowed:
+            raise UserError(f"{entry.diffusers} with {name}={value!r} is not supported: "
                             f"use {' or '.join(map(str, allowed))}")
-    if sampler == "unipc" and config.get("solver_type") == "bh1":
-        raise UserError("UniPCMultistepScheduler with solver_type='bh1' is not supported: use bh2")
-    if sampler == "pndm" and not config.get("skip_prk_steps", False):
-        raise UserError("PNDMScheduler with skip_prk_steps=False is not supported: use True, as Stable Diffusion does")
-    values = DEFAULTS | DEFAULTS_OF.get(sampler, {}) | {name: config[name] for name in (*COMMON, *FIELDS[sampler])
-                                                       if config.get(name) is not None}
+    settings = DEFAULTS | entry.defaults | {name: value for name, value in config.items() if value is not None}
+    values = {name: settings[name] for name in (*COMMON, *entry.reads) if name in settings}
     if values.pop("use_flow_sigmas", False):
         values["beta_schedule"] = "flow"
     table = {name: values.pop(name) for name in Schedule.__dataclass_fields__ if name in values}
@@ -97,38 +60,39 @@ def from_config(config: dict) -> Scheduler:
 
 
 def to_config(scheduler: Scheduler) -> dict:
-    """The scheduler_config.json that `from_config`, and diffusers, read back as this Scheduler."""
-    sampler, is_flow = scheduler.sampler, scheduler.schedule.is_flow
-    if is_flow and "use_flow_sigmas" not in FIELDS[sampler]:
-        raise UserError(f"diffusers has no rectified flow for {sampler}: save with dpm++, dpm++_sde or unipc")
+    """The scheduler_config.json that `from_config` and diffusers read as this Scheduler."""
+    entry, is_flow = scheduler.entry, scheduler.schedule.is_flow
+    if is_flow and "use_flow_sigmas" not in entry.reads:
+        others = [name for name, other in SAMPLERS.items() if "use_flow_sigmas" in other.reads]
+        raise UserError(f"diffusers has no rectified flow for {scheduler.sampler}: save with {' or '.join(others)}")
     values = asdict(scheduler.schedule) | asdict(scheduler) | {"use_flow_sigmas": is_flow}
     if is_flow:
         values["beta_schedule"] = Schedule().beta_schedule
-    written = {name: values[name] for name in (*COMMON, *FIELDS[sampler]) if values[name] is not None}
-    return {"_class_name": CLASSES[sampler]} | written | WRITTEN.get(sampler, {})
+    written = {name: values[name] for name in (*COMMON, *entry.reads) if values[name] is not None}
+    return {"_class_name": entry.diffusers} | written | entry.written
 
 
 def sampler_of(config: dict) -> str:
-    """The sampler that a configuration's class and algorithm name."""
-    name, algorithm = config.get("_class_name"), config.get("algorithm_type", "dpmsolver++")
-    if name not in CLASSES.values():
-        raise UserError(f"unknown scheduler {name!r}: use one of {', '.join(sorted(set(CLASSES.values())))}")
-    if name != CLASSES["dpm++"]:
-        return next(sampler for sampler, known in CLASSES.items() if known == name)
-    for sampler in ("dpm++", "dpm++_sde"):
-        if algorithm == WRITTEN[sampler]["algorithm_type"]:
-            return sampler
-    raise UserError(f"{name} with algorithm_type={algorithm!r} is not supported: use dpmsolver++ or sde-dpmsolver++")
+    """The sampler of a configuration's class, told apart by `algorithm_type` where a class has several."""
+    name = config.get("_class_name")
+    found = {sampler: entry for sampler, entry in SAMPLERS.items() if entry.diffusers == name}
+    if not found:
+        known = sorted({entry.diffusers for entry in SAMPLERS.values()})
+        raise UserError(f"unknown scheduler {name!r}: use one of {', '.join(known)}")
+    if len(found) == 1:
+        return next(iter(found))
+    algorithms = {entry.written["algorithm_type"]: sampler for sampler, entry in found.items()}
+    algorithm = config.get("algorithm_type", next(iter(algorithms)))
+    if algorithm not in algorithms:
+        raise UserError(f"{name} with algorithm_type={algorithm!r} is not supported: use {' or '.join(algorithms)}")
+    return algorithms[algorithm]
 
 
 def with_sampler(config: dict, sampler: str | None = None) -> Scheduler:
-    """The scheduler of a configuration; with another sampler, as diffusers' `Other.from_config(config)` makes it."""
+    """The Scheduler of a configuration, or with `sampler` what diffusers' `Other.from_config(config)` would give."""
     own = from_config(config)
     if sampler is None or sampler == own.sampler:
         return own
-    if sampler not in SAMPLERS:
-        near = get_close_matches(sampler, SAMPLERS, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise UserError(f"unknown sampler {sampler!r}: {hint}use one of {', '.join(SAMPLERS)}")
-    other = from_config(config | WRITTEN.get(sampler, {}) | {"_class_name": CLASSES[sampler]})
+    entry = sampler_named(sampler)
+    other = from_config(config | entry.written | {"_class_name": entry.diffusers})
     return replace(other, schedule=own.schedule, flow_shift=own.flow_shift)

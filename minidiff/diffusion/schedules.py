@@ -1,7 +1,7 @@
-"""How much image and how much noise there is at each training time: x = alpha(t) x0 + sigma(t) eps.
+"""How much signal and how much noise there is at each training time: x = α(t) x0 + σ(t) ε.
 
-Stable Diffusion's variance-preserving tables, the same with zero terminal SNR, and rectified flow are three tables
-of one thing. They are made in float64: a float32 product of 1000 factors is off by 2e-6.
+Stable Diffusion's variance-preserving tables, the same with zero terminal SNR, and rectified flow differ only in this
+table. It is computed in float64: in float32 the product of 1000 factors is off by 2e-6.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ..backend import array_module
 from ..errors import UserError
 
 KINDS = ("linear", "scaled_linear", "squaredcos_cap_v2", "flow")
-SMALLEST_ALPHA = 2.0**-12  # stands for alpha = 0 where samplers work with sigma / alpha: the published choice
+SMALLEST_ALPHA = 2.0**-12  # replaces α = 0 where samplers use σ/α, as in diffusers
 
 
 class Time(NamedTuple):
-    """A moment of the diffusion: `t` is what the network is told, x = alpha x0 + sigma eps what it is given."""
+    """A time of the diffusion: the network gets x = α x0 + σ ε together with `t`."""
 
     t: float
     alpha: float
@@ -29,7 +29,7 @@ class Time(NamedTuple):
 
     @property
     def log_ratio(self) -> float:
-        """lambda = ln(alpha / sigma), half the log signal-to-noise ratio; infinite at both ends."""
+        """λ = ln(α/σ), half the logarithm of the signal-to-noise ratio; infinite for α = 0 and for σ = 0."""
         if self.sigma == 0:
             return math.inf
         return math.log(self.alpha / self.sigma) if self.alpha > 0 else -math.inf
@@ -37,7 +37,7 @@ class Time(NamedTuple):
 
 @dataclass(frozen=True)
 class Schedule:
-    """The noise of every training time. Field names are scheduler_config.json's; kind "flow" needs no betas."""
+    """α and σ of every training time. Fields are named as in scheduler_config.json; "flow" needs no betas."""
 
     beta_schedule: str = "scaled_linear"
     beta_start: float = 0.00085
@@ -55,7 +55,7 @@ class Schedule:
 
     @cached_property
     def alpha(self) -> np.ndarray:
-        """alpha of t = 0, 1, 2, ..., float64: the root of the product of 1 - beta; 1 - t / 1000 for flow."""
+        """α at t = 0, 1, 2, ..., float64: the square root of the product of the 1 − β so far; for flow 1 − σ."""
         if self.is_flow:
             return 1.0 - self.sigma
         alpha = np.sqrt(np.cumprod(1.0 - betas(self)))
@@ -63,23 +63,23 @@ class Schedule:
 
     @cached_property
     def sigma(self) -> np.ndarray:
-        """sigma of t = 0, 1, 2, ..., float64: √(1 - alpha²); t / 1000 for flow, whose table has both ends."""
+        """σ at t = 0, 1, 2, ..., float64: √(1 − α²); for flow t / 1000, from 0 to 1 inclusive."""
         if self.is_flow:
             return np.arange(self.num_train_timesteps + 1) / self.num_train_timesteps
         return np.sqrt(1.0 - self.alpha**2)
 
     @cached_property
     def ratio(self) -> np.ndarray:
-        """sigma / alpha of t = 0, 1, 2, ...; 4096 instead of infinite where alpha is 0."""
+        """σ/α at t = 0, 1, 2, ...; 4096 instead of infinity where α is 0."""
         alpha = np.where(self.alpha > 0, self.alpha, SMALLEST_ALPHA)
         sigma = np.where(self.alpha > 0, self.sigma, np.sqrt(1.0 - SMALLEST_ALPHA**2))
         return sigma / alpha
 
     def at(self, t):
-        """(alpha, sigma) at training times: one number gives two floats, an array two float64 arrays.
+        """(α, σ) at training times: two floats for a single time, two float64 arrays for an array.
 
-        Whole times read the table. Between them sigma / alpha is interpolated, as the published samplers do;
-        for flow alpha and sigma are straight lines in t.
+        Whole times are looked up in the table. Between them σ/α is interpolated linearly, as in the published samplers.
+        For flow α and σ are linear in t.
         """
         xp = array_module(t)
         times = xp.asarray(t, dtype=np.float64)
@@ -95,7 +95,7 @@ class Schedule:
 
 
 def betas(schedule: Schedule) -> np.ndarray:
-    """The variance each training step adds: a line, a line of roots (Stable Diffusion), or a cosine's (2102.09672)."""
+    """β, the variance that each training step adds: linear, linear in √β (Stable Diffusion), or cosine (2102.09672)."""
     count, start, end = schedule.num_train_timesteps, schedule.beta_start, schedule.beta_end
     if schedule.beta_schedule == "linear":
         return np.linspace(start, end, count)
@@ -106,7 +106,7 @@ def betas(schedule: Schedule) -> np.ndarray:
 
 
 def zero_terminal_snr(alpha: np.ndarray) -> np.ndarray:
-    """Shift and stretch alpha so that its first value stays and its last is 0 (Lin et al., 2305.08891, algorithm 1).
+    """Shift and scale α so that its first value is kept and its last is 0 (Lin et al., 2305.08891, algorithm 1).
 
     alpha (T,) -> y (T,)
     """
@@ -114,7 +114,7 @@ def zero_terminal_snr(alpha: np.ndarray) -> np.ndarray:
 
 
 def shifted(times, shift):
-    """shift t / (1 + (shift - 1) t), of times of a straight line from 0 to 1 (Esser et al., 2403.03206, eq. 23).
+    """shift t / (1 + (shift − 1) t) for times t from 0 to 1 of rectified flow (Esser et al., 2403.03206, eq. 23).
 
     t (N,) -> t (N,)
     """

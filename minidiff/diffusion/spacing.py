@@ -1,10 +1,10 @@
 """Which times a run of n steps visits, for the three families of published samplers.
 
-The families differ in details that change images, so they are kept as published (diffusers 0.42):
+The families differ in details that change images, so each is kept as published (diffusers 0.42):
 
-whole    DDPM, DDIM, PNDM             whole training times
-ratios   Euler, ancestral, Heun       any times, sigma / alpha interpolated between them
-solvers  DPM-Solver++, UniPC          whole times, one point more that is never visited
+whole    DDPM, DDIM, PNDM                    whole training times
+ratios   Euler, Euler ancestral, Heun, LMS   any times; between whole ones σ/α is interpolated
+solvers  DPM-Solver++, UniPC                 whole times out of n + 1, the last of which is never visited
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import numpy as np
 from .samplers import Step
 from .schedules import Time, shifted
 
+WHOLE, RATIOS, SOLVERS = "whole", "ratios", "solvers"
 SPACINGS = ("leading", "trailing", "linspace")
 CLEAN = Time(0.0, 1.0, 0.0)
-FLOW_START = 1 - 1e-6  # just below pure noise, where ln(alpha / sigma) is finite
+FLOW_START = 1 - 1e-6  # σ just below that of pure noise, where λ = ln(α/σ) is still finite
 
 
 def spaced(spacing, total, points, visited, offset):
-    """`visited` times in falling order, out of `points` over 0 ... total - 1 (Lin et al., 2305.08891, table 2)."""
+    """The `visited` largest of `points` times over 0 ... total − 1, falling (Lin et al., 2305.08891, table 2)."""
     if spacing == "linspace":
         return np.linspace(0, total - 1, points)[::-1][:visited]
     if spacing == "leading":
@@ -29,7 +30,7 @@ def spaced(spacing, total, points, visited, offset):
 
 
 def whole_steps(schedule, n, spacing, offset, last, stride):
-    """Steps between whole times. A `stride` is how far each goes, whatever time comes next (DDIM's and PNDM's rule)."""
+    """Steps between whole times. With a `stride` each step is that long, wherever the next one starts (DDIM, PNDM)."""
     times = spaced(spacing, schedule.num_train_timesteps, n, n, offset).round().astype(int)
     ends = times - stride if stride else np.append(times[1:], -1)
     return [Step(whole_time(schedule, t), last if end < 0 else whole_time(schedule, end))
@@ -37,13 +38,13 @@ def whole_steps(schedule, n, spacing, offset, last, stride):
 
 
 def whole_time(schedule, t):
-    """The table at t; a time beyond its end (offset 1 with 1000 steps) is its end."""
+    """The table at t, or at its end for a time beyond it, as an offset of 1 gives with 1000 steps."""
     t = min(t, schedule.num_train_timesteps - 1)
     return Time(float(t), *schedule.at(t))
 
 
-def second_repeated(steps, schedule, stride):
-    """PNDM's extra step: where the second begins, from a stride before (the first time, if that is a stride away)."""
+def first_repeated(steps, schedule, stride):
+    """PNDM takes its first step twice: the extra one ends where the second begins, and starts a stride before that."""
     if len(steps) < 2:
         return steps
     there = steps[1].start
@@ -52,7 +53,7 @@ def second_repeated(steps, schedule, stride):
 
 
 def ratio_steps(schedule, n, spacing, offset, last, karras):
-    """Steps between times, whole or not; Karras's grid spans the first and the last of them."""
+    """Steps between times that need not be whole. Karras's grid goes from the first of them to the last."""
     times = spaced(spacing, schedule.num_train_timesteps, n, n, offset)
     ratios = np.interp(times, np.arange(len(schedule.ratio)), schedule.ratio)
     if karras:
@@ -62,7 +63,7 @@ def ratio_steps(schedule, n, spacing, offset, last, karras):
 
 
 def solver_steps(schedule, n, spacing, offset, last, karras):
-    """Steps between whole times; Karras's grid spans the whole table."""
+    """Steps between whole times. Karras's grid spans the whole table."""
     if karras:
         ratios = karras_ratios(schedule.ratio[0], schedule.ratio[-1], n)
         return chained(times_of(schedule, ratios).round(), ratios, last)
@@ -71,11 +72,12 @@ def solver_steps(schedule, n, spacing, offset, last, karras):
 
 
 def flow_steps(schedule, n, shift, below_one):
-    """Steps along the straight line x = (1 - sigma) x0 + sigma eps, from noise to sigma = 0.
+    """Steps of rectified flow, x = (1 − σ) x0 + σ ε, from noise down to σ = 0: σ is evenly spaced, then shifted.
 
-    sigma is evenly spaced, then shifted. Published:
-    DPM-Solver++ starts at 0.999 (`below_one`), UniPC at 1 - 1e-6; the network is told whole times; and sigma is
-    rounded to float32, where 1 - sigma is 1.3 % off at the start, which the second step's extrapolation shows.
+    The rest follows diffusers. UniPC starts at σ = 1, lowered to 1 − 1e-6 so that λ is finite; DPM-Solver++ lays out α
+    instead of σ, so it starts below one, at σ = 1 − 1/total. The network gets times rounded down to whole ones. σ is
+    rounded to float32: this changes α = 1 − σ at UniPC's start by 1.3 %, and with it the steps that extrapolate from
+    there, so without it images would differ.
     """
     total = schedule.num_train_timesteps
     sigmas = (1 - np.linspace(1, 1 / total, n + 1))[:0:-1] if below_one else np.linspace(1, 1 / total, n + 1)[:-1]
@@ -87,17 +89,17 @@ def flow_steps(schedule, n, shift, below_one):
 
 
 def chained(times, ratios, last):
-    """Variance-preserving steps from one sigma / alpha to the next, then to `last`."""
+    """Variance-preserving steps from each σ/α to the next, then to `last`."""
     alphas = 1 / np.sqrt(1 + ratios**2)
     points = list(map(Time, times.tolist(), alphas.tolist(), (ratios * alphas).tolist()))
     return list(map(Step, points, [*points[1:], last]))
 
 
 def karras_ratios(low, high, n, rho=7.0):
-    """From high to low, evenly spaced in the rho-th root (Karras et al., 2206.00364, eq. 5)."""
+    """n values of σ/α from high to low, evenly spaced in their ρ-th root (Karras et al., 2206.00364, eq. 5)."""
     return np.linspace(high ** (1 / rho), low ** (1 / rho), n) ** rho
 
 
 def times_of(schedule, ratios):
-    """The (fractional) training times that have these sigma / alpha, by their logarithms."""
+    """The training times, not always whole, of these values of σ/α, interpolated in ln(σ/α)."""
     return np.interp(np.log(ratios), np.log(schedule.ratio), np.arange(len(schedule.ratio)))

@@ -1,1 +1,1 @@
-"""The networks, one a file, built from a configuration whose fields have the published names."""
+"""The networks, one per file, built from configurations whose fields have the published names."""

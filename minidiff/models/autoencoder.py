@@ -1,4 +1,4 @@
-"""The KL autoencoder: images into latents of fewer numbers and back (Rombach et al. 2022, section 3.1)."""
+"""The KL autoencoder, which encodes images as smaller latents and decodes them (Rombach et al. 2022, section 3.1)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ..nn.transformer import SelfAttention
 from ..ops import silu, split
 from .configs import AutoencoderConfig
 
-EPS = 1e-6                         # of every group norm in the autoencoder; the UNet's residual blocks have 1e-5
-RIGHT_BOTTOM = ((0, 1), (0, 1))    # the encoder pads on these sides only before it halves the resolution
+EPS = 1e-6                         # for every group norm in the autoencoder; the UNet's residual blocks use 1e-5
+BOTTOM_RIGHT = ((0, 1), (0, 1))    # the only sides that the encoder pads before halving the resolution
 LOGVAR_RANGE = (-30.0, 20.0)
 
 
 class AutoencoderKL(Module):
     """encode: images -> mean and log-variance of latents; decode: latents -> images.
 
-    Images x (N, H, W, 3) are in [-1, 1]; latents z (N, P, Q, C) are unscaled: what diffusion sees is
-    z · config.scaling_factor, of unit variance.
+    Images x (N, H, W, 3) are in [-1, 1]; latents z (N, P, Q, C) are unscaled: diffusion works on
+    z · config.scaling_factor, which has about unit variance.
     """
 
     def __init__(self, rng, config: AutoencoderConfig):
@@ -31,10 +31,10 @@ class AutoencoderKL(Module):
     def encode(self, x):
         """x (N, H, W, 3) -> mean (N, P, Q, C), logvar (N, P, Q, C)"""
         (mean, logvar), back = chain(x, self.encoder, self.quant_conv, split)
-        inside = (logvar > LOGVAR_RANGE[0]) & (logvar < LOGVAR_RANGE[1])
+        in_range = (logvar > LOGVAR_RANGE[0]) & (logvar < LOGVAR_RANGE[1])
 
         def backward(dmean, dlogvar):
-            return back((dmean, dlogvar * inside))
+            return back((dmean, dlogvar * in_range))
 
         return (mean, logvar.clip(*LOGVAR_RANGE)), backward
 
@@ -76,7 +76,7 @@ class Decoder(Module):
 
 
 class DownBlock(Module):
-    """Residual blocks, then half the resolution unless it is the last.
+    """Residual blocks, then half the resolution except in the last block.
 
     x (N, H, W, I) -> y (N, P, Q, O)
     """
@@ -84,14 +84,14 @@ class DownBlock(Module):
     def __init__(self, rng, config, inputs, outputs, last):
         self.resnets = [ResBlock(rng, inputs if i == 0 else outputs, outputs, config.norm_num_groups, EPS)
                         for i in range(config.layers_per_block)]
-        self.downsamplers = [] if last else [Downsample(rng, outputs, RIGHT_BOTTOM)]
+        self.downsamplers = [] if last else [Downsample(rng, outputs, BOTTOM_RIGHT)]
 
     def __call__(self, x):
         return chain(x, *self.resnets, *self.downsamplers)
 
 
 class UpBlock(Module):
-    """Residual blocks, one more than on the way down, then twice the resolution unless it is the last.
+    """Residual blocks, one more than in a DownBlock, then twice the resolution except in the last block.
 
     x (N, H, W, I) -> y (N, P, Q, O)
     """
@@ -118,7 +118,7 @@ class MidBlock(Module):
 
 
 class PixelAttention(SelfAttention):
-    """x + attention of every pixel to every pixel, with one head.
+    """x + self-attention over all pixels, with one head.
 
     x (N, H, W, C) -> y (N, H, W, C)
     """

@@ -1,4 +1,4 @@
-"""CLIP: a text encoder and an image encoder that learn to give an image and its caption the same direction."""
+"""CLIP: a text encoder and an image encoder, trained to map an image and its caption to the same direction."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .text_encoder import CLIPTextModel
 class CLIPModel(Module):
     """ids (N, T), images (N, H, W, 3) -> loss (); caption n belongs to image n (Radford et al. 2021, figure 3).
 
-    The loss needs all embeddings of a batch, the towers only their own part of it. So workers embed their parts, the
-    parts are gathered, `contrast` gives the loss, and rows of its gradients go back to the workers.
+    The loss needs the embeddings of the whole batch, but each sample is embedded on its own. So workers embed parts of
+    a batch, `contrast` computes the loss of all of them, and each worker gets the gradient of its part.
     """
 
     def __init__(self, rng, config: CLIPConfig):
@@ -28,15 +28,15 @@ class CLIPModel(Module):
         self.logit_scale = Parameter(np.array(config.logit_scale_init_value, np.float32))
 
     def embed_text(self, ids):
-        """ids (N, T) -> y (N, P), not normalised."""
+        """ids (N, T) -> y (N, C), not normalized."""
         return chain(ids, self.text_model.pooled, self.text_projection)
 
     def embed_image(self, images):
-        """images (N, H, W, 3) in [-1, 1] -> y (N, P), not normalised."""
+        """images (N, H, W, 3) in [-1, 1] -> y (N, C), not normalized."""
         return chain(images, self.vision_model, self.visual_projection)
 
     def contrast(self, text, image):
-        """text (N, P), image (N, P) -> loss ()"""
+        """text (N, C), image (N, C) -> loss ()"""
         return apply(contrastive, text, image, self.logit_scale)
 
     def __call__(self, ids, images):

@@ -1,4 +1,4 @@
-"""The sizes of the models. Fields have the names of the published `config.json` files, defaults are SD 1.5's."""
+"""The configurations of the models, with fields named as in published `config.json` files; defaults are SD 1.5's."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from ..errors import UserError
 
 
 class Config:
-    """What the configurations share: they are read from and written to the dictionaries of `config.json`."""
+    """What all configurations share: conversion from and to the dictionary of a `config.json`."""
 
-    fixed: ClassVar[dict] = {}  # choices that the published classes offer, with the only value that is built here
+    fixed: ClassVar[dict] = {}  # options of the published classes, with the only value supported here
 
     @classmethod
     def from_dict(cls, values: dict):
-        """Known fields are taken, others ignored; lists become tuples.
+        """Unknown fields are ignored, lists become tuples.
 
-        Raises UserError where the dictionary asks for a variant of the model that is not built here.
+        Raises UserError if the dictionary describes a variant of the model that is not supported.
         """
         for name, value in cls.fixed.items():
             if values.get(name, value) != value:
-                raise UserError(f"a model with {name} = {values[name]!r} can't be opened: only {value!r} can")
+                raise UserError(f"{name} = {values[name]!r} is not supported: use a model with {name} = {value!r}")
         known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
 
@@ -51,7 +51,7 @@ class AutoencoderConfig(Config):
 
     @property
     def downsampling(self) -> int:
-        """Pixels of an image per pixel of its latents, along an edge."""
+        """How many times smaller the latents of an image are along each side."""
         return 2 ** (len(self.block_out_channels) - 1)
 
     def to_dict(self) -> dict:
@@ -62,7 +62,7 @@ class AutoencoderConfig(Config):
 
 @dataclass(frozen=True)
 class UNetConfig(Config):
-    """`diffusers.UNet2DConditionModel`. `attention_head_dim` is the number of heads, by a historic misnomer."""
+    """`diffusers.UNet2DConditionModel`. `attention_head_dim` is the number of heads, in spite of its name."""
 
     fixed: ClassVar[dict] = {
         "_class_name": "UNet2DConditionModel", "act_fn": "silu", "center_input_sample": False, "downsample_padding": 1,
@@ -89,16 +89,15 @@ class UNetConfig(Config):
         _check_groups(self.block_out_channels, self.norm_num_groups)
         levels = len(self.block_out_channels)
         if len(self.down_block_types) != levels or len(self.up_block_types) != levels:
-            raise UserError(f"a UNet of {levels} levels needs {levels} down_block_types and {levels} up_block_types")
-        unknown = {*self.down_block_types, *self.up_block_types} - {
-            "CrossAttnDownBlock2D", "DownBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"}
-        if unknown:
-            raise UserError(f"unknown UNet blocks: {', '.join(sorted(unknown))}")
+            raise UserError(f"a UNet with {levels} levels needs {levels} down_block_types and {levels} up_block_types")
+        known = ["CrossAttnDownBlock2D", "DownBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"]
+        if unknown := {*self.down_block_types, *self.up_block_types} - {*known}:
+            raise UserError(f"unknown UNet blocks {', '.join(sorted(unknown))}: use {', '.join(known)}")
         if len(self.heads) != levels:
-            raise UserError(f"a UNet of {levels} levels needs {levels} numbers in attention_head_dim, or one for all")
+            raise UserError(f"attention_head_dim needs {levels} numbers of heads, one for each level, or one for all")
         for channels, heads in zip(self.block_out_channels, self.heads, strict=True):
             if channels % heads:
-                raise UserError(f"{heads} attention heads don't divide {channels} channels")
+                raise UserError(f"{heads} attention heads don't divide {channels} channels: change one of them")
 
     @property
     def heads(self) -> tuple[int, ...]:
@@ -152,7 +151,8 @@ class VisionConfig(Config):
     def __post_init__(self):
         _check_transformer(self)
         if self.image_size % self.patch_size:
-            raise UserError(f"patches of {self.patch_size} pixels don't divide images of {self.image_size}")
+            raise UserError(f"patches of {self.patch_size} pixels don't divide images of {self.image_size}: "
+                            "change one of them")
 
     def to_dict(self) -> dict:
         return super().to_dict() | {"model_type": "clip_vision_model"}
@@ -160,7 +160,7 @@ class VisionConfig(Config):
 
 @dataclass(frozen=True)
 class CLIPConfig(Config):
-    """`transformers.CLIPModel`: a text tower, an image tower, and the width in which they meet."""
+    """`transformers.CLIPModel`: a text encoder, an image encoder, and the dimension of their common space."""
 
     text_config: TextConfig = field(default_factory=TextConfig)
     vision_config: VisionConfig = field(default_factory=VisionConfig)
@@ -169,9 +169,9 @@ class CLIPConfig(Config):
 
     @classmethod
     def from_dict(cls, values: dict):
-        towers = {"text_config": TextConfig.from_dict(values["text_config"]),
+        encoders = {"text_config": TextConfig.from_dict(values["text_config"]),
                   "vision_config": VisionConfig.from_dict(values["vision_config"])}
-        return super().from_dict(values | towers)
+        return super().from_dict(values | encoders)
 
     def to_dict(self) -> dict:
         return super().to_dict() | {"text_config": self.text_config.to_dict(),
@@ -182,11 +182,12 @@ class CLIPConfig(Config):
 def _check_groups(channels, groups):
     for width in channels:
         if width % groups:
-            raise UserError(f"norm_num_groups = {groups} doesn't divide {width} channels")
+            raise UserError(f"norm_num_groups = {groups} doesn't divide {width} channels: change one of them")
 
 
 def _check_transformer(config):
     if config.hidden_size % config.num_attention_heads:
-        raise UserError(f"{config.num_attention_heads} attention heads don't divide {config.hidden_size} channels")
+        raise UserError(f"{config.num_attention_heads} attention heads don't divide {config.hidden_size} channels: "
+                        "change one of them")
     if config.hidden_act not in ("gelu", "quick_gelu"):
         raise UserError(f"unknown hidden_act {config.hidden_act!r}: use gelu or quick_gelu")

@@ -1,4 +1,4 @@
-"""CLIP's image encoder, a vision transformer: patches are words, one extra token gathers what the image shows."""
+"""CLIP's image encoder, a vision transformer: its tokens are patches and a class token for the whole image."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .configs import VisionConfig
 
 
 class CLIPVisionModel(Module):
-    """images (N, H, W, 3) -> y (N, C), the class token's state at the end; H = W = config.image_size.
+    """images (N, H, W, 3) -> y (N, C), the final state of the class token; H = W = config.image_size.
 
-    Dosovitskiy et al. 2021, with the normalisation before the encoder of Radford et al. 2021, section 2.4.
+    Dosovitskiy et al. 2021, with a layer norm before the encoder as in Radford et al. 2021, section 2.4.
     """
 
     def __init__(self, rng, config: VisionConfig):
@@ -29,7 +29,7 @@ class CLIPVisionModel(Module):
 
 
 class PatchEmbeddings(Module):
-    """The class token, then every patch through one linear map, each plus the vector of its position.
+    """The class token, then the linearly embedded patches, each plus a position embedding.
 
     images (N, H, W, I) -> y (N, T, C), T = 1 + (H / size) (W / size)
     """
@@ -68,7 +68,7 @@ class PatchEmbedding(Module):
 
 @op
 def embed_patches(x, weight):
-    """A convolution whose stride is its size: patches that don't overlap, each times one matrix.
+    """A convolution whose stride is its kernel size: patches that don't overlap, all multiplied by the same matrix.
 
     x (N, H, W, I), weight (k, k, I, O) -> y (N, T, O)
     """
@@ -85,7 +85,7 @@ def embed_patches(x, weight):
 
 @op
 def prepend(token, x):
-    """The same token before those of every sample.
+    """The same token before the tokens of every sample.
 
     token (C), x (N, K, C) -> y (N, T, C)
     """

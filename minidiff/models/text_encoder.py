@@ -14,7 +14,8 @@ from .configs import TextConfig
 class CLIPTextModel(Module):
     """ids (N, T) -> hidden (N, T, C); T is at most config.max_position_embeddings.
 
-    A token sees those before it, none after, and padding is not masked. backward returns None: ids have no gradient.
+    A token attends to itself and earlier tokens only; padding is not masked. backward returns None, since ids have no
+    gradient.
     """
 
     def __init__(self, rng, config: TextConfig):
@@ -27,9 +28,9 @@ class CLIPTextModel(Module):
         return chain(ids, self.embeddings, self.encoder, self.final_layer_norm)
 
     def pooled(self, ids):
-        """ids (N, T) -> y (N, C), the state at the first end-of-text: the one token that has seen the whole text."""
+        """ids (N, T) -> y (N, C), the state of the first end-of-text token, which has attended to the whole text."""
         end = self.config.eos_token_id
-        # Configurations from before transformers 4.31 say 2, which is no token's role: the end is the largest id.
+        # Before transformers 4.31, configurations had a wrong id, 2; end of text is the largest id of the vocabulary.
         position = ids.argmax(axis=-1) if end == 2 else (ids == end).argmax(axis=-1)
         hidden, hidden_back = self(ids)
         y, pick_back = pick(hidden, position)
@@ -41,19 +42,19 @@ class TextEmbeddings(Module):
 
     ids (N, T) -> y (N, T, C)
 
-    Drawn fifty times larger than CLIP's, so that layers add to what a word is instead of drowning it: a UNet learns
+    Initialized fifty times larger than CLIP's, so that what the layers add does not drown out the words: a UNet learns
     slowly from states that hardly differ.
     """
 
     def __init__(self, rng, config):
         self.token_embedding = Embedding(rng, config.vocab_size, config.hidden_size, std=1.0)
         self.position_embedding = Embedding(rng, config.max_position_embeddings, config.hidden_size, std=0.5)
-        self.longest = config.max_position_embeddings
+        self.max_tokens = config.max_position_embeddings
 
     def __call__(self, ids):
-        if ids.shape[1] > self.longest:
-            raise UserError(f"a text of {ids.shape[1]} tokens is longer than the text encoder's {self.longest}: "
-                            "truncate it")
+        if ids.shape[1] > self.max_tokens:
+            raise UserError(f"a text of {ids.shape[1]} tokens is too long: truncate it to the {self.max_tokens} tokens "
+                            "that the text encoder takes")
         tokens, token_back = self.token_embedding(ids)
         positions, position_back = self.position_embedding(array_module(ids).arange(ids.shape[1])[None])
 

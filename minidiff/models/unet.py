@@ -1,6 +1,7 @@
-"""The UNet that sees noisy latents, a time and a text, and says what to take away (Rombach et al. 2022, section 3.3).
+"""The UNet that denoises latents, conditioned on a time and a text (Rombach et al. 2022, section 3.3).
 
-Down to coarse maps and up again; each step up also gets the map of the same resolution from the way down.
+The resolution is halved level by level and doubled again; on the way up, skip connections bring in the feature maps of
+the way down.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .configs import UNetConfig
 class UNet2DConditionModel(Module):
     """x (N, H, W, C), timesteps (N), context (N, T, D) -> y (N, H, W, C); timesteps are in [0, 1000].
 
-    Where only x and the time change, what `read` made of the context may be there instead, to be read once.
+    Instead of the context, its keys and values can be passed, `*read(context)`, to compute them once for many calls.
     """
 
     def __init__(self, rng, config: UNetConfig):
@@ -34,7 +35,7 @@ class UNet2DConditionModel(Module):
                       config.down_block_types[level] == "CrossAttnDownBlock2D", last=level == levels - 1)
             for level in range(levels)]
         self.mid_block = MidBlock(rng, config, widths[-1], heads[-1])
-        skips = [widths[0]]  # the channels of each map kept on the way down
+        skips = [widths[0]]  # the channels of each skip connection
         for level, width in enumerate(widths):
             skips += [width] * (config.layers_per_block + (level < levels - 1))
         self.up_blocks = [
@@ -44,19 +45,19 @@ class UNet2DConditionModel(Module):
             for level in reversed(range(levels))]
         self.conv_norm_out = GroupNorm(widths[0], config.norm_num_groups, config.norm_eps)
         self.conv_out = Conv2d(rng, widths[0], config.out_channels)
-        # Attentions to the text; in a tuple their parameters get no second name.
-        self.readers = tuple(module for module in self.modules() if type(module) is Attention)
+        # In a tuple, which named_parameters() does not look into: these attentions already have a name in their block.
+        self.cross_attentions = tuple(module for module in self.modules() if type(module) is Attention)
 
     def read(self, context):
-        """The keys and values of every attention to the text.
+        """The keys and values of every cross-attention.
 
         context (N, T, D) -> k, v, k, v, ... (N, T, C)
         """
-        return [array for reader in self.readers for array in reader.read(context)[0]]
+        return [array for attention in self.cross_attentions for array in attention.read(context)[0]]
 
     def __call__(self, x, timesteps, *context):
         pairs = zip(context[::2], context[1::2], strict=True)
-        context = context[0] if len(context) == 1 else dict(zip(self.readers, pairs, strict=True))
+        context = context[0] if len(context) == 1 else dict(zip(self.cross_attentions, pairs, strict=True))
         time_emb, time_back = self.time_embedding(timesteps, x.dtype)
         h, in_back = self.conv_in(x)
         skips, down_backs, up_backs = [h], [], []
@@ -87,7 +88,7 @@ class UNet2DConditionModel(Module):
 
 
 class TimeEmbedding(Module):
-    """Waves of the time, in float32 at least because half precision knows no 999.5, then two layers.
+    """Sinusoids of the time, in float32 at least (near 1000, float16 has steps of 0.5), then two linear layers.
 
     t (N) -> y (N, F)
     """
@@ -96,16 +97,16 @@ class TimeEmbedding(Module):
         channels = config.block_out_channels[0]
         self.linear_1 = Linear(rng, channels, 4 * channels)
         self.linear_2 = Linear(rng, 4 * channels, 4 * channels)
-        self.waves = (channels, config.flip_sin_to_cos, config.freq_shift)
+        self.sinusoids = (channels, config.flip_sin_to_cos, config.freq_shift)
 
     def __call__(self, t, dtype):
-        waves, waves_back = sinusoidal_embedding(t.astype(np.promote_types(dtype, np.float32)), *self.waves)
-        y, layers_back = chain(waves.astype(dtype, copy=False), self.linear_1, silu, self.linear_2)
-        return y, lambda dy: waves_back(layers_back(dy))
+        h, sinusoids_back = sinusoidal_embedding(t.astype(np.promote_types(dtype, np.float32)), *self.sinusoids)
+        y, layers_back = chain(h.astype(dtype, copy=False), self.linear_1, silu, self.linear_2)
+        return y, lambda dy: sinusoids_back(layers_back(dy))
 
 
 def _stage(resnet, attention, x, time_emb, context):
-    """A residual block, then, on levels with attention, a transformer that reads the text."""
+    """A residual block, followed on levels with attention by a transformer."""
     h, resnet_back = resnet(x, time_emb)
     if attention is None:
         return h, lambda dy: (*resnet_back(dy), 0.0)
@@ -126,14 +127,14 @@ def _transformers(rng, config, channels, heads, count):
 class DownBlock(Module):
     """x (N, H, W, I), time_emb (N, F), context (N, T, D) -> y (N, P, Q, O)
 
-    Also returns the maps for the way up; their gradients are taken from the end of `dskips`.
+    Also returns the skip connections, whose gradients backward pops from `dskips`.
     """
 
-    def __init__(self, rng, config, inputs, outputs, heads, attends, last):
+    def __init__(self, rng, config, inputs, outputs, heads, has_attention, last):
         layers = config.layers_per_block
         self.resnets = [ResBlock(rng, inputs if i == 0 else outputs, outputs, config.norm_num_groups, config.norm_eps,
                                  4 * config.block_out_channels[0]) for i in range(layers)]
-        self.attentions = _transformers(rng, config, outputs, heads, layers * attends)
+        self.attentions = _transformers(rng, config, outputs, heads, layers * has_attention)
         self.downsamplers = [] if last else [Downsample(rng, outputs)]
 
     def __call__(self, x, time_emb, context):
@@ -182,14 +183,14 @@ class MidBlock(Module):
 class UpBlock(Module):
     """x (N, H, W, I), skips, time_emb (N, F), context (N, T, D) -> y (N, 2H, 2W, O)
 
-    Takes its maps from the end of `skips`; their gradients are appended to `dskips` last map first, so that the way
-    down finds them in its own order.
+    Pops its skip connections from `skips`. Backward appends their gradients to `dskips`, from which the down blocks pop
+    them in reverse.
     """
 
-    def __init__(self, rng, config, inputs, skips, outputs, heads, attends, last):
+    def __init__(self, rng, config, inputs, skips, outputs, heads, has_attention, last):
         self.resnets = [ResBlock(rng, (inputs if i == 0 else outputs) + skip, outputs, config.norm_num_groups,
                                  config.norm_eps, 4 * config.block_out_channels[0]) for i, skip in enumerate(skips)]
-        self.attentions = _transformers(rng, config, outputs, heads, len(skips) * attends)
+        self.attentions = _transformers(rng, config, outputs, heads, len(skips) * has_attention)
         self.upsamplers = [] if last else [Upsample(rng, outputs)]
 
     def __call__(self, x, skips, time_emb, context):

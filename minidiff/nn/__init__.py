@@ -1,1 +1,1 @@
-"""Layers and blocks: objects with parameters, called like ops."""
+"""Layers and blocks: objects with parameters that are called like ops."""

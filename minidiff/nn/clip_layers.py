@@ -1,4 +1,4 @@
-"""The transformer of CLIP's two encoders (Radford et al. 2021, section 2.4), a pre-norm one with its own names."""
+"""The pre-norm transformer of both CLIP encoders (Radford et al. 2021, section 2.4), named as in their checkpoints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .module import Module, chain, residual
 
 
 class CLIPAttention(Module):
-    """Self-attention; causal: a token sees those before it, none after.
+    """Self-attention; if causal, a token attends to itself and earlier tokens only.
 
     x (N, T, C) -> y (N, T, C)
     """
@@ -50,7 +50,7 @@ class CLIPFeedForward(Module):
 
 
 class CLIPLayer(Module):
-    """x + attention, then + feed-forward, normalised first.
+    """Self-attention, then a feed-forward network, each pre-normalized and residual.
 
     x (N, T, C) -> y (N, T, C)
     """

@@ -1,6 +1,6 @@
-"""The layers: an op with its parameters. Fresh ones are drawn as PyTorch's are, uniform in ±1/√(fan in).
+"""Layers: an op with its parameters, initialized as in PyTorch, uniformly in ±1/√(fan in).
 
-With `rng=None` memory is reserved but nothing is drawn: the values come from a file.
+With `rng=None` parameters are allocated but not initialized: their values will come from a file.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 import numpy as np
 
 from .. import ops
-from ..ops.winograd import winograd_pays
 from .module import Module, Parameter, apply
 
 
@@ -45,8 +44,6 @@ class Conv2d(Module):
         self.stride, self.padding = stride, padding
 
     def __call__(self, x):
-        if winograd_pays(x, self.weight.value, self.stride, self.padding):
-            return apply(ops.winograd_conv2d, x, self.weight, self.bias)
         return apply(ops.conv2d, x, self.weight, self.bias, stride=self.stride, padding=self.padding)
 
 
@@ -75,7 +72,7 @@ class LayerNorm(Module):
 
 
 class Embedding(Module):
-    """ids (N, T) -> y (N, T, C), drawn with standard deviation `std`."""
+    """ids (N, T) -> y (N, T, C); the vectors are initialized with standard deviation `std`."""
 
     def __init__(self, rng, vocabulary, channels, std):
         self.weight = normal_parameter(rng, (vocabulary, channels), std)
@@ -85,7 +82,7 @@ class Embedding(Module):
 
 
 class Downsample(Module):
-    """Half the resolution by a convolution of stride 2.
+    """Half the resolution, by a convolution with stride 2.
 
     x (N, H, W, C) -> y (N, P, Q, C)
     """
@@ -98,7 +95,7 @@ class Downsample(Module):
 
 
 class Upsample(Module):
-    """Twice the resolution: every pixel four times, then a convolution.
+    """Twice the resolution: nearest-neighbour upsampling, then a convolution.
 
     x (N, H, W, C) -> y (N, 2H, 2W, C)
     """

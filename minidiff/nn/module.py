@@ -1,7 +1,8 @@
 """Objects with parameters, called like ops: `layer(x) -> (y, backward)`.
 
-`apply` is the only reader of parameter values and the only writer of their gradients, `chain` runs layers and ops one
-after the other. There is no tape: a backward pass is written beside each forward pass, out of the backs of its parts.
+`apply` is the only reader of parameter values and the only writer of their gradients; `chain` runs layers and ops in
+sequence. There is no tape: the backward pass is written next to each forward pass, from the backward passes of its
+parts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..ops.op import no_grad
 
 
 class Parameter:
-    """An array that is learned, and the sum of its gradients since the last time they were cleared."""
+    """A learned array, and the sum of its gradients since they were last cleared."""
 
     def __init__(self, value):
         self.value = value
@@ -22,7 +23,7 @@ class Parameter:
 
 
 class Module:
-    """A thing with parameters. The attribute path of a parameter (`to_out.0.weight`) is its name in a checkpoint."""
+    """An object with parameters. The attribute path of a parameter (`to_out.0.weight`) is its name in a checkpoint."""
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         for name, value in vars(self).items():
@@ -32,7 +33,7 @@ class Module:
         return [parameter for _, parameter in self.named_parameters()]
 
     def modules(self) -> Iterator[Module]:
-        """This module and all within it."""
+        """This module and all modules inside it."""
         yield self
         for value in vars(self).values():
             for item in value if isinstance(value, list) else [value]:
@@ -40,7 +41,7 @@ class Module:
                     yield from item.modules()
 
     def replica(self):
-        """The same module over the same values with gradients of its own: a thread works on one while others do too."""
+        """A copy that shares the parameter values but has gradients of its own, so that each thread can work on one."""
         return copy.deepcopy(self, {id(p.value): p.value for p in self.parameters()} | {
             id(p.grad): None for p in self.parameters() if p.grad is not None})
 
@@ -56,7 +57,7 @@ def _named(path, value):
 
 
 def apply(op, *args, **options):
-    """Call an op with Parameters among its arguments. `backward` adds their gradients up and returns the others'."""
+    """Call an op on arrays and Parameters. `backward` accumulates the Parameters' gradients and returns the arrays'."""
     dtype = next((a.dtype for a in args if hasattr(a, "dtype") and a.dtype.kind == "f"), None)
     y, back = op(*(_value(a, dtype) if isinstance(a, Parameter) else a for a in args), **options)
     parameters = [a if isinstance(a, Parameter) else None for a in args]
@@ -76,12 +77,12 @@ def apply(op, *args, **options):
 
 
 def _value(parameter, dtype):
-    """A parameter in the precision of the arrays that it meets."""
+    """The value of a parameter in the dtype of the arrays that it is used with."""
     return parameter.value if dtype is None else parameter.value.astype(dtype, copy=False)
 
 
 def chain(x, *layers):
-    """y = layers[-1](… layers[0](x)); backward runs their backs in reverse."""
+    """y = layers[-1](… layers[0](x)); backward runs their backward passes in reverse order."""
     backs = []
     for layer in layers:
         x, back = layer(x)
@@ -96,7 +97,7 @@ def chain(x, *layers):
 
 
 def residual(x, *layers):
-    """y = x + layers(x), in place: the last layer's y and the first one's dx must be new arrays that no back reads."""
+    """y = x + layers(x), added in place: no backward pass may read the y of the last layer or the dx of the first."""
     y, layers_back = chain(x, *layers)
     y += x
 
@@ -113,9 +114,9 @@ def identity(x):
 
 
 def recompute(layer):
-    """The same layer, but its activations are dropped after the forward pass and made again in the backward pass.
+    """The same layer, but its activations are dropped after the forward pass and recomputed in the backward pass.
 
-    Gradient checkpointing (Chen et al. 2016): memory of one layer's input instead of all that is inside it.
+    Gradient checkpointing (Chen et al. 2016): memory holds only the layer's input instead of everything inside it.
     """
 
     def call(*args):
@@ -127,7 +128,7 @@ def recompute(layer):
 
 
 def frozen(layer):
-    """The same layer, but nothing in it learns: its activations are dropped, and its input gets no gradient."""
+    """The same layer, not trained: it keeps no activations, and neither its parameters nor its input get gradients."""
 
     def call(*args):
         with no_grad():

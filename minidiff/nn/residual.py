@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..backend import column_sums
 from ..ops import silu
 from .layers import Conv2d, GroupNorm, Linear
 from .module import Module, chain, identity
@@ -13,8 +12,8 @@ class ResBlock(Module):
 
     x (N, H, W, I), time_emb (N, F) -> y (N, H, W, O)
 
-    He et al. 2016 with the time of Ho et al. 2020, appendix B. Without `time_features` there is no time_emb and
-    backward returns dx alone.
+    He et al. 2016, with the time embedding added as in Ho et al. 2020, appendix B. Without `time_features` there is no
+    time_emb, and backward returns only dx.
     """
 
     def __init__(self, rng, inputs, outputs, groups, eps, time_features=None):
@@ -39,6 +38,6 @@ class ResBlock(Module):
             dh = out_back(dy)
             dx = in_back(dh)
             dx += skip_back(dy)
-            return (dx, time_back(column_sums(dh.reshape(len(dh), -1, dh.shape[-1]))[:, 0])) if time_back else dx
+            return (dx, time_back(dh.sum(axis=(1, 2)))) if time_back else dx
 
         return h, backward

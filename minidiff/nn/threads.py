@@ -1,11 +1,9 @@
-"""Forward passes that nothing is learned from: fast ones, on several cores.
+"""Inference on several cores: the rows of a batch are split among threads, each with one BLAS thread.
 
-Rows of a batch are shared out to threads, each with one BLAS thread.
-
-BLAS's own threads wait for one another at every product. Where another program wants a core, each wait costs a time
-slice: 38 s instead of 1.1 s for one image of 64 x 64 (20 steps, 4 M parameters, 2 cores of which one was busy). And
-they wait while all but products is computed. So they are for wide models, whose products are long, with fewer rows
-than cores.
+BLAS's own threads wait for each other after every matrix product. If another program needs a core, each wait costs a
+time slice: 38 s instead of 1.1 s for one image of 64 x 64 pixels (20 steps, 4 M parameters, 2 cores, one of them busy).
+They are also idle during everything but matrix products. So they are used only for wide models, whose products are
+long, when a batch has fewer rows than there are cores.
 """
 
 from __future__ import annotations
@@ -17,16 +15,19 @@ from functools import cache
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from ..backend import array_module
-from ..ops import no_grad
-from ..ops.winograd import fast_convolutions
+from ..backend import array_module, keep_memory
+from ..ops import fast, no_grad
 
-LEAST_ROWS = 8  # fewer are slower than one thread, since threads wait for Python; one of a wide model is not
+LEAST_ROWS = 8  # per thread; with fewer, threads are slower than one, since they wait for Python's global lock
 
 
 def share_rows(function, *arrays, wide=False):
-    """function(*arrays), an array with as many rows as they have; `wide` says that each row is much work."""
-    function = no_grad()(fast_convolutions()(function))
+    """function(*arrays) under no_grad() and fast(), by parts of the batch; each row must be computed on its own.
+
+    `wide` is for models so wide that one row is enough work for a thread.
+    """
+    keep_memory()
+    function = no_grad()(fast()(function))
     count = min(cores(), len(arrays[0]) // (1 if wide else LEAST_ROWS))
     if array_module(arrays[0]) is not np or (wide and count < cores()):
         return function(*arrays)
@@ -39,10 +40,10 @@ def share_rows(function, *arrays, wide=False):
 
 @cache
 def blas():
-    """What sets BLAS's threads; finding the library takes milliseconds, so once."""
+    """The control over the number of BLAS threads; cached, since finding the library takes milliseconds."""
     return ThreadpoolController()
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Attention, and the transformer built from it with which a UNet listens to a text."""
+"""Attention, and the transformer that conditions a UNet on text."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .module import Module, chain, identity, residual
 
 
 class Attention(Module):
-    """Every token of x takes what it needs from the tokens of a context.
+    """Cross-attention: queries from x; keys and values from a context.
 
     x (N, Q, C), context (N, K, D) -> y (N, Q, C)
 
-    Instead of a context there may be a dictionary that holds, for this attention, what `read` made of one.
+    Instead of the context, a dictionary {attention: (keys, values)} can be passed, with what `read` returned for it.
     """
 
     def __init__(self, rng, channels, context_width, heads, bias=False):
@@ -52,7 +52,7 @@ class Attention(Module):
 
 
 class SelfAttention(Attention):
-    """The context is x itself.
+    """Attention whose context is x itself.
 
     x (N, T, C) -> y (N, T, C)
     """
@@ -82,7 +82,7 @@ class GEGLU(Module):
 
 
 class FeedForward(Module):
-    """A gated layer four times as wide, for each token alone.
+    """A GEGLU layer four times as wide and a linear one back, applied to each token separately.
 
     x (..., C) -> y (..., C)
     """
@@ -95,7 +95,7 @@ class FeedForward(Module):
 
 
 class TransformerBlock(Module):
-    """Pixels attend to pixels, then to words, then each thinks for itself; all three residual, normalised first.
+    """Self-attention, cross-attention to the context, feed-forward network; each pre-normalized and residual.
 
     x (N, T, C), context (N, K, D) -> y (N, T, C)
 
@@ -128,7 +128,7 @@ class TransformerBlock(Module):
 
 
 class SpatialTransformer(Module):
-    """A transformer over the pixels of a feature map, residual as a whole.
+    """A transformer over the pixels of a feature map, with a residual connection around it.
 
     x (N, H, W, C), context (N, K, D) -> y (N, H, W, C)
     """
@@ -157,8 +157,8 @@ class SpatialTransformer(Module):
             dh = out_back(dy).reshape(n, height * width, channels)
             dcontext = 0.0
             for back in reversed(backs):
-                dh, dpart = back(dh)
-                dcontext = dcontext + dpart
+                dh, dcontext_part = back(dh)
+                dcontext = dcontext + dcontext_part
             dx = in_back(dh.reshape(n, height, width, channels))
             dx += dy
             return dx, dcontext

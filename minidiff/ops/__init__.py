@@ -1,25 +1,22 @@
-"""Pure functions of arrays that return `(y, backward)`. Each file is one idea, forward and backward side by side.
+"""Pure functions of arrays that return `(y, backward)`. One idea per file, with forward and backward side by side.
 
-Letters of the shape lines: N batch · H W pixels (P Q after a convolution) · C channels · I O channels in and out ·
-T tokens (Q queries, K keys) · A attention heads · E head width · k kernel · V vocabulary · F time features.
+Letters in shape lines: N batch · H W pixels (P Q after a convolution) · C channels · I O channels in and out · T tokens
+(Q queries, K keys) · D context width · A attention heads · E head width · G groups · k kernel size · V vocabulary size
+(or classes) · F features of a time or a patch.
 """
 
 from .activations import geglu, gelu, quick_gelu, silu
+from .adamw import adamw
 from .attention import attention
+from .contrastive import contrastive, cross_entropy
 from .convolution import conv2d
+from .dispatch import fast, plain
 from .embedding import embedding, sinusoidal_embedding
 from .linear import linear
-from .losses import contrastive, cross_entropy, huber, kl_standard_normal, l1, mse
+from .losses import huber, kl_standard_normal, l1, mse
 from .normalization import group_norm, layer_norm
 from .op import no_grad, op
 from .patches import patchify
 from .shaping import concat, split
 from .softmax import softmax
 from .upsampling import upsample_conv2d, upsample_nearest
-from .winograd import winograd_conv2d
-
-__all__ = [
-    "attention", "concat", "contrastive", "conv2d", "cross_entropy", "embedding", "geglu", "gelu", "group_norm",
-    "huber", "kl_standard_normal", "l1", "layer_norm", "linear", "mse", "no_grad", "op", "patchify", "quick_gelu",
-    "silu", "sinusoidal_embedding", "softmax", "split", "upsample_conv2d", "upsample_nearest", "winograd_conv2d",
-]

@@ -1,6 +1,4 @@
-"""Numbers for discrete things: a learned vector per token, and waves for a point in time."""
-
-from __future__ import annotations
+"""Embeddings: a learned vector per token, and sinusoids for a point in time."""
 
 import math
 
@@ -27,11 +25,11 @@ def embedding(table, ids):
 
 @op
 def sinusoidal_embedding(t, features, flip_sin_to_cos=True, freq_shift=0.0, max_period=10000.0):
-    """y = [cos(t ωᵢ), sin(t ωᵢ)], ωᵢ = max_period^(−i / (F/2 − freq_shift)); sine first unless flip_sin_to_cos.
+    """y = [cos(t ωᵢ), sin(t ωᵢ)], ωᵢ = max_period^(−i / (F/2 − freq_shift)); sin first unless flip_sin_to_cos.
 
     t (N) -> y (N, F)
 
-    Vaswani et al. 2017, section 3.5; Ho et al. 2020 for diffusion times. Diffusion's t is in [0, 1000].
+    Vaswani et al. 2017, section 3.5; for diffusion, with t in [0, 1000], Ho et al. 2020, appendix B.
     """
     xp = array_module(t)
     half = features // 2

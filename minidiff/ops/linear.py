@@ -1,8 +1,6 @@
-"""The affine map, the one operation that nearly all parameters belong to."""
+"""The fully connected layer: an affine map of the last axis."""
 
-from __future__ import annotations
-
-from ..backend import column_sums, matmul
+from ..backend import matmul
 from .op import op
 
 
@@ -12,15 +10,14 @@ def linear(x, weight, bias=None):
 
     x (..., I), weight (O, I), bias (O) -> y (..., O)
     """
-    rows = x.reshape(-1, x.shape[-1])
-    y = matmul(rows, weight.T)
-    if bias is not None:
-        y += bias
+    x_rows = x.reshape(-1, x.shape[-1])                                             # (N, I)
+    product = matmul(x_rows, weight.T)                                              # (N, O)
 
     def backward(dy):
-        dy = dy.reshape(-1, dy.shape[-1])
-        dx = matmul(dy, weight).reshape(x.shape)
-        dweight = matmul(dy.T, rows)
-        return (dx, dweight) if bias is None else (dx, dweight, column_sums(dy))
+        dy_rows = dy.reshape(product.shape)
+        dx = matmul(dy_rows, weight).reshape(x.shape)
+        dweight = matmul(dy_rows.T, x_rows)
+        return (dx, dweight) if bias is None else (dx, dweight, dy_rows.sum(axis=0))
 
-    return y.reshape(*x.shape[:-1], weight.shape[0]), backward
+    y = product if bias is None else product + bias
+    return y.reshape(*x.shape[:-1], len(weight)), backward

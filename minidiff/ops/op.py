@@ -1,20 +1,32 @@
-"""What makes a function of arrays an op: it returns `(y, backward)`.
+"""What an op is: a function of arrays that returns `(y, backward)`.
 
-`backward(dy)` returns one gradient per array argument, in argument order (a single one bare, not in a tuple).
+`backward(dy)` returns one gradient per array argument, in argument order; if there is only one, it is not in a tuple.
 """
-
-from __future__ import annotations
 
 import contextlib
 import contextvars
 import functools
 
+from .dispatch import replaceable
+
 _grad_enabled = contextvars.ContextVar("grad_enabled", default=True)
+
+
+def op(function):
+    """Make `function` an op: each call runs a kernel if there is one for it, and obeys `no_grad()`."""
+    run = replaceable(function)
+
+    @functools.wraps(run)
+    def call(*args, **options):
+        y, backward = run(*args, **options)
+        return y, backward if _grad_enabled.get() else no_backward
+
+    return call
 
 
 @contextlib.contextmanager
 def no_grad():
-    """Inside, ops drop their `backward` at once, so that no activation outlives the op that read it."""
+    """Within this context, ops drop their `backward` at once, so that no activation is kept for it."""
     token = _grad_enabled.set(False)
     try:
         yield
@@ -22,20 +34,9 @@ def no_grad():
         _grad_enabled.reset(token)
 
 
-def grad_enabled() -> bool:
+def grad_enabled():
     return _grad_enabled.get()
 
 
 def no_backward(*_):
-    raise RuntimeError("there is no backward pass: the forward pass ran under no_grad()")
-
-
-def op(function):
-    """Mark `function` as an op. The one place through which every op call passes."""
-
-    @functools.wraps(function)
-    def call(*args, **options):
-        y, backward = function(*args, **options)
-        return y, backward if _grad_enabled.get() else no_backward
-
-    return call
+    raise RuntimeError("no backward pass: the forward pass ran under no_grad()")

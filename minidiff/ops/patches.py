@@ -1,13 +1,11 @@
-"""Images cut into patches, as a transformer takes them."""
-
-from __future__ import annotations
+"""Images cut into patches, the tokens of a vision transformer."""
 
 from .op import op
 
 
 @op
 def patchify(x, size):
-    """Cut an image into squares of size x size pixels and lay each out as one row, in reading order.
+    """Cut an image into patches of size x size pixels and flatten each to one row, in reading order.
 
     x (N, H, W, C) -> y (N, T, F)
 

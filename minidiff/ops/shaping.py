@@ -1,6 +1,4 @@
-"""Joining and dividing arrays along their last axis."""
-
-from __future__ import annotations
+"""Concatenating and splitting arrays along their last axis."""
 
 from ..backend import array_module
 from .op import op
@@ -8,7 +6,7 @@ from .op import op
 
 @op
 def concat(a, b):
-    """The channels of a, then those of b.
+    """The channels of a followed by those of b.
 
     a (..., I), b (..., O) -> y (..., I + O)
     """

@@ -1,1 +1,1 @@
-"""What a person looks at: grids of images, contact sheets of failures, plots."""
+"""Reports for people: image grids, contact sheets of failures, plots, and report.md of a training run."""

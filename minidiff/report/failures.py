@@ -1,4 +1,4 @@
-"""What a model drew wrong, to see at a glance why."""
+"""A contact sheet of the images that a model drew wrong."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ..evaluation import Judged
 from .images import grid
 
 
-def failures(found: Iterable[Judged], most: int = 36) -> Image.Image:
-    """The first wrong images, each with its prompt, what is wrong and what the judge saw.
+def failures(found: Iterable[Judged], limit: int = 36) -> Image.Image:
+    """A grid of the first wrong images, each captioned with its prompt, what is wrong and what the judge saw.
 
-    Raises UserError where none is wrong.
+    Raises UserError if no image is wrong.
     """
-    wrong = [one for one in found if not one.right][:most]
+    wrong = [one for one in found if not one.right][:limit]
     if not wrong:
         raise UserError("no image is wrong: there is nothing to show")
-    return grid([Image.fromarray(one.image) for one in wrong], [account(one) for one in wrong])
+    return grid([Image.fromarray(one.image) for one in wrong], [explanation(one) for one in wrong])
 
 
-def account(one: Judged) -> str:
+def explanation(one: Judged) -> str:
     """'a red ring: wrong colour, saw blue ring on white'"""
-    wrong = " and ".join(name for name, holds in one.held.items() if not holds and name != "right")
-    seen = ", ".join(f"{found.colour} {found.shape or 'blot'}" for found in one.reading.objects) or "nothing"
+    wrong = " and ".join(name for name, correct in one.checks.items() if not correct and name != "right")
+    seen = ", ".join(f"{found.colour} {found.shape or 'blob'}" for found in one.reading.objects) or "nothing"
     return f"{one.scene.caption}: wrong {wrong}, saw {seen} on {one.reading.background}"

@@ -1,6 +1,6 @@
 """Plots of a training run, of scores and of a noise schedule, written to an image file (.png, .svg, .pdf).
 
-matplotlib is imported where a plot is drawn and nowhere else; without it, everything but plots works.
+matplotlib is imported only when a plot is made: everything else works without it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ COLOURS = ("#2d55cd", "#f58c1e", "#32a046", "#82419f")
 
 
 def plot_losses(records: list[dict], path: str | Path) -> None:
-    """The losses of every stage over its steps, both axes logarithmic; `records` are those of `read_metrics`."""
+    """Plot the losses of each stage over its steps, both axes logarithmic; `records` come from `read_metrics`."""
     curves = loss_curves(records)
     if not curves:
-        raise UserError("no losses in these metrics: train a little longer")
+        raise UserError("these metrics contain no losses: train a little longer")
     figure, panels = new_figure(len(curves))
     for panel, (stage, losses) in zip(panels, curves.items(), strict=True):
         for colour, (name, points) in zip(COLOURS * len(losses), losses.items(), strict=False):
@@ -36,7 +36,7 @@ def plot_losses(records: list[dict], path: str | Path) -> None:
 
 
 def loss_curves(records: list[dict]) -> dict[str, dict[str, dict[int, float]]]:
-    """stage -> loss -> step -> value; where a resumed run did a step again, the second time counts."""
+    """stage -> loss -> step -> value; where a resumed run repeated a step, its later value counts."""
     curves: dict = {}
     for record in records:
         for name, value in record.items():
@@ -46,9 +46,9 @@ def loss_curves(records: list[dict]) -> dict[str, dict[str, dict[int, float]]]:
 
 
 def read_metrics(path: str | Path) -> list[dict]:
-    """The records of a metrics.jsonl, without lines that a killed run left half-written.
+    """The records of a metrics.jsonl, skipping lines that a killed run left half-written.
 
-    Raises UserError where there is none.
+    Raises UserError if there is none.
     """
     path, records = Path(path), []
     try:
@@ -60,12 +60,12 @@ def read_metrics(path: str | Path) -> list[dict]:
             records.append(json.loads(line))
     records = [record for record in records if isinstance(record, dict) and {"stage", "step"} <= record.keys()]
     if not records:
-        raise UserError(f"{path} holds no metrics: give the metrics.jsonl of a training run")
+        raise UserError(f"{path} contains no metrics: give the metrics.jsonl of a training run")
     return records
 
 
 def plot_scores(scores: dict, path: str | Path) -> None:
-    """What `evaluate` found, as bars: by kind of scene and by attribute, seen compositions beside held-out ones."""
+    """Plot the scores of `evaluate` as bars: by kind of scene and by attribute, seen next to held-out compositions."""
     figure, panels = new_figure(2)
     for panel, key in zip(panels, ("by_kind", "by_attribute"), strict=True):
         names = list(scores[key]["seen"] | scores[key]["held_out"])
@@ -76,13 +76,13 @@ def plot_scores(scores: dict, path: str | Path) -> None:
             panel.bar_label(bars, [f"{100 * height:.0f}" for height in heights.values()], fontsize=7)
         panel.set(title=key.replace("_", " "), ylabel="drawn right", ylim=(0, 1.1))
         panel.set_xticks(np.arange(len(names)) + 0.2, names, fontsize=8)
-        panel.axhline(scores["judge"]["reconstruction"], color="gray", linestyle=":", label="autoencoder's images")
+        panel.axhline(scores["judge"]["reconstruction"], color="gray", linestyle=":", label="reconstructions")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     save(figure, path)
 
 
 def plot_schedule(schedule: Schedule, path: str | Path) -> None:
-    """How much image and noise there is at each training time, and the signal-to-noise ratio in decibel."""
+    """Plot α and σ at each training time, and the signal-to-noise ratio in decibels."""
     figure, (amounts, ratio) = new_figure(2)
     times, within = np.arange(len(schedule.alpha)), (schedule.alpha > 0) & (schedule.sigma > 0)
     amounts.plot(times, schedule.alpha, color=COLOURS[0], label="α: image")
@@ -90,12 +90,12 @@ def plot_schedule(schedule: Schedule, path: str | Path) -> None:
     amounts.set(title="x = α x₀ + σ ε", xlabel="t")
     amounts.legend()
     ratio.plot(times[within], 20 * np.log10(schedule.alpha[within] / schedule.sigma[within]), color=COLOURS[2])
-    ratio.set(title="signal to noise, 20 log₁₀(α/σ)", xlabel="t", ylabel="dB")
+    ratio.set(title="signal-to-noise ratio, 20 log₁₀(α/σ)", xlabel="t", ylabel="dB")
     save(figure, path)
 
 
 def new_figure(count: int):
-    """A figure and its panels, side by side. Raises UserError where matplotlib is not installed."""
+    """A figure and its panels, side by side. Raises UserError if matplotlib is not installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -110,10 +110,10 @@ def new_figure(count: int):
 
 
 def save(figure, path: str | Path) -> None:
-    """Write a figure in the format that the name ends in. Raises UserError where that is none, or not writable."""
+    """Write a figure in the format of the name's extension. Raises UserError if the format or the path is invalid."""
     path = Path(path)
     format = path.suffix[1:].lower()
     if format not in figure.canvas.get_supported_filetypes():
-        raise UserError(f"can't write a plot as {path.name!r}: end the name in .png, .svg or .pdf")
+        raise UserError(f"cannot write a plot as {path.name!r}: use a name that ends in .png, .svg or .pdf")
     with new_file(path) as temporary:
         figure.savefig(temporary, format=format, dpi=120)

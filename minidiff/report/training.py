@@ -1,4 +1,4 @@
-"""A training run to look at: images while it learns, and report.md when it is done."""
+"""Sample images during a training run, and its report.md at the end."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from ..storage.files import new_file
 from .images import grid
 from .plots import loss_curves, plot_losses, plot_scores, read_metrics
 
-EACH = 4
+COLUMNS = 4
 
 
 def samples(pipe: Pipeline) -> Image.Image:
-    """What a model draws for four captions of seen and four of held-out compositions, the same ones each time."""
-    captions = [scene.caption for split in ("seen", "held_out") for scene in evaluation_scenes(EACH, split)]
-    return grid(pipe(captions), captions, columns=EACH)
+    """A grid of what a model draws for four seen and four held-out captions, always the same ones."""
+    captions = [scene.caption for split in ("seen", "held_out") for scene in evaluation_scenes(COLUMNS, split)]
+    return grid(pipe(captions), captions, columns=COLUMNS)
 
 
 def reconstructions(vae: AutoencoderKL) -> Image.Image:
-    """True images above what the autoencoder makes of them."""
-    true = images_of(evaluation_scenes(EACH), vae.config.sample_size)
+    """A grid of true images above their reconstructions by the autoencoder."""
+    true = images_of(evaluation_scenes(COLUMNS), vae.config.sample_size)
     shown = [Image.fromarray(image) for image in (*true, *reconstruct(vae, true))]
-    return grid(shown, ["true"] * EACH + ["through the autoencoder"] * EACH, columns=EACH)
+    return grid(shown, ["true"] * COLUMNS + ["reconstructed"] * COLUMNS, columns=COLUMNS)
 
 
 def write_report(folder: Path, scores: dict) -> Path:
-    """report.md in the folder of a run: what each stage learned, how the model is judged, its last images."""
+    """Write report.md into the folder of a run: the losses of each stage, the model's scores, its last samples."""
     records = read_metrics(folder / "metrics.jsonl")
     try:
         plot_losses(records, folder / "losses.png")
@@ -41,7 +41,7 @@ def write_report(folder: Path, scores: dict) -> Path:
         plots = ["![losses](losses.png)", "", "![scores](scores.png)"]
     except UserError as error:
         plots = [f"({error})"]
-    text = ["# What this run learned", "", *stages(records), "", *judged(scores), "", *plots, ""]
+    text = ["# What this run learned", "", *stage_table(records), "", *score_table(scores), "", *plots, ""]
     for name in ("autoencoder", "diffusion"):
         drawn = sorted((folder / "samples").glob(f"{name}-*.png"))
         text += [f"![{name}](samples/{drawn[-1].name})", ""] if drawn else []
@@ -51,9 +51,9 @@ def write_report(folder: Path, scores: dict) -> Path:
     return folder / "report.md"
 
 
-def stages(records: list[dict]) -> list[str]:
-    """A table with one line a stage."""
-    lines = ["| stage | steps | images a second | loss at first | loss at last |", "|---|---|---|---|---|"]
+def stage_table(records: list[dict]) -> list[str]:
+    """A table with one row per stage."""
+    lines = ["| stage | steps | images per second | first loss | last loss |", "|---|---|---|---|---|"]
     for stage, losses in loss_curves(records).items():
         steps, own = sorted(losses["loss"]), [record for record in records if record["stage"] == stage]
         speed = sorted(record["samples_per_second"] for record in own)[len(own) // 2]
@@ -62,8 +62,8 @@ def stages(records: list[dict]) -> list[str]:
     return lines
 
 
-def judged(scores: dict) -> list[str]:
-    """A table of what the judge found, and the ceiling that the autoencoder sets."""
+def score_table(scores: dict) -> list[str]:
+    """A table of the scores, and the upper limit that the autoencoder sets."""
     def cell(value):
         return "-" if value is None else f"{value:.2f}"
 
@@ -72,7 +72,7 @@ def judged(scores: dict) -> list[str]:
     for group in ("by_kind", "by_attribute"):
         seen, held_out = scores[group]["seen"], scores[group]["held_out"]
         lines += [f"| {name} | {cell(seen.get(name))} | {cell(held_out.get(name))} |" for name in seen | held_out]
-    return [*lines, "", f"The autoencoder's reconstructions are judged right {cell(scores['judge']['reconstruction'])} "
-            f"of the time (PSNR {scores['psnr']} dB). A caption finds its image among 64 "
-            f"{cell(scores['retrieval'])} of the time, and fits it better than with its two objects exchanged "
-            f"{cell(scores['word_order'])}."]
+    return [*lines, "", f"The judge reads {cell(scores['judge']['reconstruction'])} of the autoencoder's "
+            f"reconstructions correctly (PSNR {scores['psnr']} dB). The contrastive model picks a matching image out "
+            f"of 64 for {cell(scores['retrieval'])} of the captions, and prefers the true caption over one with the "
+            f"two objects exchanged for {cell(scores['word_order'])} of the images."]

@@ -1,6 +1,6 @@
-"""Training states: one file each, written whole, with a checksum, the last two kept.
+"""Checkpoints of a training run: one file each, written atomically, with a checksum; the last two are kept.
 
-A file is a safetensors file, so its arrays can be looked at with any tool; everything else is JSON in its metadata.
+They are safetensors files, so any tool can open their arrays; everything else is JSON in the metadata.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Arrays = dict[str, np.ndarray]
 
 
 def save_checkpoint(path: str | Path, arrays: Arrays, state: dict) -> None:
-    """Write arrays and a state of JSON values, NumPy numbers and small arrays (they become lists).
+    """Write arrays and a state of JSON values, NumPy scalars and small NumPy arrays, which become lists.
 
-    `generator.bit_generator.state` is such a value. Raises UserError where the file cannot be written.
+    `generator.bit_generator.state` is such a state. Raises UserError if the file cannot be written.
     """
     arrays = {name: np.asarray(to_host(value), order="C") for name, value in arrays.items()}
     text = json.dumps(state, default=_plain)
@@ -33,18 +33,18 @@ def save_checkpoint(path: str | Path, arrays: Arrays, state: dict) -> None:
 
 
 def load_checkpoint(path: str | Path) -> tuple[Arrays, dict]:
-    """The arrays, read-only views of the file, and the state. Raises UserError where one bit is not as it was saved."""
+    """The arrays, read-only views of the file, and the state. Raises UserError if a single bit has changed."""
     arrays, metadata = map_tensors(Path(path))
     text = metadata.get("state", "")
     if metadata.get("sha256") != _checksum(arrays, text):
-        raise UserError(f"{path} is damaged, or no checkpoint: its checksum is wrong; resume from another one")
+        raise UserError(f"{path} is damaged or not a checkpoint (its checksum is wrong): resume from another one")
     return arrays, json.loads(text)
 
 
 def save_step(folder: str | Path, step: int, arrays: Arrays, state: dict, keep: int = 2) -> Path:
-    """Write the checkpoint of a step into a folder, then remove all but it and the `keep` - 1 before it.
+    """Write the checkpoint of a step into a folder, then delete all but it and the `keep` - 1 before it.
 
-    Checkpoints of later steps are of a future that was given up when training resumed: they go too.
+    Checkpoints of later steps are deleted too: training was resumed from an earlier one.
     """
     path = Path(folder) / f"checkpoint-{step:08d}.safetensors"
     save_checkpoint(path, arrays, state)
@@ -57,23 +57,23 @@ def save_step(folder: str | Path, step: int, arrays: Arrays, state: dict, keep: 
 
 
 def latest(folder: str | Path) -> tuple[Path, Arrays, dict] | None:
-    """The newest checkpoint that is whole, as (path, arrays, state); None where there is none at all.
+    """The newest intact checkpoint as (path, arrays, state), or None if the folder has no checkpoints.
 
-    Warns of each damaged one that it passes over. Raises UserError where all are damaged.
+    Warns about each damaged one that it skips. Raises UserError if all are damaged.
     """
     found = list_checkpoints(folder)
     for path in reversed(found):
         try:
             return path, *load_checkpoint(path)
         except UserError as error:
-            warnings.warn(f"{error}; going on with the one before it", stacklevel=2)
+            warnings.warn(f"{error}; trying the one before it", stacklevel=2)
     if found:
-        raise UserError(f"all checkpoints in {folder} are damaged: start anew in another folder")
+        raise UserError(f"all checkpoints in {folder} are damaged: start a new run in another folder")
     return None
 
 
 def list_checkpoints(folder: str | Path) -> list[Path]:
-    """The checkpoints of a folder, the oldest first."""
+    """The checkpoints in a folder, oldest first."""
     return sorted(Path(folder).glob("checkpoint-????????.safetensors"))
 
 
@@ -88,5 +88,5 @@ def _checksum(arrays, text):
 
 
 def _plain(value):
-    """A NumPy array or number as JSON knows it."""
+    """A NumPy array or scalar as a list or number for JSON."""
     return value.tolist()

@@ -1,7 +1,7 @@
-"""Files and folders that are there whole or not at all, and JSON with one-line errors.
+"""Files and folders written atomically, and JSON with one-line errors.
 
-Everything is written beside its place under a name of its own, flushed to the disk, and only then renamed: whatever
-kills the process (or the machine) in between, a reader finds the old content or the new, never a part.
+Everything is written under a temporary name in the same folder, flushed to disk, and only then renamed: if the process
+or the machine dies in between, a reader finds the old content or the new, never a part of it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ..errors import UserError
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Yields the name to write to; the file takes the place of `path` when the block has ended well."""
-    temporary = _beside(path, "new")  # always the same name: what a killed process left is overwritten
+    """Yields a temporary path to write to; the file replaces `path` when the block ends without an error."""
+    temporary = _sibling(path, "new")  # a fixed name: what a killed process left behind is overwritten
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -35,13 +35,13 @@ def new_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Yields an empty folder to fill; it takes the place of `path` when the block has ended well.
+    """Yields an empty folder to fill; it replaces `path` when the block ends without an error.
 
-    No system call that Python has swaps two folders, so the old one is renamed first; `finish_swap` repairs what is
-    left if the process dies right there. A folder that holds anything else than the new one does is not replaced.
+    Python cannot swap two folders in one system call, so the old one is renamed first; `finish_swap` cleans up if the
+    process dies right there. Raises UserError if the old folder has files that the new one would not replace.
     """
     path = path.resolve()
-    temporary, old = _beside(path, "new"), _beside(path, "old")
+    temporary, old = _sibling(path, "new"), _sibling(path, "old")
     try:
         finish_swap(path)
         shutil.rmtree(temporary, ignore_errors=True)
@@ -50,9 +50,9 @@ def new_folder(path: Path) -> Iterator[Path]:
         for file in [*temporary.rglob("*"), temporary]:
             _flush(file)
         if path.is_dir():
-            others = {p.name for p in path.iterdir()} - {p.name for p in temporary.iterdir()}
-            if others:
-                raise UserError(f"{path} also holds {min(others)}, which would be lost: choose another folder")
+            lost = {p.name for p in path.iterdir()} - {p.name for p in temporary.iterdir()}
+            if lost:
+                raise UserError(f"{path} also contains {min(lost)}, which would be lost: choose another folder")
             os.rename(path, old)
         os.rename(temporary, path)
         _flush(path.parent)
@@ -64,8 +64,8 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def finish_swap(path: Path) -> None:
-    """After a process died between the two renames of `new_folder` the old folder comes back; otherwise nothing."""
-    old = _beside(path.resolve(), "old")
+    """Clean up after a process died in `new_folder`: delete the old folder, or restore it if there is no new one."""
+    old = _sibling(path.resolve(), "old")
     with suppress(OSError):
         if old.is_dir() and path.exists():
             shutil.rmtree(old)
@@ -78,23 +78,23 @@ def write_json(path: Path, content: dict) -> None:
 
 
 def read_json(path: Path) -> dict:
-    """The object in a JSON file. Raises UserError where there is none."""
+    """The object in a JSON file. Raises UserError if the file is missing or invalid."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"cannot read {path} ({_reason(error)}): take it from the place the model came from") from error
+        raise UserError(f"cannot read {path} ({_reason(error)}): get it again from the source of the model") from error
     if not isinstance(content, dict):
-        raise UserError(f"cannot read {path} (no JSON object): take it from the place the model came from")
+        raise UserError(f"cannot read {path} (not a JSON object): get it again from the source of the model")
     return content
 
 
-def _beside(path, word):
-    return path.parent / f".{path.name}.{word}"
+def _sibling(path, suffix):
+    return path.parent / f".{path.name}.{suffix}"
 
 
 def _flush(path):
-    """Wait until a file's content, or a folder's list of names, is on the disk."""
-    if os.name == "nt":  # folders cannot be opened there
+    """Wait until a file's content, or the list of a folder's entries, is on disk."""
+    if os.name == "nt":  # Windows cannot open folders
         return
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -108,4 +108,4 @@ def _reason(error):
 
 
 def _cannot_write(path, error):
-    return UserError(f"cannot write {path} ({_reason(error)}): free some space there or choose another place")
+    return UserError(f"cannot write {path} ({_reason(error)}): free some space or choose another place")

@@ -26,10 +26,10 @@ ModelType = TypeVar("ModelType", bound=Module)
 
 
 def save_model(model: Module, folder: str | Path, dtype: str = "float32", filename: str | None = None) -> None:
-    """Write a model as 'float32' or 'float16'; the folder is there whole or not at all.
+    """Write a model as 'float32' or 'float16', atomically.
 
     `filename` is by default the one that diffusers (UNet, autoencoder) or transformers (CLIP) looks for.
-    Raises UserError where a weight is too large for float16 or the folder cannot be written.
+    Raises UserError if a value is too large for float16 or the folder cannot be written.
     """
     config = model.config.to_dict()
     filename = filename or (DIFFUSERS if "_class_name" in config else TRANSFORMERS)
@@ -43,8 +43,8 @@ def load_model(cls: type[ModelType], config_cls: type, folder: str | Path, dtype
                device: str = "cpu") -> ModelType:
     """Build `cls(None, config)` with the weights of a folder.
 
-    On the CPU, weights that need neither conversion nor transposition stay in the file: they are read-only views of it.
-    Raises UserError where a file is missing or damaged, or its tensors are not those of the model.
+    On the CPU, weights that need neither conversion nor transposition are read-only views of the memory-mapped file.
+    Raises UserError if a file is missing or damaged, or its tensors do not match the model.
     """
     folder = Path(folder)
     config, path = read_config(config_cls, folder), find_weights(folder)
@@ -54,14 +54,14 @@ def load_model(cls: type[ModelType], config_cls: type, folder: str | Path, dtype
         raise _bad_config(folder, error) from error
     names = dict(model.named_parameters())
     tensors = {name_in_model(name, names): value for name, value in map_tensors(path)[0].items()
-               if not name.endswith("embeddings.position_ids")}  # 0, 1, 2, ...: nothing to learn
+               if not name.endswith("embeddings.position_ids")}  # the constants 0, 1, 2, ...
     return fill(model, tensors, f"{path} does not fit {path.with_name('config.json')}", dtype, device)
 
 
 def fill(model: ModelType, tensors: dict[str, np.ndarray], fault: str, dtype: str, device: str) -> ModelType:
-    """The model itself, with the tensors of a file under its own names as values.
+    """The same model, with `tensors`, as they are in a file but under its own parameter names, as values.
 
-    Raises UserError, which begins with `fault`, where they are not the model's.
+    Raises UserError, which begins with `fault`, if they do not match the model's parameters.
     """
     parameters = dict(model.named_parameters())
     tensors = {name: from_file(value) for name, value in tensors.items()}
@@ -72,7 +72,7 @@ def fill(model: ModelType, tensors: dict[str, np.ndarray], fault: str, dtype: st
 
 
 def read_config(config_cls: type, folder: Path):
-    """`config.json` of a folder as a configuration. Raises UserError where it is missing or does not describe one."""
+    """The `config.json` of a folder as a `config_cls`. Raises UserError if it is missing or invalid."""
     content = read_json(folder / "config.json")
     try:
         return config_cls.from_dict(content)
@@ -81,7 +81,7 @@ def read_config(config_cls: type, folder: Path):
 
 
 def find_weights(folder: Path) -> Path:
-    """The safetensors file of a folder."""
+    """The safetensors file in a folder. Raises UserError if there is none."""
     for name in (DIFFUSERS, TRANSFORMERS, *HALF):
         if (folder / name).is_file():
             return folder / name
@@ -93,12 +93,12 @@ def find_weights(folder: Path) -> Path:
 def refuse_pickle(path: Path) -> None:
     """Raises UserError for a file that would have to be unpickled."""
     if path.suffix in PICKLES:
-        raise UserError(f"{path} is a pickle, which can run any code when it is opened: get the model as .safetensors, "
-                        "or convert it where you trust it (diffusers: save_pretrained(..., safe_serialization=True))")
+        raise UserError(f"{path} is a pickle, which can run arbitrary code when opened: get the model as .safetensors, "
+                        "or convert it if you trust it (diffusers: save_pretrained(..., safe_serialization=True))")
 
 
 def name_in_model(name: str, parameters) -> str:
-    """A tensor's name, without the prefix of older text encoders and with today's names of attention layers."""
+    """A tensor's name in the model: drops the prefix of older text encoders and replaces old attention names."""
     if name in parameters:
         return name
     name = re.sub(r"\.(query|key|value|proj_attn)\.", lambda found: OLD_ATTENTION[found[0]], name)
@@ -106,14 +106,14 @@ def name_in_model(name: str, parameters) -> str:
 
 
 def check_tensors(fault: str, shapes: dict[str, tuple], tensors: dict[str, np.ndarray]) -> None:
-    """Raises UserError unless the tensors are just the model's, in their shapes and of real numbers."""
+    """Raises UserError unless the tensors have exactly the model's names and shapes, and a floating-point dtype."""
     faults = {"missing": sorted(shapes.keys() - tensors.keys()), "unexpected": sorted(tensors.keys() - shapes.keys()),
-              "of another shape": [f"{name} {tensors[name].shape} for {shape}" for name, shape in shapes.items()
+              "of the wrong shape": [f"{name} {tensors[name].shape}, not {shape}" for name, shape in shapes.items()
                                    if name in tensors and tensors[name].shape != shape],
-              "not of real numbers": [name for name in shapes if name in tensors and tensors[name].dtype.kind != "f"]}
-    found = [f"{len(names)} {what} (first {names[0]})" for what, names in faults.items() if names]
+              "not floating-point": [name for name in shapes if name in tensors and tensors[name].dtype.kind != "f"]}
+    found = [f"{len(names)} {what} (first: {names[0]})" for what, names in faults.items() if names]
     if found:
-        raise UserError(f"{fault}: tensors {', '.join(found)}; use files of one and the same model")
+        raise UserError(f"{fault} (tensors: {', '.join(found)}): use files of the same model")
 
 
 def to_file(name: str, value: np.ndarray, dtype: str) -> np.ndarray:
@@ -133,5 +133,5 @@ def from_file(value: np.ndarray) -> np.ndarray:
 
 def _bad_config(folder, error):
     reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return UserError(f"{folder / 'config.json'} describes no model that can be built ({reason}): "
-                     "take it from the place the weights came from")
+    return UserError(f"{folder / 'config.json'} does not describe a valid model ({reason}): "
+                     "get it again from the source of the weights")

@@ -1,6 +1,6 @@
-"""A whole text-to-image model in a folder that `diffusers.StableDiffusionPipeline.from_pretrained` opens as it is.
+"""A whole text-to-image model in a folder that `diffusers.StableDiffusionPipeline.from_pretrained` opens.
 
-    model_index.json   unet/   vae/   text_encoder/   tokenizer/   scheduler/   and, for us alone, clip/
+    model_index.json   unet/   vae/   text_encoder/   tokenizer/   scheduler/   and clip/, which diffusers ignores
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Parts:
 
 
 def save_pipeline(parts: Parts, folder: str | Path, clip: CLIPModel | None = None, dtype: str = "float16") -> None:
-    """Write all parts; the folder is there whole or not at all. Raises UserError where it cannot be written.
+    """Write all parts, atomically. Raises UserError if the folder cannot be written.
 
-    The text encoder is always stored as float32: without a dtype argument, transformers loads it in the file's type,
-    but diffusers loads the UNet as float32, and the two could not work together.
+    The text encoder is always stored as float32: without a dtype argument, transformers loads it in the file's dtype
+    but diffusers loads the UNet as float32, and the two dtypes would not work together.
     """
     with new_folder(Path(folder)) as temporary:
         save_model(parts.unet, temporary / "unet", dtype)
@@ -54,7 +54,7 @@ def save_pipeline(parts: Parts, folder: str | Path, clip: CLIPModel | None = Non
 
 
 def load_pipeline(model: str | Path, dtype: str = "float32", device: str = "cpu") -> Parts:
-    """The parts of a shipped model, by its name, or of a folder. Raises UserError where it is not all there."""
+    """The parts of a model, given by the name of a shipped one or by its folder. Raises UserError if one is missing."""
     folder = find_model(model)
     check_index(folder)
     models = {name: load_model(*classes, folder / name, dtype, device) for name, classes in MODELS.items()}
@@ -63,17 +63,17 @@ def load_pipeline(model: str | Path, dtype: str = "float32", device: str = "cpu"
 
 
 def load_clip(model: str | Path, dtype: str = "float32", device: str = "cpu") -> CLIPModel:
-    """The contrastive model that came with a text-to-image model. Raises UserError where there is none."""
+    """The contrastive model of a text-to-image model, from clip/. Raises UserError if there is none."""
     folder = find_model(model) / "clip"
     if not folder.is_dir():
-        raise UserError(f"this model has no contrastive model: there is no folder {folder}")
+        raise UserError(f"{folder.parent} has no contrastive model: use a model with a folder {folder.name}")
     return load_model(CLIPModel, CLIPConfig, folder, dtype, device)
 
 
 def find_model(model: str | Path) -> Path:
-    """The folder of a shipped model, by its name, or the folder itself (write ./NAME for one named like a shipped one).
+    """The folder of a shipped model, given by name, or the folder itself (write ./NAME if a shipped one has that name).
 
-    Raises UserError where there is no such model.
+    Raises UserError if there is no such model.
     """
     shipped = shipped_models()
     if str(model) in shipped:
@@ -83,14 +83,14 @@ def find_model(model: str | Path) -> Path:
     refuse_pickle(folder)
     if not folder.exists():
         names = ", ".join(shipped) or "(none)"
-        raise UserError(f"unknown model {str(model)!r}: give a folder, or the name of a shipped one: {names}")
+        raise UserError(f"unknown model {str(model)!r}: give a folder, or the name of a shipped model: {names}")
     if not (folder / INDEX).is_file():
-        raise UserError(f"{folder} is not a model: give the folder that holds {INDEX}")
+        raise UserError(f"{folder} is not a model: give the folder that contains {INDEX}")
     return folder
 
 
 def shipped_models() -> dict[str, Path]:
-    """Name -> folder: inside the package where a wheel put them, beside it in a source tree."""
+    """Name -> folder of each shipped model: inside the package when installed, next to it in a source tree."""
     for weights in (PACKAGE / "weights", PACKAGE.parent / "weights"):
         folders = {index.parent.name: index.parent for index in sorted(weights.glob(f"*/{INDEX}"))}
         if folders:
@@ -116,10 +116,10 @@ def index_content(scheduler: str) -> dict:
 
 
 def check_index(folder: Path) -> None:
-    """Raises UserError where a folder is a pipeline of other models than ours."""
+    """Raises UserError unless the models of a pipeline are those implemented here."""
     index = read_json(folder / INDEX)
     for name, (cls, _) in MODELS.items():
         entry = index.get(name)
         if not isinstance(entry, list) or entry[1:] != [cls.__name__]:
             raise UserError(f"{folder / INDEX} has {entry} as its {name}, not {cls.__name__}: "
-                            "only pipelines like Stable Diffusion 1 and 2 can be opened")
+                            "use a pipeline of Stable Diffusion 1 or 2")

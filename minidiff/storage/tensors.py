@@ -2,9 +2,9 @@
 
     {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ..., "__metadata__": {"format": "pt"}}
 
-The library checks a file before it is read here. Tensors are mapped, not copied: pages come from the disk when they
-are first touched and are shared between processes. Writing is done here, because the library's own writer makes files
-that only their owner may read, and leaves a stray one when it is killed.
+The safetensors library validates a file before it is read here. Tensors are memory-mapped, not copied: pages are read
+from disk when they are first touched and are shared between processes. Files are written here because the library's
+writer makes them readable by their owner only, and leaves a temporary file behind when it is killed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CODES = {np.dtype(numpy_name): code for code, numpy_name in DTYPES.items()}
 
 
 def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
-    """Write the file, the largest number format first so that every tensor is aligned. Raises OSError."""
+    """Write a file, the widest dtypes first so that every tensor is aligned. Raises OSError."""
     tensors = dict(sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0])))
     header, end = {"__metadata__": metadata}, 0
     for name, value in tensors.items():
@@ -39,9 +39,9 @@ def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str
 
 
 def map_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The tensors of a file, read-only views of its bytes (bfloat16 as float32), and its metadata.
+    """The tensors of a file, as read-only views of its bytes (bfloat16 as float32 copies), and its metadata.
 
-    Raises UserError where the file is missing, damaged, or holds a number format that NumPy has not.
+    Raises UserError if the file is missing or damaged, or has a dtype that NumPy lacks.
     """
     try:
         with safe_open(path, framework="numpy"), open(path, "rb") as file:
@@ -52,7 +52,7 @@ def map_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         return {name: _view(content, start, entry) for name, entry in header.items()}, metadata
     except (OSError, SafetensorError, ValueError) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise UserError(f"cannot read {path} ({reason}): the file is missing or damaged, get it again") from error
+        raise UserError(f"cannot read {path} ({reason}): the file is missing or damaged; get it again") from error
 
 
 def _view(content, start, entry):
@@ -61,6 +61,6 @@ def _view(content, start, entry):
         bits = np.frombuffer(content, "<u2", (end - begin) // 2, start + begin)
         return (bits.astype(np.uint32) << 16).view(np.float32).reshape(shape)
     if dtype not in DTYPES:
-        raise ValueError(f"number format {dtype} is not supported")
+        raise ValueError(f"dtype {dtype} is not supported")
     value = np.frombuffer(content, DTYPES[dtype], (end - begin) // np.dtype(DTYPES[dtype]).itemsize, start + begin)
-    return np.require(value.reshape(shape), requirements="A")  # aligned: only files with an odd header are copied
+    return np.require(value.reshape(shape), requirements="A")  # aligned: copies only if the header has an odd length

@@ -1,4 +1,4 @@
-"""The first stage: an autoencoder learns to write images in few numbers and to read them back."""
+"""The first stage: an autoencoder learns to encode images as small latents, and to decode them again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..models.configs import AutoencoderConfig
 from .presets import Settings
 from .workers import Workers
 
-INITIAL, NOISE = 11, 12  # what random streams are for
+INITIAL, NOISE = 11, 12  # keys of random streams: initial parameters, noise of the latents
 INITIAL_LOGVAR = -6.0
 
 
@@ -19,7 +19,7 @@ def reconstruct(model, images, noise, settings):
 
     images (N, H, W, 3), noise (N, P, Q, C) -> losses, backward
 
-    Rombach et al. 2022, appendix G, without the adversary. backward(share) takes that share of the gradient.
+    Rombach et al. 2022, appendix G, without the adversary. backward(fraction) scales the gradient by that factor.
     """
     xp = array_module(images)
     (mean, logvar), encode_back = model.encode(images)
@@ -30,40 +30,40 @@ def reconstruct(model, images, noise, settings):
     kl, kl_back = ops.kl_standard_normal(mean, logvar)
     loss = settings.l1_weight * l1 + settings.mse_weight * mse + settings.kl_weight * kl
 
-    def backward(share):
-        dy = l1_back(share * settings.l1_weight)[0] + mse_back(share * settings.mse_weight)[0]
+    def backward(fraction):
+        dy = l1_back(fraction * settings.l1_weight)[0] + mse_back(fraction * settings.mse_weight)[0]
         dz = decode_back(dy)
-        dmean, dlogvar = kl_back(share * settings.kl_weight)
+        dmean, dlogvar = kl_back(fraction * settings.kl_weight)
         encode_back(dmean + dz, dlogvar + dz * noise * std * 0.5)
 
     return {"loss": loss, "mse": mse, "kl": kl}, backward
 
 
 class AutoencoderTraining:
-    """Step i is a function of the parameters and i alone: its images and its noise come from streams numbered i."""
+    """Step i depends on the parameters and on i alone: its images and its noise come from random streams keyed by i."""
 
     name = "autoencoder"
 
     def __init__(self, settings: Settings, device: str = "cpu"):
         self.settings, self.device = settings, device
         self.model = AutoencoderKL(random_stream([settings.seed, INITIAL]), autoencoder_config(settings))
-        # Latents begin with little noise: from a variance of 1 the first thousand steps went into getting rid of it.
+        # Start with little noise in the latents: a variance of 1 took the first thousand steps to unlearn.
         self.model.quant_conv.bias.value[settings.autoencoder.latent_channels :] = INITIAL_LOGVAR
         self.models = [self.model]
 
-    def step(self, workers: Workers, index: int, share: float) -> dict:
-        """The losses of batch `index`; adds `share` of its gradient."""
+    def step(self, workers: Workers, index: int, fraction: float) -> dict:
+        """The losses of batch `index`; adds its gradient times `fraction`."""
         config, batch_size = self.model.config, self.settings.train_autoencoder.batch_size
         side = self.settings.size // config.downsampling
         images = next(SceneBatches(batch_size, self.settings.size, self.settings.seed, position=index)).images
         noise = scene_stream(self.settings.seed, NOISE, index).standard_normal(
             (batch_size, side, side, config.latent_channels), dtype="float32")
-        return workers.learn(share, to_device(images, self.device), to_device(noise, self.device))
+        return workers.learn(fraction, to_device(images, self.device), to_device(noise, self.device))
 
-    def learn(self, share: float, images, noise) -> dict:
-        """A worker's part of a batch: its losses; adds `share` of its gradient."""
+    def learn(self, fraction: float, images, noise) -> dict:
+        """The losses of one worker's part of a batch; adds its gradient times `fraction`."""
         losses, backward = reconstruct(self.model, images, noise, self.settings.autoencoder)
-        backward(share)
+        backward(fraction)
         return losses
 
 

@@ -1,4 +1,4 @@
-"""The second stage: captions and images learn to point in the same direction of one space (CLIP)."""
+"""The second stage, CLIP: the embeddings of an image and of its caption learn to point in the same direction."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from ..tokenizer import Tokenizer
 from .presets import Settings
 from .workers import Workers
 
-INITIAL = 21
+INITIAL = 21  # key of the random stream of the initial parameters
 LARGEST_SCALE = 4.605170185988092  # ln 100: Radford et al. 2021, section 2.5
 
 
 class ContrastiveTraining:
-    """Workers embed their parts of a batch, the loss is taken over all of it, and its gradient goes back in parts.
+    """Each worker embeds its part of a batch, the loss compares all embeddings, and its gradient goes back in parts.
 
-    Half of a batch are twins of the other half, so that the order of words matters from the first step on.
+    Half of a batch are twins of the other half: captions that differ in a word or in the order of words only. So the
+    order of words matters from the first step on.
     """
 
     name = "contrastive"
@@ -28,22 +29,22 @@ class ContrastiveTraining:
         self.model = CLIPModel(random_stream([settings.seed, INITIAL]), clip_config(settings, tokenizer))
         self.models = [self.model]
 
-    def step(self, workers: Workers, index: int, share: float) -> dict:
-        """The losses of batch `index`; adds `share` of its gradient."""
+    def step(self, workers: Workers, index: int, fraction: float) -> dict:
+        """The losses of batch `index`; adds its gradient times `fraction`."""
         settings, scale = self.settings, self.model.logit_scale.value
         scale.clip(None, LARGEST_SCALE, out=scale)
-        # Batches far from those that the autoencoder learns from: the two stages see different images.
+        # Another seed than the autoencoder's: the two stages see different images.
         batch = twin_batch(scene_stream(settings.seed + 1, TRAINING, index), settings.train_contrastive.batch_size,
                            settings.size)
         ids = to_device(self.tokenizer(batch.captions), self.device)
         images = to_device(batch.images, self.device)
         text_parts, image_parts = zip(*workers.run("embed", *workers.split(ids, images)), strict=True)
         loss, loss_back = self.model.contrast(workers.join(text_parts), workers.join(image_parts))
-        workers.run("learn", *workers.split(*loss_back(share)))
+        workers.run("learn", *workers.split(*loss_back(fraction)))
         return {"loss": loss}
 
     def embed(self, ids, images):
-        """A worker's part of a batch, kept in mind for `learn`.
+        """The embeddings of one worker's part of a batch; their backward passes are kept for `learn`.
 
         ids (N, T), images (N, H, W, 3) -> text (N, P), image (N, P)
         """
@@ -53,8 +54,8 @@ class ContrastiveTraining:
         return text, image
 
     def learn(self, dtext, dimage) -> None:
-        """Adds the gradient of what `embed` was given last."""
-        (text_back, image_back), self.backs = self.backs, None  # their memory is for the next batch
+        """Adds the gradient of the part of the batch that `embed` was given last."""
+        (text_back, image_back), self.backs = self.backs, None  # frees the activations
         text_back(dtext)
         image_back(dimage)
 

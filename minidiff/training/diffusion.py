@@ -1,4 +1,4 @@
-"""The last stage: a UNet learns to take noise from latents, listening to their captions."""
+"""The last stage: a UNet learns to remove noise from latents, conditioned on their captions."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from ..tokenizer import Tokenizer
 from .presets import Settings
 from .workers import Workers
 
-INITIAL, DRAWS = 31, 32
+INITIAL, DRAWS = 31, 32  # keys of random streams: initial parameters, everything drawn for a batch
 ENCODE_BATCH = 32
 
 
 @dataclass(frozen=True)
 class Latents:
-    """Encoded images: the means of q(z|x), (M, P, Q, C) in float16, and their captions' ids (M, T).
+    """Encoded images: the means of q(z|x), (M, P, Q, C) in float16, and the token ids of their captions, (M, T).
 
-    What the autoencoder adds to a mean is noise that no network can foretell.
+    The means and not samples: what a sample adds is noise, which no network could predict.
     """
 
     mean: np.ndarray
@@ -44,7 +44,7 @@ class Latents:
 
 
 def encode_scenes(settings: Settings, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str, threads: int):
-    """Encode `settings.diffusion.latents` scenes once, so that training never sees a pixel. Yields Latents in parts."""
+    """Encode `settings.diffusion.latents` scenes, once: training reads latents only. Yields Latents, batch by batch."""
     count = settings.diffusion.latents
 
     @ops.no_grad()
@@ -69,21 +69,23 @@ def predict_noise(unet, text_encoder, x, timesteps, ids, answer, weight=None):
     y, unet_back = unet(x, timesteps, context)
     loss, loss_back = ops.mse(y, answer, weight)
 
-    def backward(share):
-        _, _, dcontext = unet_back(loss_back(share)[0])
+    def backward(fraction):
+        _, _, dcontext = unet_back(loss_back(fraction)[0])
         text_back(dcontext)
 
     return {"loss": loss}, backward
 
 
 class DiffusionTraining:
-    """Step i is a function of the parameters, the latents and i alone.
+    """Step i depends on the parameters, the latents and i alone.
 
-    A part of each batch is pure noise, where a caption alone says what is where, and most times are near it: what is
-    where is decided while there is more noise than image.
+    A sampler settles the layout of an image, which object goes where, in its first steps, while the latents are still
+    mostly noise. So most training times are drawn near that end, and `layout_fraction` of each batch is pure noise,
+    where the caption alone tells the layout.
 
-    The text encoder stays as contrastive training left it, unless `train_text_encoder`: learning along, it gives words
-    that matter late, such as shapes of one area, the same states before the UNet can tell their images apart.
+    The text encoder stays as contrastive training left it, unless `train_text_encoder` is set. Trained along with the
+    UNet, it gives words that matter late in sampling, such as those for shapes of equal area, the same states before
+    the UNet has learned to tell their images apart.
     """
 
     name = "diffusion"
@@ -103,32 +105,32 @@ class DiffusionTraining:
         for parameter in text_encoder.parameters():
             parameter.value = to_device(parameter.value, device)
 
-    def step(self, workers: Workers, index: int, share: float) -> dict:
-        """The losses of batch `index`; adds `share` of its gradient."""
+    def step(self, workers: Workers, index: int, fraction: float) -> dict:
+        """The losses of batch `index`; adds its gradient times `fraction`."""
         own, batch_size = self.settings.diffusion, self.settings.train_diffusion.batch_size
         rng = scene_stream(self.settings.seed, DRAWS, index)
         rows = rng.integers(len(self.latents.ids), size=batch_size)
         x0 = self.latents.mean[rows] * np.float32(self.scaling_factor)
         noise = rng.standard_normal(x0.shape, dtype=np.float32)
-        t = draw_times(self.schedule, rng, batch_size, own.time_shift, own.middle_share)
-        t[rng.random(batch_size) < own.layout_share] = len(self.schedule.sigma) - 1  # pure noise
+        t = draw_times(self.schedule, rng, batch_size, own.time_shift, own.middle_fraction)
+        t[rng.random(batch_size) < own.layout_fraction] = len(self.schedule.sigma) - 1  # pure noise
         alpha, sigma = self.schedule.at(t)
         ids = np.where(rng.random(batch_size)[:, None] < own.caption_dropout, self.empty, self.latents.ids[rows])
-        # Samplers tell the network whole times, so it learns with whole times.
+        # Samplers call the network at whole times, so it is trained at whole times.
         batch = (add_noise(x0, noise, alpha, sigma), np.floor(t).astype(np.float32), ids,
                  target(own.prediction, x0, noise, alpha, sigma),
                  loss_weight(own.weighting, own.prediction, alpha, sigma))
-        return workers.learn(share, *(to_device(array, self.device) for array in batch))
+        return workers.learn(fraction, *(to_device(array, self.device) for array in batch))
 
-    def learn(self, share: float, *part) -> dict:
-        """A worker's part of a batch: its losses; adds `share` of its gradient."""
+    def learn(self, fraction: float, *part) -> dict:
+        """The losses of one worker's part of a batch; adds its gradient times `fraction`."""
         losses, backward = predict_noise(self.unet, self.read_text, *part)
-        backward(share)
+        backward(fraction)
         return losses
 
 
 def check(settings: Settings) -> None:
-    """Raises UserError for settings that this stage, the last one, could not begin with."""
+    """Raises UserError for settings that this stage could not start with."""
     own, half = settings.diffusion, np.array([0.5])
     unet_config(settings, settings.text.hidden_size)
     mixture(own.prediction, half, half)
@@ -136,7 +138,7 @@ def check(settings: Settings) -> None:
 
 
 def schedule_of(settings: Settings) -> Schedule:
-    """Straight lines for flow prediction, else Stable Diffusion's, up to pure noise where the answer is not noise."""
+    """Rectified flow for flow prediction, else Stable Diffusion's schedule, with zero terminal SNR but for epsilon."""
     prediction = settings.diffusion.prediction
     if prediction == "flow_prediction":
         return Schedule("flow")

@@ -1,8 +1,9 @@
 """The loop that trains any stage: a generator of Progress. The caller prints, plots, draws samples, and may stop.
 
-It knows nothing of what is learned. A stage has `models`, a `step(workers, index, share)` that adds the gradient of
-batch `index`, and the methods that its workers run for it. All randomness follows from the index, so parameters,
-moments, average, index and total are the whole state, and a resumed run continues bit for bit.
+The loop knows nothing of what is learned. A stage has `models`, a `step(workers, index, fraction)` that adds the
+gradient of batch `index` times `fraction`, and the methods that its workers run for it. All random numbers of a step
+follow from its index, so the parameters, the optimiser's buffers, the average, the index and the number of steps are
+the whole state, and a resumed run continues bit for bit.
 """
 
 from __future__ import annotations
@@ -18,19 +19,21 @@ import numpy as np
 from ..backend import array_module, to_host
 from ..errors import UserError
 from ..storage.checkpoint import latest, list_checkpoints, save_step
-from .muon import Muon
-from .optimizer import AdamW, Flat, average_decay, fallen, learning_rate
+from .flat import Flat
+from .optimizers import optimizer_class
 from .presets import StageSettings
+from .schedule import average_decay, fallen, learning_rate
+from .update import update_parameters
 from .workers import Workers, worker_count
 
-LOOK_EVERY = 20          # steps between reads of the losses: each read waits for the device
+LOOK_EVERY = 20          # steps between two reads of the losses: each read waits for the device
 CHECKPOINT_SECONDS = 120
-FAR = 10**9              # the number of steps until it is known: the end is not near
+UNKNOWN = 10**9          # stands for the number of steps until it is known: the learning rate does not fall yet
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a stage stands after `step` of `total` steps; losses are means since the last Progress."""
+    """The state of a stage after `step` of `total` steps; the losses are means since the last Progress."""
 
     stage: str
     step: int
@@ -48,9 +51,8 @@ class Trainer:
     def __init__(self, stage, settings: StageSettings, checkpoints: Path, threads: int | None = None):
         self.stage, self.settings, self.checkpoints = stage, settings, checkpoints
         self.flat = Flat([p for model in stage.models for p in model.parameters()], stage.device)
-        betas, decay = (settings.beta1, settings.beta2), settings.weight_decay
-        self.optimizer = (Muon(self.flat, stage.models, betas, decay, settings.muon) if settings.muon
-                          else AdamW(self.flat, betas, decay))
+        self.optimizer = optimizer_class(settings.optimizer)(self.flat, stage.models, settings)
+        self.average = self.flat.value.copy()
         self.step, self.total = 0, settings.steps
         self.threads = worker_count(settings.batch_size, stage.device, threads)
 
@@ -58,11 +60,14 @@ class Trainer:
         return Workers(self.stage, self.flat, self.threads)
 
     def train(self, seconds: float | None = None) -> Iterator[Progress]:
-        """Train to the end, saving a checkpoint every two minutes; `seconds` fits the number of steps to a time.
+        """Train to the end, and save a checkpoint every two minutes. With `seconds`, train for that time.
 
-        They are counted out from their pace, from the end of the warm-up again and again until the learning rate falls:
-        so far it does not depend on their number. The time that the caller takes between two steps is not counted.
-        Raises UserError when a loss is not finite; the last checkpoint is from before that.
+        The number of steps that fits into `seconds` is estimated from the time per step so far: first at the end of the
+        warm-up, then again at every Progress, until the learning rate begins to fall. Up to there the learning rate
+        does not depend on the number of steps, so a new estimate changes nothing that has been done. The time that the
+        caller spends between two steps does not count.
+
+        Raises UserError when a loss is not finite; the last checkpoint was written before that.
         """
         workers = self.workers()
         if seconds is None:
@@ -83,22 +88,22 @@ class Trainer:
                 self._check(means | {"the gradient's norm": float(norm)})
                 now = time.monotonic()
                 spent += now - looked
-                pace = spent / (self.step - start_step)
+                step_time = spent / (self.step - start_step)
                 if fitting and self.step >= self.settings.warmup and not self._fallen():
-                    self.total = self.step + max(1, round((seconds - spent) / pace))
+                    self.total = self.step + max(1, round((seconds - spent) / step_time))
                 if now - saved > CHECKPOINT_SECONDS or self.step == self.total:
                     self.save()
                     saved = now
-                total = self.total or round(seconds / pace)
+                total = self.total or round(seconds / step_time)
                 yield Progress(self.stage.name, self.step, total, means, self._rate(self.step - 1), float(norm),
                                self.settings.batch_size * self.settings.accumulation * since / (now - looked),
-                               (total - self.step) * pace)
+                               (total - self.step) * step_time)
                 looked, sums, since = time.monotonic(), {}, 0
         finally:
             workers.close()
 
     def _update(self, workers):
-        """One step: the gradient of the batch, gathered from all workers, and the move of the parameters."""
+        """One step: the mean gradient of `accumulation` batches, summed over the workers, and the update."""
         settings = self.settings
         workers.clear()
         totals = {}
@@ -107,13 +112,13 @@ class Trainer:
             losses = self.stage.step(workers, index, 1 / settings.accumulation)
             totals = {name: totals.get(name, 0.0) + value / settings.accumulation for name, value in losses.items()}
         workers.gather()
-        norm = self.optimizer.step(self.step + 1, self._rate(self.step), settings.clip,
-                                   average_decay(self.step, settings.average_decay), workers.map)
+        norm = update_parameters(self.flat, self.optimizer, self.average, self.step + 1, self._rate(self.step),
+                                 settings.clip, average_decay(self.step, settings.average_decay), workers.map)
         self.step += 1
         return totals, norm
 
     def _expected(self):
-        return self.total or FAR
+        return self.total or UNKNOWN
 
     def _rate(self, step):
         return learning_rate(step, self._expected(), self.settings.learning_rate, self.settings.warmup)
@@ -129,16 +134,18 @@ class Trainer:
                                 f"{good[0] if good else 'there is no checkpoint yet'}; lower the learning rate")
 
     def end(self):
-        """Leave the parameters as they are, as those of a stage that has been trained."""
+        """Mark the stage as trained, with its parameters as they are."""
         self.step = self.total = self.settings.steps
         self.save()
 
     def save(self):
         """Write the whole state, atomically."""
-        arrays = {"value": self.flat.value, "average": self.optimizer.average,
-                  "first": self.optimizer.first, "second": self.optimizer.second}
-        save_step(self.checkpoints, self.step, {name: to_host(array) for name, array in arrays.items()},
-                  {"step": self.step, "total": self.total, "shapes": self._shapes()})
+        save_step(self.checkpoints, self.step, {name: to_host(array) for name, array in self._arrays().items()},
+                  {"step": self.step, "total": self.total, "shapes": self._shapes(),
+                   "optimizer": self.settings.optimizer})
+
+    def _arrays(self):
+        return {"value": self.flat.value, "average": self.average} | self.optimizer.state()
 
     def _shapes(self):
         return [list(parameter.value.shape) for parameter in self.flat.parameters]
@@ -149,21 +156,25 @@ class Trainer:
         if found is None:
             return False
         path, arrays, state = found
-        if state.get("shapes") != self._shapes():
-            raise UserError(f"{path} holds other parameters than the model has, or in another order: it was made with "
+        own = self._arrays()
+        begun = state.get("optimizer", self.settings.optimizer)  # checkpoints of older versions don't name it
+        if begun != self.settings.optimizer:
+            raise UserError(f"{path} was trained with the optimizer {begun}, the settings say "
+                            f"{self.settings.optimizer}: set it back to {begun}, or start another run")
+        if state.get("shapes") != self._shapes() or arrays.keys() != own.keys():
+            raise UserError(f"{path} holds other arrays than this stage has, or in another order: it was written with "
                             f"other settings, or by another version")
         xp = array_module(self.flat.value)
-        for name, target in (("value", self.flat.value), ("average", self.optimizer.average),
-                             ("first", self.optimizer.first), ("second", self.optimizer.second)):
-            target[...] = xp.asarray(arrays[name])
+        for name, array in own.items():
+            array[...] = xp.asarray(arrays[name])
         self.step, self.total = state["step"], state["total"]
         return True
 
     @contextmanager
     def averaged(self):
-        """Inside, the models have the moving average of their parameters: what is judged and shipped."""
+        """Inside, the models have the moving average of their parameters: what is evaluated and shipped."""
         own = self.flat.value.copy()
-        self.flat.value[...] = self.optimizer.average
+        self.flat.value[...] = self.average
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""Every setting of a training run, and the named sizes. A setting is a field; the command line can override each."""
+"""Every setting of a training run, and the named sizes. Each setting is a field that the command line can override."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 
 from ..errors import UserError
 
+RENAMED = {"share": "time_fraction", "middle_share": "middle_fraction", "layout_share": "layout_fraction"}  # old: new
+
 
 @dataclass(frozen=True)
 class StageSettings:
-    """How long and how fast one stage learns. `share` is its part of the time when `--minutes` is given."""
+    """How long and how fast one stage learns."""
 
     steps: int
     batch_size: int
     learning_rate: float
-    share: float
-    muon: float = 3.0  # the step of a matrix, in those of AdamW; 0 leaves matrices to AdamW
+    time_fraction: float     # of the time that `--minutes` gives to all stages
+    optimizer: str = "muon"  # a name in training/optimizers
+    muon_rate: float = 3.0   # Muon's step for a matrix, relative to AdamW's step for the other parameters
     warmup: int = 50
     weight_decay: float = 0.01
     beta1: float = 0.9
@@ -68,10 +71,10 @@ class UNetSettings:
 @dataclass(frozen=True)
 class DiffusionSettings:
     prediction: str = "flow_prediction"
-    time_shift: float = 4.0     # of the times that training draws, towards noise; 1 is none. Flow samplers share it
-    middle_share: float = 0.88  # of a batch, times near the middle, where a caption says which shape; else uniform
-    layout_share: float = 0.03  # of a batch, pure noise: there a caption alone says what is where
-    weighting: str = "sqrt_snr"  # of the answers' errors: uniform, min_snr or sqrt_snr
+    time_shift: float = 4.0  # of training times towards noise, and of flow samplers' times; 1 is no shift
+    middle_fraction: float = 0.88  # of a batch: times around the middle, where shapes are decided; the rest is uniform
+    layout_fraction: float = 0.03  # of a batch: pure noise, where only the caption says which object goes where
+    weighting: str = "sqrt_snr"    # of the squared errors: uniform, min_snr or sqrt_snr
     latents: int = 24_000
     caption_dropout: float = 0.1
     train_text_encoder: bool = False
@@ -81,20 +84,20 @@ class DiffusionSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """A whole run: what is built, and how each stage is trained."""
+    """A whole run: the sizes of the models, and how each stage is trained."""
 
     size: int = 64
     seed: int = 0
-    winograd: bool = True  # convolutions in Winograd's form: faster, with rounding errors of 1e-5
+    winograd: bool = True  # Winograd's algorithm for convolutions: faster, with rounding errors of 1e-5
     autoencoder: AutoencoderSettings = field(default_factory=AutoencoderSettings)
     text: TextSettings = field(default_factory=TextSettings)
     image: ImageSettings = field(default_factory=ImageSettings)
     unet: UNetSettings = field(default_factory=UNetSettings)
     diffusion: DiffusionSettings = field(default_factory=DiffusionSettings)
-    train_autoencoder: StageSettings = field(default_factory=lambda: StageSettings(3300, 8, 1.5e-3, share=0.15))
+    train_autoencoder: StageSettings = field(default_factory=lambda: StageSettings(3300, 8, 1.5e-3, time_fraction=0.15))
     train_contrastive: StageSettings = field(
-        default_factory=lambda: StageSettings(2300, 64, 1e-3, share=0.15, weight_decay=0.05))
-    train_diffusion: StageSettings = field(default_factory=lambda: StageSettings(4800, 64, 1e-3, share=0.68))
+        default_factory=lambda: StageSettings(2300, 64, 1e-3, time_fraction=0.15, weight_decay=0.05))
+    train_diffusion: StageSettings = field(default_factory=lambda: StageSettings(4800, 64, 1e-3, time_fraction=0.68))
 
 
 TINY = Settings(
@@ -115,7 +118,7 @@ def preset(name: str) -> Settings:
 
 
 def setting_names(settings=None, prefix: str = "") -> dict[str, object]:
-    """Every setting as a dotted name with its value: `train_diffusion.batch_size`."""
+    """The value of every setting by its dotted name, such as `train_diffusion.batch_size`."""
     settings = settings or Settings()
     names = {}
     for f in fields(settings):
@@ -125,7 +128,7 @@ def setting_names(settings=None, prefix: str = "") -> dict[str, object]:
 
 
 def override(settings: Settings, name: str, text: str) -> Settings:
-    """The settings with one field, named by its dotted path, read from `text` in the type that it has."""
+    """The settings with one of them, given by its dotted name, changed to `text` converted to the setting's type."""
     head, _, rest = name.partition(".")
     if not hasattr(settings, head):
         raise UserError(f"unknown setting {name!r}: see minidiff train --dry-run for all of them")
@@ -141,15 +144,23 @@ def _read(name, current, text):
             return tuple(_read(name, current[0], part) for part in text.split(","))
         return type(current)(text)
     except (KeyError, ValueError):
-        raise UserError(f"setting {name}: {text!r} is no {type(current).__name__} (now {current})") from None
+        raise UserError(f"setting {name}: {text!r} is not a valid {type(current).__name__} (now {current})") from None
 
 
 def from_dict(settings, values: dict):
-    """The settings with what a dictionary says, as `dataclasses.asdict` and JSON made it; unknown names are ignored."""
+    """The settings with values from a dictionary, as `dataclasses.asdict` and JSON write it; ignores unknown names."""
     read = {}
-    for name, value in ((name, value) for name, value in values.items() if hasattr(settings, name)):
+    for name, value in ((name, value) for name, value in _renamed(values).items() if hasattr(settings, name)):
         if isinstance(value, dict):
             read[name] = from_dict(getattr(settings, name), value)
         else:
             read[name] = tuple(value) if isinstance(value, list) else value
     return replace(settings, **read)
+
+
+def _renamed(values):
+    """The settings that an older version wrote, under today's names. `muon` was the rate of Muon, or 0 for AdamW."""
+    values = {RENAMED.get(name, name): value for name, value in values.items()}
+    if "muon" not in values:
+        return values
+    return values | ({"optimizer": "muon", "muon_rate": values["muon"]} if values["muon"] else {"optimizer": "adamw"})

@@ -2,9 +2,9 @@
 
     settings.json   metrics.jsonl   start/   tokenizer/   checkpoints/STAGE/   latents.safetensors   model/
 
-`start/` is there if the run was begun from a trained model: a copy of it, for the stages to begin with.
+`start/` is a copy of the trained model that the run started from, if there is one.
 
-Each stage begins where its files end: a run that was stopped, in whatever way, goes on from its last checkpoint.
+Each stage continues from its files: a run that was stopped, in whatever way, resumes from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -29,28 +29,29 @@ from .autoencoder import AutoencoderTraining
 from .contrastive import ContrastiveTraining
 from .diffusion import ENCODE_BATCH, DiffusionTraining, Latents, check, encode_scenes, schedule_of
 from .loop import Progress, Trainer
+from .optimizers import optimizer_class
 from .presets import Settings, from_dict
 from .start import check_sizes, take_over
 from .workers import worker_count
 
 STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
 CAPTIONS = 4000          # enough for every word of the scenes to be one token
-LATENTS_SHARE = 0.02     # of the minutes of a run
+LATENTS_FRACTION = 0.02  # of the minutes of a run
 
 
 class Run:
-    """A folder, the settings it began with, and the stages trained so far."""
+    """A folder, its settings, and the trainers of the stages that have been used so far."""
 
     def __init__(self, folder: Path, settings: Settings, device: str = "cpu", threads: int | None = None,
                  start: str | Path | None = None):
-        """Begin a run, from nothing or from the model `start`: then its autoencoder and its contrastive model are done.
+        """Start a run, from nothing or from the model `start`: its autoencoder and contrastive model stay as they are.
 
-        Raises UserError where the folder holds a run, the settings name what there is not, or sizes that do not go
-        together, or the model has other sizes than the settings.
+        Raises UserError where the folder holds a run already, where the settings have unknown names or sizes that do
+        not fit together, or where the model has other sizes than the settings.
         """
-        check(settings)
+        check_settings(settings)
         if (folder / "settings.json").exists():
-            raise UserError(f"{folder} holds a training run: go on with --resume, or choose another --out")
+            raise UserError(f"{folder} holds a training run: continue it with --resume, or choose another --out")
         if start is not None:
             parts, clip = load_pipeline(start), load_clip(start)
             check_sizes(settings, parts, clip)
@@ -64,11 +65,13 @@ class Run:
 
     @classmethod
     def resume(cls, folder: Path, device: str = "cpu", threads: int | None = None) -> Run:
-        """Open a run that was begun, with its own settings."""
+        """Open a run that was started before, with its own settings."""
         if not (folder / "settings.json").exists():
-            raise UserError(f"{folder} holds no training run: begin one without --resume")
+            raise UserError(f"{folder} holds no training run: start one without --resume")
+        settings = from_dict(Settings(), read_json(folder / "settings.json"))
+        check_settings(settings)
         run = cls.__new__(cls)
-        run._open(folder, from_dict(Settings(), read_json(folder / "settings.json")), device, threads)
+        run._open(folder, settings, device, threads)
         return run
 
     def _open(self, folder, settings, device, threads):
@@ -77,9 +80,9 @@ class Run:
         self.trainers: dict[str, Trainer] = {}
 
     def train(self, stages: Sequence[str] = STAGES, minutes: float | None = None) -> Iterator[Progress]:
-        """Train the stages one after the other, each to its end, and write the model when the last is done.
+        """Train the stages one after the other, each to its end, and write the model after the last.
 
-        `minutes` is shared among the stages; what one leaves over or overdraws goes to those after it.
+        `minutes` is divided among the stages; time that one saves or overruns is added to or taken from those after it.
         """
         unknown = [stage for stage in stages if stage not in STAGES]
         if unknown:
@@ -100,14 +103,15 @@ class Run:
             self.save()
 
     def _seconds(self, stage, deadline, stages):
-        """The part of the time left that a stage gets, by its share among the stages to come."""
-        shares = {name: LATENTS_SHARE if name == "latents" else getattr(self.settings, f"train_{name}").share
-                  for name in STAGES[1:] if name in stages}
-        to_come = sum(share for name, share in shares.items() if STAGES.index(name) >= STAGES.index(stage))
-        return max(1.0, (deadline - time.monotonic()) * shares[stage] / to_come)
+        """The seconds of a stage: the time left is divided in proportion to the fractions of the stages to come."""
+        fractions = {name: (LATENTS_FRACTION if name == "latents" else
+                            getattr(self.settings, f"train_{name}").time_fraction)
+                     for name in STAGES[1:] if name in stages}
+        to_come = sum(fraction for name, fraction in fractions.items() if STAGES.index(name) >= STAGES.index(stage))
+        return max(1.0, (deadline - time.monotonic()) * fractions[stage] / to_come)
 
     def trainer(self, stage: str) -> Trainer:
-        """The trainer of a stage, with the newest checkpoint's state."""
+        """The trainer of a stage, in the state of its newest checkpoint."""
         if stage not in self.trainers:
             self.trainers[stage] = Trainer(self._stage(stage), getattr(self.settings, f"train_{stage}"),
                                            self.folder / "checkpoints" / stage, self.threads)
@@ -115,18 +119,18 @@ class Run:
         return self.trainers[stage]
 
     def lengthen(self, stage: str, steps: int) -> None:
-        """Have a stage end at `steps`. Raises UserError if it is past them, or if others were made from what it is."""
+        """Have a stage end at `steps`. Raises UserError if it is past them, or if a later stage has used its result."""
         trainer = self.trainer(stage)
         if steps <= trainer.step:
             raise UserError(f"the {stage} stage of {self.folder} is at step {trainer.step}: give it more than {steps}")
         made = {"autoencoder": "latents.safetensors", "contrastive": "checkpoints/diffusion"}.get(stage)
         if made and (self.folder / made).exists():
-            raise UserError(f"{self.folder / made} was made from the {stage} stage as it is: begin another run")
+            raise UserError(f"{self.folder / made} was made with the {stage} stage as it is: start another run")
         trainer.total = steps
         trainer.save()
 
     def _stage(self, stage):
-        """A stage as it begins: with new parameters, or with those of the model that the run was begun from."""
+        """A stage before its first step: with new parameters, or with those of the model that the run started from."""
         made = self._new_stage(stage)
         if (self.folder / "start").exists():
             take_over(made, self.folder / "start")
@@ -137,17 +141,17 @@ class Run:
             return AutoencoderTraining(self.settings, self.device)
         if stage == "contrastive":
             return ContrastiveTraining(self.settings, self.tokenizer(), self.device)
-        # A replica: if it goes on learning, its trainer moves it to a buffer of its own and CLIP's stays as it is.
+        # A replica: if it is trained on, its trainer moves it to a buffer of its own, and CLIP's stays as it is.
         text_encoder = self.finished("contrastive").model.replica().text_model
         return DiffusionTraining(self.settings, self.tokenizer(), text_encoder, self.latents(), self.device)
 
     def finished(self, stage: str):
-        """A stage that is done, with the moving average of its parameters in its models."""
+        """A stage that is done; its models have the moving average of their parameters."""
         trainer = self.trainer(stage)
         if trainer.total is None or trainer.step < trainer.total:
             raise UserError(f"the {stage} stage of {self.folder} is not done (step {trainer.step} of {trainer.total}): "
                             f"train --resume it first")
-        trainer.flat.value[...] = trainer.optimizer.average
+        trainer.flat.value[...] = trainer.average
         return trainer.stage
 
     def tokenizer(self, train: bool = False) -> Tokenizer:
@@ -159,7 +163,7 @@ class Run:
         return Tokenizer.from_pretrained(folder)
 
     def _encode(self) -> Iterator[Progress]:
-        """Encode the images of the diffusion stage into latents.safetensors, if they are not there."""
+        """Encode the images of the diffusion stage into latents.safetensors, unless it exists."""
         path, count = self.folder / "latents.safetensors", self.settings.diffusion.latents
         if path.exists():
             return
@@ -169,8 +173,8 @@ class Run:
         for part in encode_scenes(self.settings, self.tokenizer(), model, self.device, threads):
             parts.append(part)
             done += len(part.ids)
-            pace = (time.monotonic() - start) / done
-            yield Progress("latents", done, count, {}, 0.0, 0.0, 1 / pace, pace * (count - done))
+            seconds = (time.monotonic() - start) / done
+            yield Progress("latents", done, count, {}, 0.0, 0.0, 1 / seconds, seconds * (count - done))
         save_checkpoint(path, {name: np.concatenate([getattr(part, name) for part in parts])
                                for name in ("mean", "ids")}, {})
 
@@ -182,7 +186,7 @@ class Run:
         return Latents(arrays["mean"], arrays["ids"])
 
     def parts(self) -> Parts:
-        """What generates images: the models as they are in memory, so inside `averaged()` for their averages."""
+        """All that a pipeline needs, with the models as they are in memory: inside `averaged()`, with the averages."""
         diffusion = self.trainer("diffusion").stage
         autoencoder = self.finished("autoencoder").model
         autoencoder.config = replace(autoencoder.config, scaling_factor=diffusion.scaling_factor)
@@ -202,3 +206,10 @@ class Run:
         record = {name: value for name, value in asdict(progress).items() if name not in ("losses", "seconds_left")}
         with open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(record | progress.losses | {"time": round(time.time(), 1)}) + "\n")
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises UserError, before any work, for settings that a later stage could not start with."""
+    for stage in (settings.train_autoencoder, settings.train_contrastive, settings.train_diffusion):
+        optimizer_class(stage.optimizer)
+    check(settings)

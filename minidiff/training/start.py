@@ -1,4 +1,4 @@
-"""How a run begins from a trained model: with its sizes and, stage by stage, its parameters."""
+"""Starting a run from a trained model: it gets the model's sizes and, stage by stage, its parameters."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .presets import Settings
 
 
 def settings_of(parts: Parts, clip: CLIPModel, settings: Settings) -> Settings:
-    """The settings with the sizes of a trained model, with what its UNet predicts, and how images are drawn by it."""
+    """The settings with a trained model's sizes, the prediction type of its UNet and its sampling defaults."""
     unet, scheduler = parts.unet.config, from_config(parts.scheduler)
-    drawn = {name: parts.scheduler[name] for name in ("num_inference_steps", "guidance_scale")
-             if name in parts.scheduler}
+    sampling = {name: parts.scheduler[name] for name in ("num_inference_steps", "guidance_scale")
+                if name in parts.scheduler}
     diffusion = replace(settings.diffusion, prediction=scheduler.prediction_type, time_shift=scheduler.flow_shift,
-                        **drawn)
+                        **sampling)
     return replace(
         settings, diffusion=diffusion, size=parts.vae.config.sample_size,
         autoencoder=_sized(settings.autoencoder, parts.vae.config),
@@ -31,7 +31,7 @@ def settings_of(parts: Parts, clip: CLIPModel, settings: Settings) -> Settings:
 
 
 def check_sizes(settings: Settings, parts: Parts, clip: CLIPModel) -> None:
-    """Raises UserError where a run with these settings would have other models than a trained model has."""
+    """Raises UserError where the models of these settings have other sizes than those of a trained model."""
     own_clip = clip_config(settings, parts.tokenizer)
     for name, own, given in (
             ("autoencoder", autoencoder_config(settings), replace(parts.vae.config, scaling_factor=1.0)),
@@ -42,30 +42,30 @@ def check_sizes(settings: Settings, parts: Parts, clip: CLIPModel) -> None:
         for size in fields(own):
             wanted, found = getattr(own, size.name), getattr(given, size.name)
             if wanted != found:
-                raise UserError(f"{name}: a run with {size.name} = {wanted} cannot begin from a model with {found}: "
-                                f"leave sizes out, or begin from another model")
+                raise UserError(f"{name}: a run with {size.name} = {wanted} cannot start from a model with {found}: "
+                                f"leave sizes out, or start from another model")
 
 
 def take_over(stage, folder: Path) -> None:
-    """Gives a new stage the parameters of the model in `folder`."""
+    """Give a new stage the parameters of the model in `folder`."""
     if stage.name == "contrastive":
-        _hand_over(load_clip(folder, device=stage.device), stage.model)
+        _assign_parameters(load_clip(folder, device=stage.device), stage.model)
         return
     parts = load_pipeline(folder, device=stage.device)
     if stage.name == "autoencoder":
-        _hand_over(parts.vae, stage.model)
+        _assign_parameters(parts.vae, stage.model)
     else:
-        _hand_over(parts.unet, stage.unet)
-        _hand_over(parts.text_encoder, stage.text_encoder)
+        _assign_parameters(parts.unet, stage.unet)
+        _assign_parameters(parts.text_encoder, stage.text_encoder)
 
 
-def _hand_over(source, target):
+def _assign_parameters(source, target):
     given = dict(source.named_parameters())
     for name, parameter in target.named_parameters():
         parameter.value = given[name].value
 
 
 def _sized(settings, config, **others):
-    """The settings with the fields of `config` that have the same names, and others."""
+    """The settings with those fields of `config` that have the same names, and with `others`."""
     same = {field.name for field in fields(settings)} & {field.name for field in fields(config)}
     return replace(settings, **{name: getattr(config, name) for name in same} | others)

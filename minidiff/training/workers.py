@@ -1,8 +1,8 @@
-"""One training step on several cores: each worker takes a part of the batch through a copy of the stage.
+"""One training step on several cores: each worker computes the gradient of its part of the batch.
 
-Workers are processes, forked as training begins. The parameters' memory is common to all of them, and each adds its
-gradients up in a buffer that the first process reads. Two threads did the same in 1.2 times the time: between NumPy's
-short calls they waited for each other to leave Python. BLAS's own threads wait at every product.
+Workers are processes, forked when training starts. They share the memory of the parameters, and each sums its gradients
+in a buffer that the first process can read. Two threads took 1.2 times as long: between NumPy's short calls they wait
+for Python's lock. BLAS's own threads wait for each other at every matrix product.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from threadpoolctl import threadpool_limits
 from ..backend import array_module, keep_memory, shared
 from ..errors import UserError
 from ..nn.threads import cores
-from ..ops.winograd import fast_convolutions
-from .optimizer import Flat
+from ..ops import fast
+from .flat import Flat
 
-LEAST_PART = 4  # samples a worker must get to pay
+LEAST_PART = 4  # samples of a batch below which another worker costs more than it saves
 
 
 class Workers:
-    """A stage in this process and in count - 1 forked ones; `gather` adds their gradients to those of the first."""
+    """A stage in this process and in count - 1 forked ones; `gather` adds the gradients of those to its own."""
 
     def __init__(self, stage, flat: Flat, count: int):
         keep_memory()
@@ -35,7 +35,7 @@ class Workers:
         self.limit = threadpool_limits(1, "blas") if count > 1 else None
         for _ in range(count - 1):
             self._fork()
-        self.pool = ThreadPoolExecutor(count) if count > 1 else None  # for the optimiser's long passes over memory
+        self.pool = ThreadPoolExecutor(count) if count > 1 else None  # for the update of the parameters
         self.map = self.pool.map if self.pool else map
 
     def _fork(self):
@@ -44,16 +44,16 @@ class Workers:
         self.pipes.append(pipe)
         self.gradients.append(shared(self.flat.grad))
         process = context.Process(target=self._serve, args=(end,), daemon=True)
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the first process alone
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # only the first process handles Ctrl-C
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # Python's, about threads: BLAS stops its own to fork
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads: BLAS stops its own first
             process.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         end.close()
         self.processes.append(process)
 
     def _serve(self, end):
-        """What a forked worker does until its pipe is closed."""
+        """The loop of a forked worker, until its pipe is closed."""
         for pipe in self.pipes:
             pipe.close()
         self.flat.collect_in(self.gradients[-1])
@@ -68,35 +68,35 @@ class Workers:
                 end.send((None, error))
 
     def _call(self, name, arguments):
-        with fast_convolutions(self.stage.settings.winograd):
+        with fast(self.stage.settings.winograd):
             return getattr(self.stage, name)(*arguments)
 
     def run(self, name: str, *parts: Sequence) -> list:
-        """The stage's method `name` in all workers at the same time, in worker i with number i of each of `parts`."""
+        """Run the stage's method `name` in all workers at once: worker i gets element i of each of `parts`."""
         own, *others = zip(*parts, strict=True)
         try:
             for pipe, arguments in zip(self.pipes, others, strict=True):
                 pipe.send((name, arguments))
             answers = [(self._call(name, own), None), *(pipe.recv() for pipe in self.pipes)]
         except (EOFError, ConnectionError):
-            raise UserError("a worker process was ended from outside, perhaps for want of memory: "
-                            "go on with --resume, and fewer --threads") from None
+            raise UserError("a worker process was killed, perhaps because memory ran out: "
+                            "continue with --resume and fewer --threads") from None
         for _, error in answers:
             if error is not None:
                 raise error
         return [answer for answer, _ in answers]
 
     def split(self, *arrays) -> list:
-        """Each array as one even part per worker."""
+        """Each array in equal parts, one per worker."""
         count = len(self.pipes) + 1
         return [[array[i * len(array) // count : (i + 1) * len(array) // count] for i in range(count)]
                 for array in arrays]
 
-    def learn(self, share: float, *arrays) -> dict:
-        """The mean losses of a batch; adds `share` of its gradient: stage.learn(share of a part, *part) -> losses."""
+    def learn(self, fraction: float, *arrays) -> dict:
+        """The mean losses of a batch; adds its gradient times `fraction`, by stage.learn(fraction, *part)."""
         parts = self.split(*arrays)
         weights = [len(part) / len(arrays[0]) for part in parts[0]]
-        results = self.run("learn", [share * weight for weight in weights], *parts)
+        results = self.run("learn", [fraction * weight for weight in weights], *parts)
         return {name: sum(weight * result[name] for weight, result in zip(weights, results, strict=True))
                 for name in results[0]}
 
@@ -122,9 +122,9 @@ class Workers:
 
 
 def worker_count(batch_size: int, device: str, wanted: int | None = None) -> int:
-    """Workers for a batch: as many as cores while each part stays worth a process; one on a GPU.
+    """Workers for a batch: one per core, as long as each gets enough samples; one on a GPU.
 
-    One also where forking is not safe (macOS) or not there (Windows): BLAS's own threads share its products then.
+    Also one where forking is unsafe (macOS) or missing (Windows): there BLAS's own threads use the cores.
     """
     if device != "cpu" or sys.platform != "linux":
         return 1

@@ -3,7 +3,7 @@
     pip install .[peers] && python tests/golden/make.py
 
 The folders sd1 and sd2 hold models like those of Stable Diffusion 1 and 2, and sd1 what has no versions. Weights are
-random numbers of float16, inputs and outputs are float64. samplers.safetensors is where each setting of each ends.
+random and float16, inputs and outputs are float64. samplers.safetensors is where each setting of each ends.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ sys.path.insert(0, str(HERE.parent))
 from golden_cases import PROMPTS, SAMPLER_STEPS, gradient_norms, sampler_inputs  # noqa: E402
 from peers.compare import channels_first, channels_last, in_double, tensor  # noqa: E402
 from peers.test_samplers import theirs as sampled  # noqa: E402
-from sampler_cases import settings  # noqa: E402
+from sampler_cases import settings_of  # noqa: E402
 
+from minidiff.diffusion.sampler_table import SAMPLERS  # noqa: E402
 from minidiff.tokenizer import Tokenizer  # noqa: E402
 
 TEXT = {"vocab_size": 530, "bos_token_id": 528, "eos_token_id": 529, "max_position_embeddings": 12}
@@ -122,8 +123,8 @@ def of_clip(model, ids):
 
 
 def of_samplers():
-    ends = [sampled(config, SAMPLER_STEPS, *sampler_inputs())[0][-1] for config in settings()]
-    return {"ends": np.stack(ends)}
+    return {sampler: np.stack([sampled(config, SAMPLER_STEPS, *sampler_inputs())[0][-1]
+                               for config in settings_of(sampler)]) for sampler in SAMPLERS}
 
 
 def draw(*shape):

@@ -53,14 +53,14 @@ pytestmark = pytest.mark.parametrize("dtype", VALUES)
 
 @pytest.fixture
 def draw(dtype):
-    """Normal numbers in the precision of the test."""
+    """Normal samples in the precision of the test."""
     rng = np.random.default_rng(0)
     return lambda *shape: rng.standard_normal(shape).astype(dtype)
 
 
 @pytest.fixture(autouse=True)
 def precision(dtype):
-    with in_double() if dtype == "float64" else nullcontext():
+    with in_double(numpy_too=False) if dtype == "float64" else nullcontext():
         yield
 
 

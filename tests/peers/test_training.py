@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import diffusers
 import numpy as np
@@ -16,12 +17,17 @@ from minidiff.diffusion.objectives import min_snr_weight, sqrt_snr_weight
 from minidiff.diffusion.schedules import Schedule
 from minidiff.nn.layers import Linear
 from minidiff.nn.module import Parameter
-from minidiff.training.muon import Muon
-from minidiff.training.optimizer import AdamW, Flat, average_decay, learning_rate
+from minidiff.training.flat import Flat
+from minidiff.training.optimizers.adamw import AdamW
+from minidiff.training.optimizers.muon import Muon
+from minidiff.training.presets import StageSettings
+from minidiff.training.schedule import average_decay, learning_rate
+from minidiff.training.update import update_parameters
 
 from .compare import GRADIENTS, VALUES
 
 SHAPES = [(), (2, 2, 3, 4), (5, 3), (7,)]  # in the order of the buffers
+STAGE = StageSettings(10, 1, 0.01, 1.0)
 CLIP = 2.0  # some of the gradients below are longer, some are shorter
 
 
@@ -32,7 +38,8 @@ def test_ten_clipped_steps_of_adamw_and_the_average(dtype, weight_decay, agree):
     parameters = [Parameter(np.asarray(rng.standard_normal(shape), dtype)) for shape in SHAPES]
     theirs = [torch.nn.Parameter(torch.tensor(p.value)) for p in parameters]
     flat = Flat(parameters)
-    ours = AdamW(flat, (0.8, 0.95), weight_decay, 1e-6)
+    ours = AdamW(flat, [], replace(STAGE, beta1=0.8, beta2=0.95, weight_decay=weight_decay), 1e-6)
+    our_average = flat.value.copy()
     adamw = torch.optim.AdamW(theirs, betas=(0.8, 0.95), eps=1e-6, weight_decay=weight_decay)
     average = EMAModel(deepcopy(theirs), decay=0.5)  # a decay that is reached within the ten steps
     clipped = set()
@@ -44,11 +51,11 @@ def test_ten_clipped_steps_of_adamw_and_the_average(dtype, weight_decay, agree):
         their_norm = clip_grad_norm_(theirs, CLIP)
         adamw.step()
         average.step(theirs)
-        norm = ours.step(step, lr, CLIP, average.cur_decay_value)
+        norm = update_parameters(flat, ours, our_average, step, lr, CLIP, average.cur_decay_value)
         clipped.add(bool(norm > CLIP))
         agree(f"norm of the gradient, {dtype}", norm, their_norm, VALUES[dtype])
         agree(f"AdamW's parameters, {dtype}", flat.value, joined(theirs), VALUES[dtype])
-        agree(f"moving average, {dtype}", ours.average, joined(average.shadow_params), VALUES[dtype])
+        agree(f"moving average, {dtype}", our_average, joined(average.shadow_params), VALUES[dtype])
     assert clipped == {True, False}
     for name, moment in (("exp_avg", ours.first), ("exp_avg_sq", ours.second)):
         agree(f"AdamW's moments, {dtype}", moment, joined(adamw.state[p][name] for p in theirs), VALUES[dtype])
@@ -61,13 +68,13 @@ def test_ten_steps_of_muon(shape, agree, monkeypatch):
     model = Linear(rng, shape[1], shape[0], bias=False)
     model.weight.value = rng.standard_normal(shape)
     flat = Flat(model.parameters())
-    ours = Muon(flat, [model], (0.9, 0.99), 0.1, rate=2.0)
+    ours = Muon(flat, [model], replace(STAGE, weight_decay=0.1, muon_rate=2.0))
     their = torch.nn.Parameter(torch.tensor(model.weight.value))
     muon = torch.optim.Muon([their], lr=2.0 * 0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
     for step in range(1, 11):
         model.weight.grad[...] = rng.standard_normal(shape)
         their.grad = torch.tensor(model.weight.grad)
-        ours.step(step, 0.01)
+        update_parameters(flat, ours, flat.value.copy(), step, 0.01)
         muon.step()
         agree("Muon's parameters, float64", model.weight.value, their.detach(), VALUES["float64"])
 

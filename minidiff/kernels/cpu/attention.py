@@ -1,0 +1,73 @@
+"""Attention in blocks of scores that stay in the cache from the product with the keys to that with the values.
+
+Scores are stored keys first, (N, A, K, Q), so that the softmax reduces over rows and its sum is a product with ones.
+The division by that sum is done on y, which is smaller than the scores: y = (exp(scores)ᵀ v) / total. Besides q, k
+and v, backward keeps only exp(scores), total and y.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ... import ops
+from ...backend import full_precision, matmul
+from ...ops.attention import split_heads
+from ...ops.op import grad_enabled
+from .. import replaces
+from .passes import column_sums
+
+BLOCK = 1 << 18  # scores computed at once
+
+
+@replaces(ops.attention)
+def attention(q, k, v, heads, causal=False):
+    scale = math.sqrt(heads / q.shape[-1])
+    qh, kh, vh = split_heads(q * scale, heads), split_heads(k, heads), split_heads(full_precision(v), heads)
+    y = np.empty(q.shape, q.dtype)
+    yh = split_heads(y, heads)
+    total = np.empty((*qh.shape[:3], 1), vh.dtype)
+    blocks = list(score_blocks(*qh.shape[:3], k.shape[1]))
+    kept = []
+    for block in blocks:
+        weights = full_precision(matmul(kh[block[:2]], qh[block].swapaxes(-1, -2)))
+        if causal:
+            later = np.arange(k.shape[1])[:, None] > np.arange(q.shape[1])[block[2]]
+            weights += np.where(later, -1e4, 0.0).astype(weights.dtype)  # exp makes them exactly 0
+        weights -= weights.max(axis=-2, keepdims=True)
+        np.exp(weights, out=weights)
+        total[block] = column_sums(weights).swapaxes(-1, -2)
+        yh[block] = matmul(weights.swapaxes(-1, -2), vh[block[:2]]) / total[block]
+        if grad_enabled():
+            kept.append(weights.astype(q.dtype, copy=False))
+
+    def backward(dy):
+        # dscores = p · (dp − Σ dp · p) with p = weights / total and dp = dy vᵀ; the sum over keys equals dy · y.
+        dyh = split_heads(dy, heads) / total
+        inner = np.einsum("naqe,naqe->naq", dyh, yh)[:, :, None]
+        dq, dk, dv = np.empty_like(q), np.zeros_like(k), np.zeros_like(v)
+        dqh, dkh, dvh = split_heads(dq, heads), split_heads(dk, heads), split_heads(dv, heads)
+        for block, weights in zip(blocks, kept, strict=True):
+            all_keys = block[:2]
+            dvh[all_keys] += matmul(weights, dyh[block])
+            dscores = matmul(vh[all_keys], dyh[block].swapaxes(-1, -2))
+            dscores -= inner[*all_keys, :, block[2]]
+            dscores *= weights
+            dqh[block] = matmul(dscores.swapaxes(-1, -2), kh[all_keys])
+            dkh[all_keys] += matmul(dscores, qh[block])
+        dq *= scale
+        return dq, dk, dv
+
+    return y, backward
+
+
+def score_blocks(samples, heads, queries, keys):
+    """Yield slices (samples, heads, queries) of about BLOCK scores: all queries of some heads, or some of one head."""
+    q = max(1, min(queries, BLOCK // keys))
+    a = max(1, min(heads, BLOCK // (keys * q)))
+    n = max(1, BLOCK // (keys * q * a))
+    for i in range(0, samples, n):
+        for j in range(0, heads, a):
+            for start in range(0, queries, q):
+                yield slice(i, i + n), slice(j, j + a), slice(start, start + q)

@@ -1,0 +1,22 @@
+"""The update of AdamW. It has no backward pass: nothing is differentiated through a training step."""
+
+from ..backend import array_module
+from .dispatch import replaceable
+
+
+@replaceable
+def adamw(w, g, m, v, step, lr, beta1, beta2, eps, weight_decay):
+    """w ← w − lr (m̂ / (√v̂ + ε) + λ w),  m̂ = m / (1 − β₁ᵗ),  v̂ = v / (1 − β₂ᵗ)
+
+    m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²
+
+    w (...), g (...), m (...), v (...) -> w (...), m (...), v (...), all three in place
+
+    Loshchilov & Hutter 2019, algorithm 2; t is `step`, counted from 1. m and v start at zero, which biases them towards
+    zero in the first steps; m̂ and v̂ are unbiased.
+    """
+    m[...] = beta1 * m + (1 - beta1) * g
+    v[...] = beta2 * v + (1 - beta2) * g * g
+    m_hat = m / (1 - beta1**step)
+    v_hat = v / (1 - beta2**step)
+    w -= lr * (m_hat / (array_module(w).sqrt(v_hat) + eps) + weight_decay * w)

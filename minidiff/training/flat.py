@@ -1,0 +1,53 @@
+"""Flat buffers: all parameters of a stage are views of one array, and so are their gradients.
+
+An update is then one pass over memory, clipping one norm, and adding the gradients of several workers one sum.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import array_module, blocks, shared, to_device, to_host
+from ..nn.module import Parameter
+
+BLOCK = 1 << 16  # elements that are updated together: few enough for all arrays of an update to stay in a core's cache
+
+
+class Flat:
+    """Parameters moved into one buffer `value`, their gradients into another, `grad`, those of one shape side by side.
+
+    Processes that are forked later share the memory of `value`, so it never moves; each may `collect_in` a gradient
+    buffer of its own.
+    """
+
+    def __init__(self, parameters: list[Parameter], device: str = "cpu"):
+        self.parameters = sorted({id(p): p for p in parameters}.values(), key=lambda p: p.value.shape)
+        value = np.concatenate([to_host(p.value).reshape(-1) for p in self.parameters])
+        self.value = shared(value) if device == "cpu" else to_device(value, device)
+        for parameter, view in self._views(self.value):
+            parameter.value = view
+        self.collect_in(array_module(self.value).zeros_like(self.value))
+
+    def collect_in(self, grad) -> None:
+        """Have the gradients of the parameters summed in `grad`, a buffer like `value`."""
+        self.grad = grad
+        for parameter, view in self._views(grad):
+            parameter.grad = view
+
+    def slices(self):
+        """Each parameter with its slice of the buffers."""
+        start = 0
+        for parameter in self.parameters:
+            yield parameter, slice(start, start := start + parameter.value.size)
+
+    def blocks(self, start: int = 0, stop: int | None = None, unit: int = 1, size: int | None = None) -> list[slice]:
+        """Slices of about `size` elements, each of whole units, that cover the buffers from `start` to `stop`.
+
+        On a GPU it is one slice.
+        """
+        stop = len(self.value) if stop is None else stop
+        return [slice(start + rows.start * unit, min(stop, start + rows.stop * unit))
+                for rows in blocks(self.value[start:stop].reshape(-1, unit), size or BLOCK)]
+
+    def _views(self, buffer):
+        return [(parameter, buffer[part].reshape(parameter.value.shape)) for parameter, part in self.slices()]

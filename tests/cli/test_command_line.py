@@ -1,0 +1,121 @@
+"""The command line as a whole: it loads quickly, and bad input is one line and exit code 2."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from run_python import run_python
+
+from minidiff.cli import main
+from minidiff.cli.options import check_writable
+from minidiff.errors import UserError
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ("", "required: COMMAND"),
+    ("paint", "invalid choice: 'paint'"),
+    ("generate", "required: prompt"),
+    ("generate x --model nothing", "unknown model 'nothing'"),
+    ("generate x --model photo.png", "is not a model"),
+    ("generate x --model MODEL --sampler eulre", "did you mean euler"),
+    ("generate x --model MODEL --device gpu", "unknown device 'gpu'"),
+    ("generate x --model MODEL --num 0", "--num: '0' is not a whole number of at least 1"),
+    ("generate x --model MODEL --num many", "--num: 'many' is not a whole number of at least 1"),
+    ("generate x --model MODEL --seed -1", "--seed"),
+    ("generate x --model MODEL --seed 1.5", "--seed: '1.5'"),
+    ("generate x --model MODEL --seed 99999999999999999999", "seed 99999999999999999999"),
+    ("generate x --model MODEL --steps 0", "--steps: '0'"),
+    ("generate x --model MODEL --steps 5000", "5000 steps: use 1 to 999"),
+    ("generate x --model MODEL --guidance much", "--guidance: invalid float value"),
+    ("generate x --model MODEL --guidance nan", "guidance nan"),
+    ("generate x --model MODEL --height 18", "multiples of 4"),
+    ("generate x --model MODEL --width 0", "--width: '0'"),
+    ("generate x --model MODEL --strength 0.5", "--strength needs an image"),
+    ("generate x --model MODEL --mask mask.png", "--mask needs an image"),
+    ("generate x --model MODEL --init-image photo.png --strength 2", "strength 2.0"),
+    ("generate x --model MODEL --init-image gone.png", "cannot read gone.png: No such file"),
+    ("generate x --model MODEL --init-image text.txt", "cannot read text.txt: not an image"),
+    ("generate x --model MODEL --init-image photo.png --mask text.txt", "cannot read text.txt: not an image"),
+    ("generate x --model MODEL -o photo.png/x.png", "cannot write into photo.png"),
+    ("generate x --model MODEL -o /proc/x.png", "cannot write into /proc"),
+    ("generate x --model MODEL -o .", "it is a folder"),
+    ("generate x --model MODEL -o x.txt", ".txt is not an image format"),
+    ("generate x --model MODEL -o x", "the name has no extension"),
+    ("evaluate nothing", "unknown model"),
+    ("evaluate MODEL --count 0", "--count: '0'"),
+    ("info nothing", "unknown model"),
+    ("data preview -o photo.png/x.png", "cannot write into photo.png"),
+    ("data preview --size 2", "--size: '2'"),
+    ("tokenizer train gone.txt -o new", "cannot read gone.txt"),
+    ("tokenizer train photo.png -o new", "cannot read photo.png: not UTF-8"),
+    ("tokenizer train text.txt -o new --vocab-size 9", "too small"),
+    ("tokenizer train text.txt -o photo.png/new", "cannot write into photo.png/new"),
+    ("tokenizer encode x --model nothing", "unknown model"),
+    ("tokenizer decode x --model MODEL", "'x' is not a whole number"),
+    ("tokenizer decode 99999 --model MODEL", "99999"),
+    ("train --preset huge", "unknown preset 'huge'"),
+    ("train --minutes 0", "--minutes 0.0"),
+    ("train --minutes nan", "--minutes nan"),
+    ("train --stage cooking --out new", "unknown stage 'cooking'"),
+    ("train --resume --out new", "holds no training run"),
+    ("train --resume --out new --size 32", "keeps its own settings"),
+    ("train --resume --out new --from scenes", "keeps its own settings"),
+    ("train --from gone --out new", "unknown model 'gone'"),
+    ("train --from scenes --size 32 --out new", "sample_size = 32 cannot start from a model with 64"),
+    ("train --unet.layers_per_block many --out new", "'many' is not a valid int"),
+    ("train --out photo.png", "cannot write into photo.png"),
+    ("train --device tpu --out new", "unknown device 'tpu'"),
+])
+def test_bad_input_is_one_line_and_exit_code_2(model, capsys, arguments, message):
+    before = sorted(Path().rglob("*.png"))
+    assert main([word.replace("MODEL", str(model)) for word in arguments.split()]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("minidiff: error: ")
+    assert message in err
+    assert sorted(Path().rglob("*.png")) == before
+
+
+@pytest.mark.parametrize(("name", "damage"), [
+    ("unet/diffusion_pytorch_model.safetensors", None), ("vae/diffusion_pytorch_model.safetensors", 1000),
+    ("text_encoder/model.safetensors", 4), ("unet/config.json", 10), ("model_index.json", 10),
+    ("scheduler/scheduler_config.json", None), ("tokenizer/vocab.json", 100)])
+def test_a_missing_or_truncated_file_of_a_model_is_one_line(model, capsys, name, damage):
+    shutil.copytree(model, "broken")
+    path = Path("broken") / name
+    content = path.read_bytes()
+    path.unlink()
+    if damage is not None:
+        path.write_bytes(content[:damage])
+    assert main(["generate", "x", "--model", "./broken"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert err.startswith("minidiff: error: ")
+    assert "broken" in err
+    assert not list(Path().glob("x*.png"))
+
+
+def test_an_output_that_is_write_protected_is_refused(monkeypatch):
+    Path("old.png").touch()
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everything
+    with pytest.raises(UserError, match="write-protected"):
+        check_writable(Path("old.png"))
+
+
+def test_too_little_memory_is_one_line(model, capsys, monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("minidiff.pipeline.Pipeline._decode", full)
+    assert main(["generate", "x", "--model", str(model)]) == 2
+    assert capsys.readouterr().err == "minidiff: error: out of memory: use fewer or smaller images, " \
+                                      "or a smaller model\n"
+
+
+def test_the_commands_load_no_package_before_they_need_it_and_run_as_a_module():
+    code = "import sys, minidiff.cli; print(sorted({'numpy', 'PIL', 'tqdm', 'regex'} & set(sys.modules)))"
+    assert run_python("-c", code).stdout == "[]\n"
+    done = run_python("-m", "minidiff", "generate", check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from minidiff.cli import main
+
+
+def test_the_tokenizer_learns_encodes_and_decodes(capsys):
+    assert main(["tokenizer", "train", "text.txt", "--vocab-size", "520", "-o", "words"]) == 0
+    assert "520 tokens from 2 captions" in capsys.readouterr().out
+    assert main(["tokenizer", "encode", "A red  image", "--model", "words", "--tokens"]) == 0
+    ids, tokens = capsys.readouterr().out.splitlines()
+    assert len(ids.split()) == len(tokens.split())
+    assert main(["tokenizer", "decode", *ids.split(), "--model", "words"]) == 0
+    assert capsys.readouterr().out == "a red image\n"

@@ -1,0 +1,58 @@
+"""A run's start and part of a run, and what a Scheduler refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from minidiff.diffusion.sampler_table import SAMPLERS
+from minidiff.diffusion.scheduler import Scheduler
+from minidiff.diffusion.schedules import Schedule
+from minidiff.errors import UserError
+
+
+def test_euler_starts_with_the_published_scale():
+    noise = np.full((1, 2, 3, 1), 1.0)
+    for spacing, scale in (("linspace", 14.6146), ("leading", 13.1585), ("trailing", 14.6146)):
+        scheduler = Scheduler("euler", timestep_spacing=spacing)
+        steps = scheduler.steps(50)
+        assert_allclose(scheduler.start(noise, steps) / steps[0].start.alpha, scale, rtol=5e-6, atol=0)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_strength_keeps_the_last_steps(sampler):
+    scheduler = Scheduler(sampler)
+    whole, part = scheduler.steps(10), scheduler.steps(10, strength=0.69)
+    assert len(part) == 6 + scheduler.entry.repeats_first
+    assert part[-5:] == whole[-5:]
+    assert scheduler.steps(10, strength=0.0) == []
+    with pytest.raises(UserError, match="from 0 to 1"):
+        scheduler.steps(10, strength=1.5)
+
+
+@pytest.mark.parametrize("sampler", [name for name, entry in SAMPLERS.items() if not entry.draws_noise])
+def test_an_image_with_noise_comes_back_from_the_middle(sampler):
+    scheduler = Scheduler(sampler, set_alpha_to_one=True)
+    rng = np.random.default_rng(0)
+    image, noise = rng.standard_normal((2, 2, 3, 4, 1))
+    steps = scheduler.steps(10, strength=0.5)
+    *_, last = scheduler.sample(lambda x, time: image, scheduler.start(noise, steps, image), steps)
+    assert_allclose(last.x, image, rtol=0, atol=1e-9)
+    assert scheduler.start(noise, [], image) is image
+
+
+def test_unknown_sampler_is_named_with_the_known_ones():
+    with pytest.raises(UserError, match=r"'magic'.*ddpm.*unipc"):
+        Scheduler("magic")
+    with pytest.raises(UserError, match=r"did you mean euler\?"):
+        Scheduler("eulre")
+
+
+def test_settings_without_meaning_are_refused():
+    with pytest.raises(UserError, match="Karras"):
+        Scheduler("ddim", use_karras_sigmas=True)
+    with pytest.raises(UserError, match="v_prediction"):
+        Scheduler("ddim", Schedule(rescale_betas_zero_snr=True), "epsilon")
+    with pytest.raises(UserError, match="solver_order"):
+        Scheduler("dpm++", solver_order=3)

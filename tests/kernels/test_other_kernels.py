@@ -1,0 +1,32 @@
+"""Kernels of attention and layer norm in blocks of many sizes."""
+
+from __future__ import annotations
+
+import pytest
+from numpy.testing import assert_allclose
+
+from minidiff.kernels.cpu import attention, layer_norm
+
+
+@pytest.mark.parametrize("block_scores", [1, 100, 250])
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_is_the_same_in_blocks(rng, monkeypatch, block_scores, causal):
+    q, k, v = rng.normal(size=(2, 7, 6)), rng.normal(size=(2, 9, 6)), rng.normal(size=(2, 9, 6))
+    dy = rng.normal(size=q.shape)
+    y, backward = attention.attention(q, k, v, heads=3, causal=causal)
+    expected = [y, *backward(dy)]
+    monkeypatch.setattr(attention, "BLOCK", block_scores)
+    y, backward = attention.attention(q, k, v, heads=3, causal=causal)
+    for one, other in zip([y, *backward(dy)], expected, strict=True):
+        assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("block", [1, 20])
+def test_layer_norm_is_the_same_in_blocks(rng, monkeypatch, block):
+    (x, dy), (weight, bias) = rng.normal(size=(2, 3, 5, 6)), rng.normal(size=(2, 6))
+    y, backward = layer_norm.layer_norm(x, weight, bias)
+    expected = [y, *backward(dy)]
+    monkeypatch.setattr(layer_norm, "BLOCK", block)
+    y, backward = layer_norm.layer_norm(x, weight, bias)
+    for one, other in zip([y, *backward(dy)], expected, strict=True):
+        assert_allclose(one, other, rtol=1e-12, atol=1e-12)

@@ -1,0 +1,19 @@
+"""Activations at their limits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from minidiff import ops
+
+pytestmark = pytest.mark.usefixtures("plain_and_with_kernels")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", [ops.silu, ops.gelu, ops.quick_gelu])
+def test_activations_do_not_overflow(activation, dtype):
+    y, backward = activation(np.array([-1e4, 0, 1e4], dtype))
+    assert_allclose(y, [0, 0, 1e4], rtol=1e-6, atol=0)
+    assert_allclose(backward(np.ones(3, dtype)), [0, 0.5, 1], rtol=1e-6, atol=0)

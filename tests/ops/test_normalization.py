@@ -1,0 +1,44 @@
+"""Norms against their formulas, and where they are hardest to compute."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from minidiff import ops
+
+pytestmark = pytest.mark.usefixtures("plain_and_with_kernels")
+
+
+def test_norms_are_their_formulas(rng):
+    x, (weight, bias), eps = rng.normal(size=(2, 5, 4, 6)), rng.normal(size=(2, 6)), 0.1
+    y, _ = ops.layer_norm(x, weight, bias, eps=eps)
+    xhat = (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + eps)
+    assert_allclose(y, xhat * weight + bias, rtol=1e-12, atol=1e-12)
+    y, _ = ops.group_norm(x, weight, bias, groups=2, eps=eps)
+    grouped = x.reshape(2, 5, 4, 2, 3)
+    mean, var = (f(grouped, axis=(1, 2, 4), keepdims=True) for f in (np.mean, np.var))
+    xhat = ((grouped - mean) / np.sqrt(var + eps)).reshape(x.shape)
+    assert_allclose(y, xhat * weight + bias, rtol=1e-12, atol=1e-12)
+
+
+def test_group_norm_of_a_constant_image_is_its_bias(rng):
+    x = np.full((2, 5, 4, 6), 0.1, np.float32)
+    weight, bias = rng.normal(size=(2, 6)).astype(np.float32)
+    y, backward = ops.group_norm(x, weight, bias, groups=3)
+    assert_allclose(y, np.broadcast_to(bias, x.shape), rtol=1e-5, atol=1e-5)
+    assert all(np.isfinite(gradient).all() for gradient in backward(np.ones_like(x)))
+
+
+@pytest.mark.parametrize("norm", ["group_norm", "layer_norm"])
+def test_normalisation_survives_a_mean_a_thousand_times_the_deviation(rng, norm):
+    x = rng.normal(size=(2, 16, 12, 8)) + 1000
+    weight, bias = rng.normal(size=(2, 8))
+    dy = rng.normal(size=x.shape)
+    options = {"groups": 2} if norm == "group_norm" else {}
+    single = [array.astype(np.float32) for array in (x, weight, bias, dy)]
+    exact_y, exact_backward = getattr(ops, norm)(*(array.astype(np.float64) for array in single[:3]), **options)
+    y, backward = getattr(ops, norm)(*single[:3], **options)
+    for one, other in zip([y, *backward(single[3])], [exact_y, *exact_backward(dy)], strict=True):
+        assert_allclose(one, other, rtol=1e-3, atol=1e-3)

@@ -1,0 +1,76 @@
+"""Image to image and inpainting, on a model of random weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from image_checks import assert_other, assert_same, pixels
+from numpy.testing import assert_array_equal
+from PIL import Image
+from tiny_pipeline import SIDE, tiny_pipeline
+
+from minidiff.data.images import as_image, to_pillow
+from minidiff.ops import no_grad
+
+HEART, STAR = "a red heart", "a green star"
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    return tiny_pipeline()
+
+
+@pytest.fixture(scope="module")
+def image():
+    """16 x 16, every pixel another colour."""
+    rng = np.random.default_rng(1)
+    return Image.fromarray(rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8))
+
+
+def test_strength_zero_is_what_the_autoencoder_makes_of_the_image(pipe, image):
+    with no_grad():
+        (mean, _), _ = pipe.vae.encode(as_image(image)[None])
+        decoded, _ = pipe.vae.decode(mean)
+    kept = pipe([HEART, STAR], init_image=image, strength=0.0)
+    assert_same(kept, to_pillow(decoded) * 2)
+
+
+@pytest.mark.parametrize(("strength", "steps"), [(0.0, 0), (0.3, 3), (0.55, 5), (1.0, 10)])
+def test_strength_is_the_fraction_of_steps_that_are_taken(pipe, image, strength, steps):
+    names = [moment.name for moment in pipe.stream(HEART, init_image=image, strength=strength,
+                                                   num_inference_steps=10)]
+    assert names.count("sampling") == steps
+
+
+def test_an_image_may_be_of_pillow_or_an_array_of_bytes_or_of_floats(pipe, image):
+    drawn = pipe(HEART, init_image=image, num_inference_steps=5)
+    assert_same(drawn, pipe(HEART, init_image=np.asarray(image), num_inference_steps=5))
+    assert_same(drawn, pipe(HEART, init_image=as_image(image), num_inference_steps=5))
+    assert_same(drawn, pipe(HEART, init_image=image.convert("RGBA"), num_inference_steps=5, strength=0.8))
+    assert_other(drawn, pipe(HEART, num_inference_steps=5))
+
+
+def test_inpainting_keeps_what_is_black_in_the_mask(pipe, image):
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[3:9, 5:14] = 255
+    for one in pipe(HEART, init_image=image, mask=Image.fromarray(mask), num_images_per_prompt=2):
+        changed = np.abs(np.asarray(one).astype(int) - np.asarray(image)).max(axis=2) > 0
+        assert not changed[mask == 0].any()
+        assert changed[mask == 255].mean() > 0.9
+
+
+def test_what_inpainting_paints_depends_on_the_prompt_and_fits_what_it_keeps(pipe, image):
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[:, :8] = True
+    options = {"init_image": image, "mask": mask, "guidance_scale": 9.0}
+    assert_other(pipe(HEART, **options), pipe(STAR, **options))
+    flipped = np.asarray(image).copy()
+    flipped[:, 8:] = flipped[::-1, 8:]
+    assert np.abs(pixels(pipe(HEART, **options))[:, :, :8]
+                  - pixels(pipe(HEART, **options | {"init_image": flipped}))[:, :, :8]).max() > 1
+
+
+def test_an_image_and_its_mask_are_scaled_to_the_size_that_is_asked_for(pipe, image):
+    mask = Image.new("L", image.size)
+    [drawn] = pipe(HEART, init_image=image, mask=mask, height=8, width=24)
+    assert_array_equal(np.asarray(drawn), np.asarray(image.resize((24, 8), Image.Resampling.LANCZOS)))

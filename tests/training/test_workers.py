@@ -1,0 +1,82 @@
+"""Worker processes: their gradients together, their number, and how they end."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from tiny_training import SETTINGS, stages
+
+from minidiff.errors import UserError
+from minidiff.training.autoencoder import AutoencoderTraining
+from minidiff.training.flat import Flat
+from minidiff.training.workers import Workers, worker_count
+
+
+@pytest.mark.parametrize("which", range(3), ids=["autoencoder", "contrastive", "diffusion"])
+def test_workers_together_make_the_gradient_of_one(finished, which):
+    def gradient(count):
+        stage = stages(finished)[which]
+        flat = Flat([p for model in stage.models for p in model.parameters()])
+        workers = Workers(stage, flat, count)
+        workers.clear()
+        losses = stage.step(workers, 3, 1.0)
+        workers.gather()
+        workers.close()
+        return flat.grad, losses["loss"]
+
+    (alone, alone_loss), (split, split_loss) = gradient(1), gradient(3)
+    assert np.linalg.norm(alone) > 1e-3
+    assert np.linalg.norm(split - alone) < 1e-5 * np.linalg.norm(alone)
+    assert_allclose(split_loss, alone_loss, rtol=1e-5, atol=0)
+
+
+def test_workers_are_as_many_as_a_batch_is_worth(monkeypatch):
+    monkeypatch.setattr("sys.platform", "linux")
+    assert worker_count(2, "cpu", 8) == 1
+    assert worker_count(64, "cpu", 3) == 3
+    assert worker_count(64, "cuda", 3) == 1
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert worker_count(64, "cpu", 3) == 1
+
+
+@pytest.fixture
+def two_workers(ctrl_c_works):
+    """Two workers of an autoencoder stage whose second one fails where an image is not finite."""
+    stage = AutoencoderTraining(SETTINGS)
+    first, learn = os.getpid(), stage.learn
+
+    def strict(fraction, images, noise):
+        if os.getpid() != first and not np.isfinite(images).all():
+            raise ValueError("not an image")
+        return learn(fraction, images, noise)
+
+    stage.learn = strict
+    workers = Workers(stage, Flat(stage.model.parameters()), 2)
+    yield workers
+    workers.close()
+
+
+def test_an_error_in_a_worker_reaches_the_caller(two_workers):
+    with pytest.raises(ValueError, match="not an image"):
+        two_workers.learn(1.0, np.full((2, 16, 16, 3), np.nan, np.float32), np.zeros((2, 8, 8, 12), np.float32))
+    assert np.isfinite(two_workers.stage.step(two_workers, 0, 1.0)["loss"])
+
+
+def test_a_worker_leaves_ctrl_c_to_the_first_process(two_workers):
+    os.kill(two_workers.processes[0].pid, signal.SIGINT)
+    assert np.isfinite(two_workers.stage.step(two_workers, 0, 1.0)["loss"])
+
+
+def test_a_worker_that_was_ended_is_told_in_one_line(two_workers):
+    two_workers.processes[0].kill()
+    with pytest.raises(UserError, match="a worker process was killed"):
+        two_workers.stage.step(two_workers, 0, 1.0)
+
+
+def test_workers_end_with_their_training(two_workers):
+    two_workers.close()
+    assert not two_workers.processes[0].is_alive()
