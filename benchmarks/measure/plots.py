@@ -60,7 +60,8 @@ def draw_roofline(results, path) -> Path:
     rows = [row for row in results["rows"] if row.get("operations")]
     figure = new_figure(6)
     panel = figure.subplots()
-    for runtime, colour in (("NumPy", "#2d55cd"), ("PyTorch", "#f58c1e"), ("PyTorch NHWC", "#32a046")):
+    for runtime, colour in (("NumPy plain", "#8ca0e6"), ("NumPy", "#2d55cd"), ("PyTorch", "#f58c1e"),
+                            ("PyTorch NHWC", "#32a046")):
         points = [(row["operations"] / row["bytes"], row["GFLOP/s"][runtime]) for row in rows
                   if runtime in row["GFLOP/s"]]
         if points:

@@ -62,7 +62,6 @@ def contrastive(text, image, logit_scale):
 
 OPS = {
     "conv2d": conv2d,
-    "winograd_conv2d": conv2d,
     "group_norm": lambda x, weight, bias, groups: F.group_norm(x, groups, weight, bias),
     "layer_norm": lambda x, weight, bias: F.layer_norm(x, x.shape[-1:], weight, bias),
     "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),
@@ -70,7 +69,7 @@ OPS = {
     "softmax": lambda x, axis=-1: F.softmax(x, axis),
     "attention": attention,
     "upsample_nearest": lambda x: F.interpolate(x, scale_factor=2.0),
-    "upsample_conv2d": lambda x, weight, bias: F.conv2d(F.interpolate(x, scale_factor=2.0), weight, bias, padding=1),
+    "upsample_conv2d": lambda x, weight, bias=None: conv2d(F.interpolate(x, scale_factor=2.0), weight, bias),
     "patchify": patchify,
     "concat": lambda a, b: torch.cat((a, b), dim=-1),
     "split": lambda x: x.chunk(2, dim=-1),

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minidiff.ops import plain
+
 from ..measure.products import counted
-from .runs import PLAIN, in_tuple
+from .runs import in_tuple
 
 
 class Reference(NamedTuple):
@@ -20,7 +22,7 @@ def reference(case, arrays, dys) -> Reference:
     """The results that those of all runtimes are compared with. Operations are those of the plain form."""
     arrays, dys = ([array.astype(np.float64) if array.dtype.kind == "f" else array for array in part]
                    for part in (arrays, dys))
-    with PLAIN():
+    with plain():
         with counted() as forward:
             y, back = case(*arrays)
         with counted() as backward:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from typing import NamedTuple
 
 from minidiff.backend import gpu_available, to_device, to_host
-from minidiff.ops import no_grad
+from minidiff.ops import fast, no_grad, plain
 
 from ..measure.device import waiting
 from ..measure.packages import installed
 
 # Each of our runtimes: its device, and the context in which its ops run.
-OURS = {"NumPy": ("cpu", nullcontext), "CuPy": ("cuda", nullcontext)}
-PLAIN = nullcontext  # the context of the plainest form, which gives the reference
+OURS = {"NumPy plain": ("cpu", plain), "NumPy": ("cpu", fast), "CuPy plain": ("cuda", plain), "CuPy": ("cuda", fast)}
 
 
 class OpRun(NamedTuple):

@@ -27,7 +27,7 @@ def test_every_op_of_the_case_table_is_timed_forward_and_backward(ceilings):
     timed = {tuple(row["what"].rpartition(", ")[::2]) for row in found}
     assert {name.split(",")[0] for name, _ in timed} == {case.op.__name__ for case in CASES}
     assert {(name, direction) for name, _ in timed for direction in ("forward", "backward")} == timed
-    assert all(row["times"]["NumPy"]["median"] > 0 and row["bytes"] > 0 for row in found)
+    assert all(row["times"].keys() == {"NumPy plain", "NumPy"} and row["bytes"] > 0 for row in found)
 
 
 @pytest.mark.parametrize("size", sizes.SIZES)
@@ -109,5 +109,5 @@ def test_a_runtime_is_a_device_and_the_context_in_which_its_ops_run(ceilings, mo
     run = runs.our_run(line(silu), [x], [x], "cpu", context)
     run.forward(), run.backward()
     assert inside == [1] * 4 and depth == [0]
-    monkeypatch.setitem(runs.OURS, "NumPy twice", ("cpu", context))
-    assert all(row["times"].keys() == {"NumPy", "NumPy twice"} for row in measured("silu", ceilings))
+    monkeypatch.setattr(runs, "OURS", {"one": ("cpu", context), "two": ("cpu", context)})
+    assert all(row["times"].keys() == {"one", "two"} for row in measured("silu", ceilings))
