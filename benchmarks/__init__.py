@@ -1,3 +1,3 @@
-"""How long things take, beside the same thing in PyTorch where it is installed: `python -m benchmarks WHAT`."""
+"""How long minidiff takes, compared with PyTorch where it is installed: `python -m benchmarks WHAT`."""
 
 OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # with them OpenBLAS does not choose its kernels by itself

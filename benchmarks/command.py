@@ -6,51 +6,52 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 
 from minidiff.backend import gpu_available
 from minidiff.errors import UserError
 
-from . import generate, ops, plots, quality, scaling, sd15, steps, tokenizer
-from .ceilings import measure_ceilings
-from .checks import Different
-from .machine import describe, folder_name
-from .table import show_header, shown
-from .threads import limited
+from .generate import benchmark as generate
+from .measure import plots
+from .measure.ceilings import measure_ceilings
+from .measure.checks import Different
+from .measure.machine import describe, folder_name
+from .measure.table import show_header, shown
+from .measure.threads import limited
+from .ops import benchmark as ops
+from .quality import benchmark as quality
+from .scaling import benchmark as scaling
+from .sd15 import benchmark as sd15
+from .steps import benchmark as steps
+from .tokenizer import benchmark as tokenizer
 
 RESULTS = Path(__file__).parent / "results"
 MEASURES = {"ops": ops.measure, "steps": steps.measure, "scaling": scaling.measure, "generate": generate.measure,
             "tokenizer": tokenizer.measure, "sd15": sd15.measure, "quality": quality.measure}
-ALL = [what for what in MEASURES if what != "quality"]  # that takes an hour
-TAKES = {  # the options that each understands
-    "ops": ("sizes", "match", "rounds", "pause", "threads"),
-    "steps": ("sizes", "match", "rounds", "pause", "threads", "device", "busy"),
-    "scaling": ("sizes", "match", "rounds", "pause", "threads"),
-    "generate": ("model", "steps", "rounds", "pause", "threads"),
-    "tokenizer": ("sizes", "rounds", "pause"),
-    "sd15": ("sizes", "match", "rounds", "pause", "threads"),
-    "quality": ("sizes", "minutes", "every", "count", "settings", "threads", "device"),
-}
+ALL = [what for what in MEASURES if what != "quality"]  # which takes an hour
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m benchmarks", description="How long things take, beside PyTorch.")
+    parser = argparse.ArgumentParser("python -m benchmarks",
+                                     description="How long minidiff takes, compared with PyTorch.")
     parser.add_argument("what", choices=[*MEASURES, "all"])
     parser.add_argument("--sizes", nargs="+", metavar="SIZE", help="ops: tiny small large; steps, scaling: smoke "
                         "tiny small medium; tokenizer: tiny small large; sd15: tiny full; quality: tiny small")
-    parser.add_argument("--match", help="only what has this text in its name")
-    parser.add_argument("--rounds", type=int, help="how often each runtime has its turn")
+    parser.add_argument("--match", help="only rows whose name contains this text")
+    parser.add_argument("--rounds", type=int, help="how many times each runtime takes its turn")
     parser.add_argument("--pause", type=float, help="seconds between two runtimes (0.1)")
-    parser.add_argument("--threads", type=int, help="of each runtime; ops: 1, others: as many as cores")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="of steps and quality (cpu); ops take all there are")
-    parser.add_argument("--busy", type=int, metavar="COUNT", help="steps: other processes that want a core each (0)")
+    parser.add_argument("--threads", type=int, help="of each runtime (ops: 1; others: one a core)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="of steps and quality (cpu); ops use all there are")
+    parser.add_argument("--busy", type=int, metavar="COUNT",
+                        help="steps: other processes that each keep a core busy (0)")
     parser.add_argument("--model", help="generate: a folder or the name of a shipped model")
     parser.add_argument("--steps", type=int, help="generate: sampling steps (20)")
     parser.add_argument("--minutes", type=float, help="quality: how long to train (60)")
     parser.add_argument("--every", type=float, help="quality: minutes between two scores (5)")
-    parser.add_argument("--count", type=int, help="quality: prompts of each split that are scored (100)")
-    parser.add_argument("--settings", nargs="+", metavar="NAME=VALUE", help="quality: other than the preset's")
-    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where results go, one folder a "
+    parser.add_argument("--count", type=int, help="quality: how many prompts of each split to score (100)")
+    parser.add_argument("--settings", nargs="+", metavar="NAME=VALUE", help="quality: settings other than the preset's")
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where results go, in a folder per "
                         "machine (benchmarks/results)")
     parser.add_argument("--as-is", action="store_true", help="keep OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE as they are")
     return parser
@@ -68,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def measure(what: str, args) -> None:
-    options = {name: getattr(args, name) for name in TAKES[what] if getattr(args, name) is not None}
+    options = {name: value for name in signature(MEASURES[what]).parameters
+               if (value := getattr(args, name, None)) is not None}
     results = {"benchmark": what, "machine": describe(), "options": options}
     show_header(results["machine"] | {"benchmark": what, "options": options or None})
     if what == "ops":

@@ -1,0 +1,1 @@
+"""Prompt to image, from the shell and with everything loaded."""

@@ -1,0 +1,66 @@
+"""Where and with what a benchmark ran: the header of every table and every file of results."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from threadpoolctl import threadpool_info
+
+from minidiff.backend import gpu_available
+from minidiff.nn.threads import cores
+
+from .. import OVERRIDES
+from .packages import versions
+
+ROOT = Path(__file__).parents[2]
+
+
+def describe() -> dict:
+    blas = next((library for library in threadpool_info() if library["user_api"] == "blas"), {})
+    overrides = {name: os.environ[name] for name in OVERRIDES if name in os.environ}
+    return {
+        "cpu": cpu_name(), "cores": cores(), "load before": round(os.getloadavg()[0], 2), "gpu": gpu_name(),
+        "blas": f"{blas.get('internal_api')} {blas.get('version')}",
+        "blas core type": blas.get("architecture"), "blas threads": blas.get("num_threads"),
+        "native": not overrides, "overrides": overrides, "precision": "float32, TF32 off",
+        "versions": {"python": platform.python_version()} | versions(), "system": platform.platform(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "commit": commit(),
+    }
+
+
+def cpu_name() -> str:
+    try:
+        names = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text("utf-8"), re.MULTILINE)
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def gpu_name() -> str | None:
+    if not gpu_available():
+        return None
+    from .device import properties
+
+    return properties()["name"].decode()
+
+
+def commit() -> str | None:
+    """The commit of the source tree, marked if files differ from it."""
+    git = ["git", "-C", str(ROOT)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "minidiff", "benchmarks"])
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.stdout.strip() + (" with changes" if changed.returncode else "")
+
+
+def folder_name(machine: dict) -> str:
+    """The machine as a folder: cpu and cores, and the gpu if there is one."""
+    words = " ".join(filter(None, [machine["cpu"], f"{machine['cores']} cores", machine["gpu"]]))
+    return re.sub(r"[^a-z0-9]+", "-", re.sub(r"\((r|tm)\)", "", words.lower())).strip("-")

@@ -1,0 +1,93 @@
+"""Images of results: bars of ratios, a roofline of the ops, scores over time. Only where matplotlib is installed."""
+
+from __future__ import annotations
+
+import textwrap
+from importlib.util import find_spec
+from pathlib import Path
+
+MARKS = [digit * 10.0**power for power in range(-3, 4) for digit in (1, 2, 5)]
+
+
+def draw(results: dict, folder: Path, name: str) -> list[Path]:
+    """The files written into `folder`."""
+    if find_spec("matplotlib") is None:
+        return []
+    files = []
+    for runtime in sorted({runtime for row in results["rows"] for runtime in row["ratios"]}):
+        files.append(draw_ratios(results, runtime, folder / f"{name}-ratios-{runtime.lower()}.svg"))
+    if results.get("ceilings"):
+        files.append(draw_roofline(results, folder / f"{name}-roofline.svg"))
+    if any("minutes" in row for row in results["rows"]):
+        files.append(draw_quality(results, folder / f"{name}.svg"))
+    return files
+
+
+def caption(machine: dict) -> str:
+    mode = "native" if machine["native"] else "with OpenBLAS overridden"
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    return "\n".join(textwrap.wrap(f"{machine['cpu']}, {machine['cores']} cores, {machine['blas core type']}, {mode}, "
+                                   f"{machine['precision']}; {versions}; {machine['date']}, {machine['commit']}", 110))
+
+
+def new_figure(height):
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(9, height), layout="constrained")
+
+
+def draw_ratios(results, runtime, path) -> Path:
+    rows = [row for row in results["rows"] if runtime in row["ratios"]]
+    figure = new_figure(1.5 + 0.22 * len(rows))
+    panel = figure.subplots()
+    ratios = [row["ratios"][runtime] for row in rows]
+    panel.barh(range(len(rows)), [ratio - 1 for ratio in ratios], left=1,
+               color=["#2d55cd" if ratio <= 1 else "#f58c1e" for ratio in ratios])
+    panel.set_yticks(range(len(rows)), [f"{row['what']}  ({row['detail']})" for row in rows], fontsize=6)
+    panel.set(xscale="log", ylim=(len(rows), -1), xlabel=f"time in {runtime} / shortest time of its peers")
+    marks = [mark for mark in MARKS if min(*ratios, 1) / 2 < mark < max(*ratios, 1) * 2]
+    panel.set_xticks(marks, [f"{mark:g}" for mark in marks])
+    panel.minorticks_off()
+    panel.axvline(1, color="black", linewidth=0.8)
+    panel.set_title(caption(results["machine"]), fontsize=6)
+    figure.savefig(path)
+    return path
+
+
+def draw_roofline(results, path) -> Path:
+    """GFLOP/s over operations a byte, under what the machine can do (Williams et al. 2009)."""
+    ceilings = results["ceilings"]["cpu"]
+    rows = [row for row in results["rows"] if row.get("operations")]
+    figure = new_figure(6)
+    panel = figure.subplots()
+    for runtime, colour in (("NumPy plain", "#8ca0e6"), ("NumPy", "#2d55cd"), ("PyTorch", "#f58c1e"),
+                            ("PyTorch NHWC", "#32a046")):
+        points = [(row["operations"] / row["bytes"], row["GFLOP/s"][runtime]) for row in rows
+                  if runtime in row["GFLOP/s"]]
+        if points:
+            panel.plot(*zip(*points, strict=True), ".", color=colour, label=runtime)
+    intensities = [2.0**power for power in range(-2, 13)]
+    copies = ceilings["copy GB/s"].values()
+    for label, copy in (("from a cache", max(copies)), ("from memory", min(copies))):
+        panel.plot(intensities, [min(ceilings["gemm GFLOP/s"], copy * x) for x in intensities], color="grey",
+                   linestyle="-" if "memory" in label else ":", label=label)
+    panel.set(xscale="log", yscale="log", xlabel="operations a byte", ylabel="GFLOP/s")
+    panel.legend()
+    panel.set_title(caption(results["machine"]), fontsize=6)
+    figure.savefig(path)
+    return path
+
+
+def draw_quality(results, path) -> Path:
+    """Prompts drawn right over minutes of training."""
+    rows = results["rows"]
+    figure = new_figure(4)
+    panel = figure.subplots()
+    for split, colour in (("seen", "#2d55cd"), ("held_out", "#f58c1e")):
+        panel.plot([row["minutes"] for row in rows], [row[split] for row in rows], "o-", color=colour,
+                   label=split.replace("_", "-"))
+    panel.set(xlabel="minutes of training, all stages", ylabel="prompts drawn right", xlim=(0, None), ylim=(0, 1))
+    panel.legend()
+    panel.set_title(caption(results["machine"]), fontsize=6)
+    figure.savefig(path)
+    return path

@@ -1,0 +1,55 @@
+"""Timing in turns: whatever slows the machine down for a while slows down everything that is compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds per call, one value per round."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return median(self.seconds)
+
+    @property
+    def minimum(self) -> float:
+        return min(self.seconds)
+
+    def to_dict(self) -> dict:
+        return {"median": self.median, "minimum": self.minimum, "rounds": list(self.seconds)}
+
+
+def interleaved(runs: dict[str, Callable], rounds: int, pause: float = 0.1, least: float = 0.0) -> dict[str, Timing]:
+    """Each of `runs` once a round, another one first each time; its turn repeats the call for `least` seconds.
+
+    The pause lets the threads of one runtime, which wait by spinning, fall asleep before the next one is timed.
+    """
+    seconds, names = {name: [] for name in runs}, list(runs)
+    for run in runs.values():
+        run()
+    for index in range(rounds):
+        first = index % len(names)
+        for name in names[first:] + names[:first]:
+            time.sleep(pause)
+            if least:
+                runs[name]()
+            seconds[name].append(mean_time(runs[name], least))
+    return {name: Timing(tuple(times)) for name, times in seconds.items()}
+
+
+def mean_time(run: Callable, least: float) -> float:
+    """Seconds per call, over as many calls as fill `least` seconds, at least one."""
+    calls, start = 0, time.perf_counter()
+    while True:
+        run()
+        calls += 1
+        elapsed = time.perf_counter() - start
+        if elapsed >= least:
+            return elapsed / calls

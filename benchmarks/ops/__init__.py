@@ -1,0 +1,1 @@
+"""Every op of the tests' table, forward and backward."""

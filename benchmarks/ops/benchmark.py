@@ -1,0 +1,54 @@
+"""Every op of the tests' table, forward and backward, in each runtime there is. Checked first, then timed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..measure.ceilings import Ceilings, measure_ceilings
+from ..measure.checks import check
+from ..measure.rows import row
+from ..measure.threads import limited
+from ..measure.timing import interleaved
+from .costs import rates, traffic
+from .reference import reference
+from .runs import in_tuple, op_runs
+from .sizes import cases, draw
+
+TOLERANCE = 1e-4  # of float32 results, in norm, relative
+
+
+def measure(sizes: Sequence[str] = ("small", "large"), match: str = "", rounds: int = 5, pause: float = 0.1,
+            threads: int = 1, least: float = 0.02, ceilings: dict[str, Ceilings] | None = None) -> Iterator[dict]:
+    """Rows of one op and one direction each. `ceilings` by device; those of the CPU are measured if there are none."""
+    with limited(threads):
+        ceilings = ceilings or {"cpu": measure_ceilings()}
+        for size in sizes:
+            for case, letters in cases(size, match):
+                yield from measure_case(case, letters, size, rounds, pause, least, ceilings)
+
+
+def measure_case(case, letters, size, rounds, pause, least, ceilings) -> Iterator[dict]:
+    rng = np.random.default_rng(0)
+    arrays = draw(case, letters, rng)
+    ys = in_tuple(case(*arrays)[0])
+    dys = [np.asarray(rng.standard_normal(y.shape), np.float32) for y in ys]
+    exact = reference(case, arrays, dys)
+    runs = dict(op_runs(case, arrays, dys))
+    errors = {name: largest_error(f"{case.label} in {name}", run, exact) for name, run in runs.items()}
+    gradients = next(iter(runs.values())).gradients
+    own_ceilings = {name: ceilings[run.device] for name, run in runs.items() if run.device in ceilings}
+    shape = " ".join(f"{letter.lstrip('.01') or '·'}{value}" for letter, value in letters.items())
+    for direction in ("forward", "backward"):
+        times = interleaved({name: getattr(run, direction) for name, run in runs.items()}, rounds, pause, least)
+        operations, count = exact.operations[direction], traffic(arrays, ys, gradients, direction == "backward")
+        yield row(f"{case.label}, {direction}", f"{size}: {shape}", times, operations=operations, bytes=count) | rates(
+            times, operations, count, own_ceilings) | {"error": errors}
+
+
+def largest_error(what, run, exact) -> float:
+    """Of the results and gradients of a run; raises Different above the tolerance."""
+    return max(check(what, one, other, TOLERANCE)
+               for ours, theirs in ((run.ys, exact.ys), (run.gradients, exact.gradients))
+               for one, other in zip(ours, theirs, strict=False) if one is not None and other is not None)

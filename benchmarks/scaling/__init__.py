@@ -1,0 +1,1 @@
+"""How the time of a diffusion step grows with its work."""

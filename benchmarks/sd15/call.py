@@ -1,0 +1,81 @@
+"""Calls of one part in a process of its own: RUNTIME PART SIZE FOLDER CALLS PAUSE THREADS -> a line of JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from minidiff.models.autoencoder import AutoencoderKL
+from minidiff.models.configs import AutoencoderConfig, TextConfig, UNetConfig
+from minidiff.models.text_encoder import CLIPTextModel
+from minidiff.models.unet import UNet2DConditionModel
+from minidiff.nn.threads import share_rows
+from minidiff.pipeline import WIDE
+from minidiff.storage.folders import load_model, save_model
+
+from ..measure.process import peak_memory
+from ..measure.threads import limited
+
+CLASSES = {"text": (CLIPTextModel, TextConfig), "unet": (UNet2DConditionModel, UNetConfig),
+           "vae": (AutoencoderKL, AutoencoderConfig)}
+CONFIGS = {  # the configurations' defaults are Stable Diffusion 1.5's
+    "full": {"text": TextConfig(), "unet": UNetConfig(), "vae": AutoencoderConfig()},
+    "tiny": {"text": TextConfig(hidden_size=16, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2),
+             "unet": UNetConfig(sample_size=8, block_out_channels=(32, 32, 64, 64), cross_attention_dim=16),
+             "vae": AutoencoderConfig(sample_size=64, block_out_channels=(32, 32, 64, 64))},
+}
+
+
+def main(runtime, part, size, folder, calls="1", pause="0", threads="1") -> dict:
+    folder, config = Path(folder), CONFIGS[size][part]
+    if runtime == "write":
+        save_model(CLASSES[part][0](np.random.default_rng(0), config), folder / part)
+        return {}
+    unet = CONFIGS[size]["unet"]
+    arrays, wide = arguments(part, unet), max(unet.block_out_channels) >= WIDE
+    # Ours must not even import PyTorch: that alone takes 200 MB.
+    with threadpool_limits(int(threads), "blas") if runtime == "NumPy" else limited(int(threads)):
+        start = time.perf_counter()
+        if runtime == "NumPy":
+            run, count = ours(part, folder, arrays, wide)
+        else:
+            from .peers import theirs
+
+            run, count = theirs(CLASSES[part][0].__name__, part, folder, arrays, runtime)
+        opened = time.perf_counter()
+        np.save(folder / f"{runtime}.npy", run())
+        seconds = []
+        for _ in range(int(calls)):
+            time.sleep(float(pause))
+            begin = time.perf_counter()
+            run()
+            seconds.append(time.perf_counter() - begin)
+    return {"seconds": seconds, "opening": opened - start, "peak MB": peak_memory(), "parameters": count}
+
+
+def arguments(part, unet) -> list[np.ndarray]:
+    """Text: tokens of a prompt and a negative one. UNet: latents, time and texts of both. VAE: latents to decode."""
+    rng = np.random.default_rng(0)
+    if part == "text":
+        return [rng.integers(TextConfig().vocab_size, size=(2, 77))]
+    shape = (unet.sample_size, unet.sample_size, unet.in_channels)
+    if part == "vae":
+        return [rng.standard_normal((1, *shape), "float32")]
+    return [rng.standard_normal((2, *shape), "float32"), np.full(2, 500.0, np.float32),
+            rng.standard_normal((2, 77, unet.cross_attention_dim), "float32")]
+
+
+def ours(part, folder, arrays, wide):
+    model = load_model(*CLASSES[part], folder / part)
+    call = model.decode if part == "vae" else model
+    count = sum(parameter.value.size for parameter in model.parameters())
+    return lambda: share_rows(lambda *rows: call(*rows)[0], *arrays, wide=wide), count
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:])))

@@ -1,0 +1,1 @@
+"""One training step of each stage, and one denoising forward pass."""

@@ -1,0 +1,41 @@
+"""The memory of a training step, in a process of its own: RUNTIME STAGE SIZE THREADS -> a line of JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from threadpoolctl import threadpool_limits
+
+from ..measure.process import peak_memory
+from ..measure.threads import limited
+from .sizes import SIZES
+from .stages import OurStep, images_drawn_once, stages
+
+
+def main(runtime, name, size, threads) -> dict:
+    """The memory that three training steps add to a process with the libraries and the weights."""
+    stage = next(stage for stage in stages(SIZES[size], "cpu") if stage.name == name)
+    if runtime == "NumPy":  # without PyTorch
+        with threadpool_limits(int(threads), "blas"):
+            return {"peak MB": added(lambda: OurStep(stage, int(threads)))}
+    from .peers import LAYOUTS, TheirStep
+
+    with limited(int(threads)):
+        return {"peak MB": added(lambda: TheirStep(stage, LAYOUTS[runtime.removeprefix("PyTorch")]))}
+
+
+def added(make_step) -> float:
+    """What it adds to this process, and to each worker beyond the memory that it was forked with."""
+    before = peak_memory()
+    with images_drawn_once():
+        step = make_step()
+        workers = [worker.pid for worker in step.processes]
+        before += sum(map(peak_memory, workers))
+        for _ in range(3):
+            step()
+    return peak_memory() + sum(map(peak_memory, workers)) - before
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:])))

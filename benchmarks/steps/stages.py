@@ -1,0 +1,108 @@
+"""Our side: the stages of minidiff.training, each on one batch that is drawn only once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+from minidiff.backend import to_host
+from minidiff.data.batches import SceneBatches
+from minidiff.models.text_encoder import CLIPTextModel
+from minidiff.tokenizer import Tokenizer
+from minidiff.training import autoencoder, contrastive
+from minidiff.training.autoencoder import AutoencoderTraining
+from minidiff.training.contrastive import ContrastiveTraining, clip_config
+from minidiff.training.diffusion import DiffusionTraining, Latents
+from minidiff.training.loop import Trainer
+from minidiff.training.presets import Settings, StageSettings
+
+
+def stages(settings: Settings, device: str) -> Iterator:
+    """The three stages with fresh models; the diffusion stage has random latents."""
+    rng = np.random.default_rng(0)
+    captions = next(SceneBatches(200, 8)).captions
+    tokenizer = Tokenizer.train(captions, settings.text.vocab_size, settings.text.max_length)
+    yield AutoencoderTraining(settings, device)
+    yield ContrastiveTraining(settings, tokenizer, device)
+    side = settings.size // 2 ** (len(settings.autoencoder.block_out_channels) - 1)
+    mean = rng.standard_normal((200, side, side, settings.autoencoder.latent_channels), "float32").astype(np.float16)
+    text_encoder = CLIPTextModel(rng, clip_config(settings, tokenizer).text_config)
+    yield DiffusionTraining(settings, tokenizer, text_encoder, Latents(mean, tokenizer(captions)), device)
+
+
+@cache
+def one_batch(batch_size, size, seed):
+    return next(SceneBatches(batch_size, size, seed))
+
+
+@contextmanager
+def images_drawn_once() -> Iterator[None]:
+    """Inside, every training batch is the same one: drawing images is not part of what is compared."""
+    def batches(batch_size, size, seed, position):
+        return iter([one_batch(batch_size, size, seed)])
+
+    with (mock.patch.object(autoencoder, "SceneBatches", batches),
+          mock.patch.object(contrastive, "twin_batch", lambda rng, batch_size, size: one_batch(batch_size, size, 0))):
+        yield
+
+
+def settings_of(stage) -> StageSettings:
+    return getattr(stage.settings, f"train_{stage.name}")
+
+
+def batch_of(stage) -> list[np.ndarray]:
+    """The arrays from which a stage computes its first loss."""
+    recorder = Recorder()
+    try:
+        stage.step(recorder, 0, 1.0)
+    except Recorded:
+        return [to_host(array) for array in recorder.arrays]
+    raise AssertionError(f"the {stage.name} stage gave its workers nothing to do")
+
+
+class OurStep:
+    """Calling it makes one update: gradients of parts of the batch by Workers, clipping, AdamW, moving average."""
+
+    def __init__(self, stage, threads: int):
+        self.stage, self.settings = stage, replace(settings_of(stage), optimizer="adamw")
+        self.trainer = Trainer(stage, self.settings, Path(), threads)
+        self.workers = self.trainer.workers()
+        self.processes = self.workers.processes
+
+    def gradients(self) -> dict[str, np.ndarray]:
+        """The gradients of the first batch, by model and parameter."""
+        self.workers.clear()
+        self.stage.step(self.workers, 0, 1.0)
+        self.workers.gather()
+        return {f"{index}.{name}": to_host(parameter.grad).copy() for index, model in enumerate(self.stage.models)
+                for name, parameter in model.named_parameters()}
+
+    def __call__(self) -> None:
+        self.trainer.step = 0  # always the first batch
+        self.trainer._update(self.workers)
+
+    def close(self) -> None:
+        self.workers.close()
+
+
+class Recorded(Exception):
+    """The batch is known, so the step need not go on."""
+
+
+class Recorder:
+    """Takes the place of Workers and keeps the arrays that they would have split."""
+
+    run = None
+
+    def split(self, *arrays):
+        self.arrays = arrays
+        raise Recorded
+
+    def learn(self, fraction, *arrays):
+        self.split(*arrays)

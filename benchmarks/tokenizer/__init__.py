@@ -1,0 +1,1 @@
+"""Learning a vocabulary and encoding texts."""
