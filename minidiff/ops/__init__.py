@@ -1,4 +1,4 @@
-"""Pure functions of arrays that return `(y, backward)`. One idea per file, with forward and backward side by side.
+"""Functions of arrays that return `(y, backward)`, forward and backward side by side (adamw, an update, has neither).
 
 Letters in shape lines: N batch · H W pixels (P Q after a convolution) · C channels · I O channels in and out · T tokens
 (Q queries, K keys) · D context width · A attention heads · E head width · G groups · k kernel size · V vocabulary size

@@ -43,7 +43,7 @@ def gelu(x):
 
     x (...) -> y (...)
 
-    Hendrycks & Gimpel 2016, section 2.
+    dy/dx = Φ(x) + x Φ'(x). Hendrycks & Gimpel 2016, section 2.
     """
     cdf = 0.5 * (1 + erf(x * math.sqrt(0.5)))                                       # Φ(x)
 

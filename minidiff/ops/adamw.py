@@ -1,4 +1,4 @@
-"""The update of AdamW. It has no backward pass: nothing is differentiated through a training step."""
+"""The update of AdamW. It has no backward pass: no gradient flows through an optimizer step."""
 
 from ..backend import array_module
 from .dispatch import replaceable
@@ -12,8 +12,8 @@ def adamw(w, g, m, v, step, lr, beta1, beta2, eps, weight_decay):
 
     w (...), g (...), m (...), v (...) -> w (...), m (...), v (...), all three in place
 
-    Loshchilov & Hutter 2019, algorithm 2; t is `step`, counted from 1. m and v start at zero, which biases them towards
-    zero in the first steps; m̂ and v̂ are unbiased.
+    Loshchilov & Hutter 2019, algorithm 2, with λ = `weight_decay` scaled by lr as in PyTorch; t = `step` counts from 1.
+    m and v start at zero, which biases them towards zero in the first steps; m̂ and v̂ are unbiased.
     """
     m[...] = beta1 * m + (1 - beta1) * g
     v[...] = beta2 * v + (1 - beta2) * g * g

@@ -9,7 +9,7 @@ from .softmax import softmax
 
 @op
 def attention(q, k, v, heads, causal=False):
-    """y = softmax(q kᵀ / √E) v per head of width E = C / heads; if causal, a query sees no later key.
+    """y = softmax(q kᵀ / √E) v per head of width E = C / heads; if causal, query i sees keys up to i.
 
     q (N, Q, C), k (N, K, C), v (N, K, C) -> y (N, Q, C)
 

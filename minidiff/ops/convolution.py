@@ -10,12 +10,12 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
 
     x (N, H, W, I), weight (k, k, I, O), bias (O) -> y (N, P, Q, O)
 
-    `padding` is ((top, bottom), (left, right)), by default k // 2 on every side. Backward needs, and so keeps,
-    the windows: k² times the memory of x.
+    `padding` is ((top, bottom), (left, right)), by default k // 2 on every side. Backward keeps the windows: about
+    k² / stride² times the memory of x.
     """
     xp, k = array_module(x), len(weight)
     n, height, width, inputs = x.shape
-    (top, bottom), (left, right) = padding or ((k // 2, k // 2), (k // 2, k // 2))
+    (top, bottom), (left, right) = padding if padding is not None else ((k // 2, k // 2), (k // 2, k // 2))
     padded = xp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
     rows, columns = ((size - k) // stride + 1 for size in padded.shape[1:3])
     taps = [(a, b) for a in range(k) for b in range(k)]

@@ -30,13 +30,14 @@ def kernel_for(op, args, options):
         return None
     device = "cpu" if array_module(args[0]) is np else "gpu"
     load_kernels(device)
-    return next((kernel.run for kernel in op.kernels[device] if (allowed == "fast" or not kernel.fast)
-                 and (kernel.when is None or kernel.when(*args, **options))), None)
+    for run, when, is_fast in op.kernels[device]:
+        if (allowed == "fast" or not is_fast) and (when is None or when(*args, **options)):
+            return run
+    return None
 
 
 @functools.cache
 def load_kernels(device):
-    """Import the kernels of a device when the first array on it arrives."""
     importlib.import_module(f"minidiff.kernels.{device}")
 
 

@@ -1,4 +1,4 @@
-"""Embeddings: a learned vector per token, and sinusoids for a point in time."""
+"""Embeddings: a learned vector per token, and sinusoids for a timestep."""
 
 import math
 
@@ -13,10 +13,9 @@ def embedding(table, ids):
     table (V, C), ids (N, T) -> y (N, T, C)
     """
     xp = array_module(table)
-    shape = table.shape
 
     def backward(dy):
-        dtable = xp.zeros(shape, dy.dtype)
+        dtable = xp.zeros(table.shape, dy.dtype)
         xp.add.at(dtable, ids, dy)
         return dtable, None
 

@@ -11,13 +11,12 @@ def linear(x, weight, bias=None):
     x (..., I), weight (O, I), bias (O) -> y (..., O)
     """
     x_rows = x.reshape(-1, x.shape[-1])                                             # (N, I)
-    product = matmul(x_rows, weight.T)                                              # (N, O)
+    y = matmul(x_rows, weight.T)                                                    # (N, O)
 
     def backward(dy):
-        dy_rows = dy.reshape(product.shape)
+        dy_rows = dy.reshape(-1, dy.shape[-1])
         dx = matmul(dy_rows, weight).reshape(x.shape)
         dweight = matmul(dy_rows.T, x_rows)
         return (dx, dweight) if bias is None else (dx, dweight, dy_rows.sum(axis=0))
 
-    y = product if bias is None else product + bias
-    return y.reshape(*x.shape[:-1], len(weight)), backward
+    return (y if bias is None else y + bias).reshape(*x.shape[:-1], len(weight)), backward

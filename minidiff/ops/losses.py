@@ -36,7 +36,7 @@ def huber(x, target, weight=None, delta=1.0):
     Huber 1964.
     """
     d = full_precision(x) - target
-    clipped = d.clip(-delta, delta)
+    clipped = d.clip(-delta, delta)                                                 # h'(d)
     return mean_loss(clipped * (d - 0.5 * clipped), lambda: clipped, weight, x.dtype)
 
 
@@ -64,6 +64,6 @@ def kl_standard_normal(mean, logvar):
 
     def backward(dloss):
         dmean, dlogvar = m * (dloss / m.size), 0.5 * (var - 1) * (dloss / m.size)
-        return dmean.astype(mean.dtype, copy=False), dlogvar.astype(mean.dtype, copy=False)
+        return dmean.astype(mean.dtype, copy=False), dlogvar.astype(logvar.dtype, copy=False)
 
     return 0.5 * (m * m + var - 1 - log).mean(), backward

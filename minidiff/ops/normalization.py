@@ -27,7 +27,8 @@ def group_norm(x, weight, bias, groups, eps=1e-5):
 
     def backward(dy):
         dy = full_precision(dy)
-        dx = by_pixel(standardize_back(by_group(dy * weight)))
+        dxhat = dy * weight
+        dx = by_pixel(standardize_back(by_group(dxhat)))
         return dx.astype(x.dtype, copy=False), (dy * xhat).sum(axis=(0, 1, 2)), dy.sum(axis=(0, 1, 2))
 
     return (xhat * weight + bias).astype(x.dtype, copy=False), backward

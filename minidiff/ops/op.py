@@ -1,6 +1,6 @@
 """What an op is: a function of arrays that returns `(y, backward)`.
 
-`backward(dy)` returns one gradient per array argument, in argument order; if there is only one, it is not in a tuple.
+`backward(dy)` returns a gradient for each array argument, in order: None for token ids, and a single one without tuple.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ def op(function):
     @functools.wraps(run)
     def call(*args, **options):
         y, backward = run(*args, **options)
-        return y, backward if _grad_enabled.get() else no_backward
+        return y, (backward if _grad_enabled.get() else no_backward)
 
     return call
 

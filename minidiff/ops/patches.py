@@ -9,7 +9,7 @@ def patchify(x, size):
 
     x (N, H, W, C) -> y (N, T, F)
 
-    Dosovitskiy et al. 2021, eq. 1. T = (H / size) (W / size), F = size² C.
+    Dosovitskiy et al. 2021, section 3.1. T = (H / size) (W / size), F = size² C.
     """
     n, height, width, channels = x.shape
     grid = (n, height // size, size, width // size, size, channels)

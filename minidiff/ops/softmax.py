@@ -1,4 +1,4 @@
-"""Softmax turns scores into positive weights that sum to 1."""
+"""Softmax turns scores into non-negative weights that sum to 1."""
 
 from ..backend import array_module, full_precision
 from .op import op

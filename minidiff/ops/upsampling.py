@@ -6,7 +6,7 @@ from .op import op
 
 @op
 def upsample_nearest(x):
-    """Each pixel is repeated as a square of 2 x 2 pixels.
+    """Repeat each pixel in a block of 2 x 2.
 
     x (N, H, W, C) -> y (N, 2H, 2W, C)
     """
@@ -24,11 +24,11 @@ def upsample_conv2d(x, weight, bias):
 
     x (N, H, W, I), weight (k, k, I, O), bias (O) -> y (N, 2H, 2W, O)
     """
-    large, upsample_back = upsample_nearest(x)
-    y, conv_back = conv2d(large, weight, bias)
+    upsampled, upsample_back = upsample_nearest(x)
+    y, conv_back = conv2d(upsampled, weight, bias)
 
     def backward(dy):
-        dlarge, dweight, dbias = conv_back(dy)
-        return upsample_back(dlarge), dweight, dbias
+        dupsampled, dweight, dbias = conv_back(dy)
+        return upsample_back(dupsampled), dweight, dbias
 
     return y, backward

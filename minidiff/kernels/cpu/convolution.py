@@ -21,7 +21,7 @@ BLOCK = 1_200_000  # bytes of windows in a band, to stay in a core's L2 cache; l
 @replaces(ops.conv2d)
 def conv2d(x, weight, bias=None, stride=1, padding=None):
     k = weight.shape[0]
-    (top, bottom), (left, right) = padding or ((k // 2, k // 2), (k // 2, k // 2))
+    (top, bottom), (left, right) = padding if padding is not None else ((k // 2, k // 2), (k // 2, k // 2))
     n, height, width, _ = x.shape
     rows = (height + top + bottom - k) // stride + 1
     columns = (width + left + right - k) // stride + 1
