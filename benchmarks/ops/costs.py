@@ -20,5 +20,5 @@ def rates(times: dict[str, Timing], operations: int, count: int, ceilings: dict[
     return {
         "GFLOP/s": {name: operations / time / 1e9 for name, time in seconds.items()},
         "GB/s": {name: count / time / 1e9 for name, time in seconds.items()},
-        "share of ceiling": {name: ceilings[name].seconds(operations, count) / time for name, time in seconds.items()
+        "fraction of ceiling": {name: ceilings[name].seconds(operations, count) / time for name, time in seconds.items()
                              if name in ceilings}}

@@ -2,7 +2,7 @@
 
 The loop knows nothing of what is learned. A stage has `models`, a `step(workers, index, fraction)` that adds the
 gradient of batch `index` times `fraction`, and the methods that its workers run for it. All random numbers of a step
-follow from its index, so the parameters, the optimiser's buffers, the average, the index and the number of steps are
+follow from its index, so the parameters, the optimizer's buffers, the average, the index and the number of steps are
 the whole state, and a resumed run continues bit for bit.
 """
 
@@ -46,7 +46,7 @@ class Progress:
 
 
 class Trainer:
-    """A stage, its optimiser and the folder of its checkpoints."""
+    """A stage, its optimizer and the folder of its checkpoints."""
 
     def __init__(self, stage, settings: StageSettings, checkpoints: Path, threads: int | None = None):
         self.stage, self.settings, self.checkpoints = stage, settings, checkpoints

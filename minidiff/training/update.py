@@ -1,4 +1,4 @@
-"""One update of all parameters: clip the gradient, apply the optimiser, let the moving average follow."""
+"""One update of all parameters: clip the gradient, apply the optimizer, let the moving average follow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .flat import Flat
 
 def update_parameters(flat: Flat, optimizer, average, step: int, lr: float, clip: float = math.inf,
                       average_decay: float = 0.0, run=map):
-    """g ← g · min(1, clip / ‖g‖),  w ← the optimiser's update,  a ← a + (1 − d) (w − a); returns ‖g‖, a 0-d array.
+    """g ← g · min(1, clip / ‖g‖),  w ← the optimizer's update,  a ← a + (1 − d) (w − a); returns ‖g‖, a 0-d array.
 
     `step` counts from 1. All three happen block by block, while the block is in the cache. Blocks don't depend on one
     another: `run(function, blocks)` is `map`, or the map of a thread pool.

@@ -1,4 +1,4 @@
-"""Optimiser, clipping, moving average, learning rate and the weights of the loss are those of torch and diffusers."""
+"""Optimizer, clipping, moving average, learning rate and the weights of the loss are those of torch and diffusers."""
 
 from __future__ import annotations
 

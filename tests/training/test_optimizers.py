@@ -1,4 +1,4 @@
-"""What is true of every optimiser in the table, by its name."""
+"""What is true of every optimizer in the table, by its name."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Model(Module):
 
 
 class Training:
-    """An optimiser of a model in float64, its moving average, and the steps so far."""
+    """An optimizer of a model in float64, its moving average, and the steps so far."""
 
     def __init__(self, name, shapes=SHAPES):
         self.settings = replace(STAGE, beta1=0.8, beta2=0.95, weight_decay=0.1)
@@ -125,7 +125,7 @@ def test_without_a_gradient_only_the_weight_decay_moves_parameters(name):
 
 
 @each_optimizer
-def test_the_state_is_all_that_an_optimiser_remembers(name):
+def test_the_state_is_all_that_an_optimizer_remembers(name):
     whole, stopped = Training(name).steps_of(5), Training(name).steps_of(2)
     resumed = Training(name)
     resumed.flat.value[...], resumed.steps = stopped.flat.value, stopped.steps

@@ -1,4 +1,4 @@
-"""The optimisers by name. A new one is its class in a file of its own, and an entry of OPTIMIZERS.
+"""The optimizers by name. A new one is its class in a file of its own, and an entry of OPTIMIZERS.
 
     optimizer = Optimizer(flat, models, settings)    settings has beta1, beta2, weight_decay ... (see presets.py)
     optimizer.parts                                  slices of the flat buffers, to be updated one by one, in any order
