@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from minidiff.backend import keep_memory
+
 from ..measure.ceilings import Ceilings, measure_ceilings
 from ..measure.checks import check
 from ..measure.rows import row
@@ -22,6 +24,7 @@ TOLERANCE = 1e-4  # of float32 results, in norm, relative
 def measure(sizes: Sequence[str] = ("small", "large"), match: str = "", rounds: int = 5, pause: float = 0.1,
             threads: int = 1, least: float = 0.02, ceilings: dict[str, Ceilings] | None = None) -> Iterator[dict]:
     """Rows of one op and one direction each. `ceilings` by device; those of the CPU are measured if there are none."""
+    keep_memory()  # as training and drawing do; PyTorch's arrays gain by it too
     with limited(threads):
         ceilings = ceilings or {"cpu": measure_ceilings()}
         for size in sizes:

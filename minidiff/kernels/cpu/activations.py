@@ -2,6 +2,9 @@
 
 Backward recomputes everything from x, except for Φ, which GEGLU keeps. The sigmoid comes from tanh, which takes half
 the time of exp.
+
+Time: GELU 0.31, 0.21; GEGLU 0.35, 0.27, both by the float32 erf. SiLU 1.6, 1.3; quick GELU 1.35, 1.0: these two save
+memory, one array for each activation, at the price of computing tanh again in backward.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Scores are stored keys first, (N, A, K, Q), so that the softmax reduces over rows and its sum is a product with ones.
 The division by that sum is done on y, which is smaller than the scores: y = (exp(scores)ᵀ v) / total. Besides q, k
 and v, backward keeps only exp(scores), total and y.
+
+Time: 0.63, 0.87 among 256 and 1024 pixels; 0.80, 1.0 from them to 20 and 77 tokens.
 """
 
 from __future__ import annotations

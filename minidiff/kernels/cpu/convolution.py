@@ -4,6 +4,8 @@ In a padded channels-last image k neighbours in a row are k·C contiguous elemen
 copied in k long runs. The windows of a band of pixels are copied, multiplied at once and discarded. For stride 1,
 backward needs only windows of dy: dx is the correlation of dy with the kernel rotated by 180°, and dweight is the
 product of these windows with the pixels of x. So no windows are kept, and none are scattered.
+
+Time: 0.70, 1.0 for k = 3; 0.82, 0.96 for k = 1; 0.98, 1.06 for k = 3 and stride 2, where it saves memory only.
 """
 
 from __future__ import annotations

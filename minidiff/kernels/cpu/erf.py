@@ -1,4 +1,4 @@
-"""The error function in float32 as the tanh of a polynomial, for the kernels of GELU and GEGLU."""
+"""The error function in float32 as the tanh of a polynomial, for the kernels of GELU and GEGLU (no op by itself)."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 The sums are combined into the statistics of groups on small (N, 1, C) arrays; the large array is only read, scaled and
 shifted, a row of pixels at a time. Backward recomputes x̂, which is cheap, instead of keeping it.
+
+Time: 0.19, 0.41.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Layer norm on blocks of rows that stay in the cache, with means as products with a column of 1/C."""
+"""Layer norm on blocks of rows that stay in the cache, with means as products with a column of 1/C.
+
+Time: 0.61, 0.67.
+"""
 
 from __future__ import annotations
 

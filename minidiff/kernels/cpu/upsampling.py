@@ -1,4 +1,7 @@
-"""Upsampling that writes each pixel four times, or is folded into the convolution after it: 16 products, not 36."""
+"""Upsampling folded into the convolution after it: 16 products for each pixel of x and pair of channels, not 36.
+
+Time: 0.31, 0.31.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +18,6 @@ from .passes import add_bias, column_sums
 ROWS = np.array([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])  # (phase, row of 2, row of 3)
 FOLD = np.einsum("aur,bvs->abuvrs", ROWS, ROWS).reshape(16, 9)
 PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
-
-
-@replaces(ops.upsample_nearest)
-def upsample_nearest(x):
-    n, height, width, channels = x.shape
-    y = np.empty((n, height, 2, width, 2, channels), x.dtype)
-    y[...] = x[:, :, None, :, None]
-
-    def backward(dy):
-        dy = dy.reshape(n, height, 2, width, 2, channels)
-        dx = dy[:, :, 0, :, 0] + dy[:, :, 0, :, 1]
-        dx += dy[:, :, 1, :, 0]
-        dx += dy[:, :, 1, :, 1]
-        return dx
-
-    return y.reshape(n, 2 * height, 2 * width, channels), backward
 
 
 @replaces(ops.upsample_conv2d, when=lambda x, weight, bias: len(weight) == 3)

@@ -8,6 +8,8 @@ dimensions, each transform is applied to rows, then to columns:
 
 F(4 x 4, 3 x 3) of Lavin & Gray 2016, section 4.3. Over all tiles and channels, ⊙ is one matrix product for each of the
 36 points. In float32 the rounding error is about 1e-5 of the largest result, ten times that of direct convolution.
+
+Time: 0.28, 0.37.
 """
 
 from __future__ import annotations
