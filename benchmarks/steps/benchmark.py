@@ -10,7 +10,7 @@ from ..measure import process
 from ..measure.threads import limited
 from .denoising import measure_denoising
 from .sizes import SIZES
-from .stages import images_drawn_once, stages
+from .stages import stages
 from .training import measure_step
 
 
@@ -18,7 +18,7 @@ def measure(sizes: Sequence[str] = ("tiny", "small", "medium"), match: str = "",
             threads: int | None = None, device: str = "cpu", busy: int = 0) -> Iterator[dict]:
     """Rows of single steps and calls, while `busy` other processes each keep a core busy."""
     threads = threads or cores()
-    with limited(threads), images_drawn_once(), process.busy(busy):
+    with limited(threads), process.busy(busy):
         for size in sizes:
             for stage in stages(SIZES[size], device):
                 if match in f"{stage.name} step":

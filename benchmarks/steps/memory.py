@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from ..measure.process import peak_memory
 from ..measure.threads import limited
 from .sizes import SIZES
-from .stages import OurStep, images_drawn_once, stages
+from .stages import OurStep, stages
 
 
 def main(runtime, name, size, threads) -> dict:
@@ -28,12 +28,11 @@ def main(runtime, name, size, threads) -> dict:
 def added(make_step) -> float:
     """What it adds to this process, and to each worker beyond the memory that it was forked with."""
     before = peak_memory()
-    with images_drawn_once():
-        step = make_step()
-        workers = [worker.pid for worker in step.processes]
-        before += sum(map(peak_memory, workers))
-        for _ in range(3):
-            step()
+    step = make_step()
+    workers = [worker.pid for worker in step.processes]
+    before += sum(map(peak_memory, workers))
+    for _ in range(3):
+        step()
     return peak_memory() + sum(map(peak_memory, workers)) - before
 
 

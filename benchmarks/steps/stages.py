@@ -1,21 +1,19 @@
-"""Our side: the stages of minidiff.training, each on one batch that is drawn only once."""
+"""Our side: the stages of minidiff.training, each on one batch, drawn once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 
 from minidiff.backend import to_host
 from minidiff.data.batches import SceneBatches
+from minidiff.data.scene_source import SceneSource
 from minidiff.models.text_encoder import CLIPTextModel
 from minidiff.tokenizer import Tokenizer
-from minidiff.training import autoencoder, contrastive
 from minidiff.training.autoencoder import AutoencoderTraining
 from minidiff.training.contrastive import ContrastiveTraining, clip_config
 from minidiff.training.diffusion import DiffusionTraining, Latents
@@ -28,28 +26,27 @@ def stages(settings: Settings, device: str) -> Iterator:
     rng = np.random.default_rng(0)
     captions = next(SceneBatches(200, 8)).captions
     tokenizer = Tokenizer.train(captions, settings.text.vocab_size, settings.text.max_length)
-    yield AutoencoderTraining(settings, device)
-    yield ContrastiveTraining(settings, tokenizer, device)
+    source = DrawnOnce(settings.size, settings.seed, settings.diffusion.latents)
+    yield AutoencoderTraining(settings, device, source)
+    yield ContrastiveTraining(settings, tokenizer, device, source)
     side = settings.size // 2 ** (len(settings.autoencoder.block_out_channels) - 1)
     mean = rng.standard_normal((200, side, side, settings.autoencoder.latent_channels), "float32").astype(np.float16)
     text_encoder = CLIPTextModel(rng, clip_config(settings, tokenizer).text_config)
     yield DiffusionTraining(settings, tokenizer, text_encoder, Latents(mean, tokenizer(captions)), device)
 
 
+class DrawnOnce(SceneSource):
+    """Scenes of which every training batch is the same: drawing images is not part of what is compared."""
+
+    def training_batch(self, index, batch_size):
+        return first_batch(batch_size, self.size, self.seed)
+
+    contrastive_batch = training_batch
+
+
 @cache
-def one_batch(batch_size, size, seed):
+def first_batch(batch_size, size, seed):
     return next(SceneBatches(batch_size, size, seed))
-
-
-@contextmanager
-def images_drawn_once() -> Iterator[None]:
-    """Inside, every training batch is the same one: drawing images is not part of what is compared."""
-    def batches(batch_size, size, seed, position):
-        return iter([one_batch(batch_size, size, seed)])
-
-    with (mock.patch.object(autoencoder, "SceneBatches", batches),
-          mock.patch.object(contrastive, "twin_batch", lambda rng, batch_size, size: one_batch(batch_size, size, 0))):
-        yield
 
 
 def settings_of(stage) -> StageSettings:

@@ -11,16 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from .scenes import Scene, draw_scene, images_of, to_float
+from .source import Batch
 
 TRAINING, EVALUATION = 1, 2
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Images, float32 (N, S, S, 3) in [-1, 1], their captions, and the scenes they show."""
+class SceneBatch(Batch):
+    """A batch, and the scenes that its images show."""
 
-    images: np.ndarray
-    captions: list[str]
     scenes: list[Scene]
 
 
@@ -33,7 +32,7 @@ class SceneBatches:
     def __iter__(self) -> SceneBatches:
         return self
 
-    def __next__(self) -> Batch:
+    def __next__(self) -> SceneBatch:
         rng = scene_stream(self.seed, TRAINING, self.position)
         self.position += 1
         return as_batch([draw_scene(rng, self.split) for _ in range(self.batch_size)], self.size)
@@ -44,9 +43,9 @@ def scene_stream(seed: int, purpose: int, index: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[seed, purpose], counter=[0, 0, 0, index]))
 
 
-def as_batch(scenes: list[Scene], size: int = 64) -> Batch:
+def as_batch(scenes: list[Scene], size: int = 64) -> SceneBatch:
     """The scenes, rendered and captioned."""
-    return Batch(to_float(images_of(scenes, size)), [scene.caption for scene in scenes], scenes)
+    return SceneBatch(to_float(images_of(scenes, size)), [scene.caption for scene in scenes], scenes)
 
 
 def evaluation_scenes(count: int, split: str = "seen", seed: int = 0) -> list[Scene]:

@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from .batches import Batch, as_batch
+from .batches import SceneBatch, as_batch
 from .scenes import COLOURS, HELD_OUT, PLACES, SHAPES, SIZES, Scene, draw_scene, lay_out, pick
 
 
-def twin_batch(rng: np.random.Generator, batch_size: int, size: int = 64) -> Batch:
+def twin_batch(rng: np.random.Generator, batch_size: int, size: int = 64) -> SceneBatch:
     """A training batch of scenes, each followed by its twin."""
     scenes = [draw_scene(rng) for _ in range((batch_size + 1) // 2)]
     return as_batch([each for scene in scenes for each in (scene, draw_twin(rng, scene))][:batch_size], size)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from .. import ops
 from ..backend import array_module, random_stream, to_device
-from ..data.batches import SceneBatches, scene_stream
+from ..data.batches import scene_stream
+from ..data.source import Source
+from ..data.sources import open_source
 from ..models.autoencoder import AutoencoderKL
 from ..models.configs import AutoencoderConfig
 from .presets import Settings
@@ -44,8 +46,8 @@ class AutoencoderTraining:
 
     name = "autoencoder"
 
-    def __init__(self, settings: Settings, device: str = "cpu"):
-        self.settings, self.device = settings, device
+    def __init__(self, settings: Settings, device: str = "cpu", source: Source | None = None):
+        self.settings, self.device, self.source = settings, device, source or open_source(settings)
         self.model = AutoencoderKL(random_stream([settings.seed, INITIAL]), autoencoder_config(settings))
         # Start with little noise in the latents: a variance of 1 took the first thousand steps to unlearn.
         self.model.quant_conv.bias.value[settings.autoencoder.latent_channels :] = INITIAL_LOGVAR
@@ -55,7 +57,7 @@ class AutoencoderTraining:
         """The losses of batch `index`; adds its gradient times `fraction`."""
         config, batch_size = self.model.config, self.settings.train_autoencoder.batch_size
         side = self.settings.size // config.downsampling
-        images = next(SceneBatches(batch_size, self.settings.size, self.settings.seed, position=index)).images
+        images = self.source.training_batch(index, batch_size).images
         noise = scene_stream(self.settings.seed, NOISE, index).standard_normal(
             (batch_size, side, side, config.latent_channels), dtype="float32")
         return workers.learn(fraction, to_device(images, self.device), to_device(noise, self.device))

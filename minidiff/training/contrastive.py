@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..backend import random_stream, to_device
-from ..data.batches import TRAINING, scene_stream
-from ..data.twins import twin_batch
+from ..data.source import Source
+from ..data.sources import open_source
 from ..models.clip import CLIPModel
 from ..models.configs import CLIPConfig, TextConfig, VisionConfig
 from ..tokenizer import Tokenizer
@@ -18,24 +18,23 @@ LARGEST_SCALE = 4.605170185988092  # ln 100: Radford et al. 2021, section 2.5
 class ContrastiveTraining:
     """Each worker embeds its part of a batch, the loss compares all embeddings, and its gradient goes back in parts.
 
-    Half of a batch are twins of the other half: captions that differ in a word or in the order of words only. So the
-    order of words matters from the first step on.
+    Half of a batch of scenes are twins of the other half: captions that differ only in a word or in the order of words,
+    so that the order of words matters from the first step on.
     """
 
     name = "contrastive"
 
-    def __init__(self, settings: Settings, tokenizer: Tokenizer, device: str = "cpu"):
+    def __init__(self, settings: Settings, tokenizer: Tokenizer, device: str = "cpu", source: Source | None = None):
         self.settings, self.tokenizer, self.device = settings, tokenizer, device
+        self.source = source or open_source(settings)
         self.model = CLIPModel(random_stream([settings.seed, INITIAL]), clip_config(settings, tokenizer))
         self.models = [self.model]
 
     def step(self, workers: Workers, index: int, fraction: float) -> dict:
         """The losses of batch `index`; adds its gradient times `fraction`."""
-        settings, scale = self.settings, self.model.logit_scale.value
+        scale = self.model.logit_scale.value
         scale.clip(None, LARGEST_SCALE, out=scale)
-        # Another seed than the autoencoder's: the two stages see different images.
-        batch = twin_batch(scene_stream(settings.seed + 1, TRAINING, index), settings.train_contrastive.batch_size,
-                           settings.size)
+        batch = self.source.contrastive_batch(index, self.settings.train_contrastive.batch_size)
         ids = to_device(self.tokenizer(batch.captions), self.device)
         images = to_device(batch.images, self.device)
         text_parts, image_parts = zip(*workers.run("embed", *workers.split(ids, images)), strict=True)

@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from .. import ops
 from ..backend import random_stream, to_device, to_host
-from ..data.batches import SceneBatches, scene_stream
+from ..data.batches import scene_stream
+from ..data.source import Source
 from ..diffusion.objectives import add_noise, draw_times, loss_weight, mixture, target
 from ..diffusion.schedules import Schedule
 from ..models.autoencoder import AutoencoderKL
@@ -43,19 +44,17 @@ class Latents:
         return float(1 / self.mean.std(dtype=np.float64))
 
 
-def encode_scenes(settings: Settings, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str, threads: int):
-    """Encode `settings.diffusion.latents` scenes, once: training reads latents only. Yields Latents, batch by batch."""
-    count = settings.diffusion.latents
+def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str, threads: int):
+    """Encode the images of this stage, once: training reads latents only. Yields Latents, batch by batch."""
 
     @ops.no_grad()
-    def encode(position):
-        batch = next(SceneBatches(ENCODE_BATCH, settings.size, settings.seed + 2, position=position))
+    def encode(index):
+        batch = source.latent_batch(index, ENCODE_BATCH)
         (mean, _), _ = autoencoder.encode(to_device(batch.images, device))
-        rest = count - position * ENCODE_BATCH
-        return Latents(to_host(mean)[:rest].astype(np.float16), tokenizer(batch.captions[:rest]).astype(np.int32))
+        return Latents(to_host(mean).astype(np.float16), tokenizer(batch.captions).astype(np.int32))
 
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1 if threads > 1 else None, "blas"):
-        yield from pool.map(encode, range(math.ceil(count / ENCODE_BATCH)))
+        yield from pool.map(encode, range(math.ceil(source.latent_count / ENCODE_BATCH)))
 
 
 def predict_noise(unet, text_encoder, x, timesteps, ids, answer, weight=None):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.batches import SceneBatches
+from ..data.sources import open_source
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
 from ..errors import UserError
@@ -27,7 +27,7 @@ from ..storage.pipeline_folder import Parts, load_clip, load_pipeline, save_pipe
 from ..tokenizer import Tokenizer
 from .autoencoder import AutoencoderTraining
 from .contrastive import ContrastiveTraining
-from .diffusion import ENCODE_BATCH, DiffusionTraining, Latents, check, encode_scenes, schedule_of
+from .diffusion import ENCODE_BATCH, DiffusionTraining, Latents, check, encode_images, schedule_of
 from .loop import Progress, Trainer
 from .optimizers import optimizer_class
 from .presets import Settings, from_dict
@@ -35,7 +35,6 @@ from .start import check_sizes, take_over
 from .workers import worker_count
 
 STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
-CAPTIONS = 4000          # enough for every word of the scenes to be one token
 LATENTS_FRACTION = 0.02  # of the minutes of a run
 
 
@@ -77,6 +76,7 @@ class Run:
     def _open(self, folder, settings, device, threads):
         self.folder, self.settings, self.device, self.threads = folder, settings, device, threads
         self.model_folder = folder / "model"
+        self.source = open_source(settings)
         self.trainers: dict[str, Trainer] = {}
 
     def train(self, stages: Sequence[str] = STAGES, minutes: float | None = None) -> Iterator[Progress]:
@@ -138,9 +138,9 @@ class Run:
 
     def _new_stage(self, stage):
         if stage == "autoencoder":
-            return AutoencoderTraining(self.settings, self.device)
+            return AutoencoderTraining(self.settings, self.device, self.source)
         if stage == "contrastive":
-            return ContrastiveTraining(self.settings, self.tokenizer(), self.device)
+            return ContrastiveTraining(self.settings, self.tokenizer(), self.device, self.source)
         # A replica: if it is trained on, its trainer moves it to a buffer of its own, and CLIP's stays as it is.
         text_encoder = self.finished("contrastive").model.replica().text_model
         return DiffusionTraining(self.settings, self.tokenizer(), text_encoder, self.latents(), self.device)
@@ -158,19 +158,18 @@ class Run:
         folder = self.folder / "tokenizer"
         if train and not folder.exists():
             own = self.settings.text
-            captions = next(SceneBatches(CAPTIONS, 8, self.settings.seed)).captions
-            Tokenizer.train(captions, own.vocab_size, own.max_length).save_pretrained(folder)
+            Tokenizer.train(self.source.captions(), own.vocab_size, own.max_length).save_pretrained(folder)
         return Tokenizer.from_pretrained(folder)
 
     def _encode(self) -> Iterator[Progress]:
         """Encode the images of the diffusion stage into latents.safetensors, unless it exists."""
-        path, count = self.folder / "latents.safetensors", self.settings.diffusion.latents
+        path, count = self.folder / "latents.safetensors", self.source.latent_count
         if path.exists():
             return
         parts, start, done = [], time.monotonic(), 0
         threads = worker_count(ENCODE_BATCH, self.device, self.threads)
         model = self.finished("autoencoder").model
-        for part in encode_scenes(self.settings, self.tokenizer(), model, self.device, threads):
+        for part in encode_images(self.source, self.tokenizer(), model, self.device, threads):
             parts.append(part)
             done += len(part.ids)
             seconds = (time.monotonic() - start) / done
