@@ -1,0 +1,75 @@
+"""The captions of a Hugging Face ImageFolder: a table `metadata.jsonl` or `metadata.csv` beside the images.
+
+A row has the path of an image, relative to the table, in the column `file_name`, and its caption in another one.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import posixpath
+
+from ..errors import UserError
+from .captions import check_column, text_of
+from .file_tree import FileTree
+
+TABLES = ("metadata.jsonl", "metadata.csv")
+
+
+def from_metadata(tree: FileTree, images: list[str], column: str, template: str) -> dict[str, str] | None:
+    """{image: caption}, or None if there is no table."""
+    tables = [name for name in sorted(tree.files) if posixpath.basename(name) in TABLES]
+    captions = {}
+    for table in tables:
+        if table.endswith(".csv") and table[:-3] + "jsonl" in tables:
+            tree.refuse(table, "not used, as metadata.jsonl is beside it")
+            continue
+        rows = _rows(tree, table)
+        columns = {key: None for row in rows for key in row if isinstance(key, str)}  # in their order
+        if "file_name" not in columns:
+            raise UserError(f"{table} has no column 'file_name', only {', '.join(map(repr, columns)) or 'none'}: "
+                            "give this name to the column with the files of the images")
+        check_column(table, columns, column)
+        _add_rows(captions, tree, {*images}, table, rows, column)
+    return captions if tables else None
+
+
+def _add_rows(captions, tree, images, table, rows, column):
+    for row in rows:
+        file, caption = row.get("file_name"), row.get(column)
+        name = posixpath.normpath(posixpath.join(posixpath.dirname(table), str(file)))
+        if not file or name not in images:
+            tree.refuse(str(file), f"a row of {table}, but there is no such image")
+        elif name in captions:
+            tree.refuse(name, f"more than one row of {table}: the first is used")
+        else:
+            captions[name] = caption if isinstance(caption, str) else ""
+
+
+def _rows(tree, table):
+    """The rows as dictionaries; lines that are none become problems."""
+    try:
+        text = text_of(tree.files[table]())
+        if table.endswith(".csv"):
+            return [*csv.DictReader(io.StringIO(text, newline=""))]
+    except (UserError, csv.Error) as error:
+        raise UserError(f"cannot read {table} ({error}): save it as CSV or JSON lines in UTF-8") from error
+    rows = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            row = parsed(line)
+            if row is None:
+                tree.refuse(f"{table}, line {number}", "not a JSON object")
+            else:
+                rows.append(row)
+    return rows
+
+
+def parsed(text: str) -> dict | None:
+    """The JSON object in a text, if there is one."""
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
