@@ -71,22 +71,28 @@ def _in_tar(path):
     tree = FileTree(samples=True)
     if _is_gzip(path):
         content = SeekableGzip(path)
-        tar, read_at = tarfile.open(fileobj=content, mode="r|"), content.read_at
+        with tarfile.open(fileobj=content, mode="r|") as tar:
+            _add_members(tree, tar, content.read_at)
+        while content.read(1 << 16):  # to its end, where the checksum is
+            pass
     else:
-        tar, read_at = tarfile.open(path, "r:"), partial(read_part, path)
-    with tar:
-        for member in tar:
-            if member.size < 0:  # would be read again and again
-                raise tarfile.ReadError("a file of negative size")
-            if member.isdir():
-                continue
-            if not member.isreg() or member.issparse():
-                tree.refuse(member.name, "a link or special file in an archive, which is not read")
-            elif suffix(member.name) in TEXTS and member.size <= SMALL:
-                tree.add(member.name, member.size, _kept(tar.extractfile(member).read()))
-            else:
-                tree.add(member.name, member.size, partial(read_at, member.offset_data, member.size))
+        with tarfile.open(path, "r:") as tar:
+            _add_members(tree, tar, partial(read_part, path))
     return tree
+
+
+def _add_members(tree, tar, read_at):
+    for member in tar:
+        if member.size < 0:  # would be read again and again
+            raise tarfile.ReadError("a file of negative size")
+        if member.isdir():
+            continue
+        if not member.isreg() or member.issparse():
+            tree.refuse(member.name, "a link or special file in an archive, which is not read")
+        elif suffix(member.name) in TEXTS and member.size <= SMALL:
+            tree.add(member.name, member.size, _kept(tar.extractfile(member).read()))
+        else:
+            tree.add(member.name, member.size, partial(read_at, member.offset_data, member.size))
 
 
 def _is_gzip(path):

@@ -37,7 +37,7 @@ def captioned(tree: FileTree, column: str, template: str) -> Found:
 
 
 def from_text_files(tree: FileTree, images: list[str], column: str, template: str) -> dict[str, str] | None:
-    """x.png and x.txt, of which the first line counts; among WebDataset's samples also x.json, with the caption in it."""
+    """x.png and x.txt, of which the first line counts; among WebDataset's samples also x.json."""
     captions, objects = {}, {}
     for name in images:
         stem = posixpath.splitext(name)[0]

@@ -38,16 +38,16 @@ def in_npz(path: Path, template: str) -> Found:
 def _load(path):
     """The arrays that are needed: images, and captions or labels and names."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             wanted = {"images": IMAGES, "captions": ("captions",), "labels": LABELS, "names": NAMES}
             keys = {what: next((key for key in keys if key in file.files), None) for what, keys in wanted.items()}
             return {what: file[key] for what, key in keys.items() if key}
     except ValueError as error:
-        if "pickle" in str(error):
+        if "Object arrays" in str(error):
             raise UserError(f"{path} has an array of Python objects, which is not opened, as it could run any code: "
                             "store texts with dtype=str and images with dtype=uint8") from error
         raise _unreadable(path, error) from error
-    except (OSError, EOFError, MemoryError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, EOFError, MemoryError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable(path, error) from error
 
 

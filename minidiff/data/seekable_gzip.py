@@ -69,8 +69,8 @@ class SeekableGzip:
                         yield piece
                     if state.eof and packed:  # several gzip streams in a row are one
                         state = _decompressor()
-                if position >= self.snapshots[-1].position + SPACING and not state.eof:
-                    self.snapshots.append(Snapshot(position, file.tell(), state.copy()))
+                    elif not state.eof and position >= self.snapshots[-1].position + SPACING:
+                        self.snapshots.append(Snapshot(position, file.tell() - len(packed), state.copy()))
         if not state.eof:
             raise EOFError("truncated")
 
