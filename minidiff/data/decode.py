@@ -85,7 +85,7 @@ def _on_white(image):
 def _eight_bits(image):
     """Gray values of 16 or 32 bits as uint8."""
     values = np.asarray(image).astype(np.float64)
-    if image.mode.startswith("I;16") or image.format in ("PNG", "PPM"):  # files of 16 bits, which may be opened as I
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):  # have 16 bits at most
         low, high = 0.0, 65535.0
     else:
         finite = values[np.isfinite(values)]

@@ -1,7 +1,8 @@
 """Random access to a gzip file: decompression resumes from the last snapshot before the wanted bytes.
 
-A deflate stream can only be read forwards. While it is read for the first time, the state of the decompressor (some 50
-kilobytes: its window of 32 and its tables) is copied every 8 megabytes, so no later read decompresses more than that.
+A deflate stream can only be read forwards. While it is read for the first time, the state of the decompressor (some 43
+kilobytes: its window of 32 and its tables) is copied every 4 megabytes, so a later read decompresses at most that much
+more than it needs.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from ..errors import UserError
 
 PIECE = 1 << 16    # bytes of the file that are decompressed at once
-SPACING = 8 << 20  # bytes of content between snapshots
+SPACING = 4 << 20  # bytes of content between snapshots
 
 
 class Snapshot(NamedTuple):

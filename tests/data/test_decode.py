@@ -79,7 +79,8 @@ def test_gray_of_32_bits_is_scaled_by_its_own_range():
     wide = RAMP.astype(np.int64) * 1_000_000 - 77
     assert_array_equal(decoded(Image.fromarray(wide.astype(np.int32)), "TIFF"), in_three(RAMP))
     real = RAMP.astype(np.float32) / 255 - 3
-    assert_array_equal(decoded(Image.fromarray(real), "TIFF"), in_three(RAMP))
+    for file_format in ("TIFF", "PPM"):
+        assert_array_equal(decoded(Image.fromarray(real), file_format), in_three(RAMP))
     real[0, :3] = np.nan, np.inf, -np.inf
     assert_array_equal(decoded(Image.fromarray(real), "TIFF")[0, :4, 0], [0, 255, 0, 0])
     assert_array_equal(decoded(Image.fromarray(np.full((8, 8), 0.5, np.float32)), "TIFF"), np.zeros((8, 8, 3)))
@@ -147,8 +148,8 @@ NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), d
     (png_header(10_001, 10_000), "10001 x 10000 pixels: too large"),
     (png_header(2**31 - 1, 2**31 - 1), "too large"),
     (png_header(64, 64), "truncated"),
-    *[(encoded(NOISE, file_format)[:-2000], "truncated|damaged|not an image")
-      for file_format in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")],
+    *[(encoded(NOISE, file_format)[:-2000], "truncated") for file_format in ("PNG", "JPEG", "GIF", "BMP", "PPM")],
+    *[(encoded(NOISE, file_format)[:-2000], "damaged|not an image|truncated") for file_format in ("WEBP", "TIFF")],
 ])
 def test_what_is_no_usable_image_is_an_error_with_a_short_reason(data, reason):
     with pytest.raises(UserError, match=f"^({reason})$|{reason}$"):
