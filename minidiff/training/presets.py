@@ -29,6 +29,17 @@ class StageSettings:
 
 
 @dataclass(frozen=True)
+class DataSettings:
+    source: str = "scenes"          # the built-in images, or the absolute path of captioned ones
+    caption_column: str = "text"
+    caption_template: str = "a {}"  # of images without a caption, for the name of their folder
+    crop: str = "center"            # center or random
+    flip: bool = False
+    shuffle_tags: bool = False
+    held_out_fraction: float = 0.05
+
+
+@dataclass(frozen=True)
 class AutoencoderSettings:
     block_out_channels: tuple[int, ...] = (16, 16, 32)
     layers_per_block: int = 1
@@ -89,6 +100,7 @@ class Settings:
     size: int = 64
     seed: int = 0
     winograd: bool = True  # Winograd's algorithm for convolutions: faster, with rounding errors of 1e-5
+    data: DataSettings = field(default_factory=DataSettings)
     autoencoder: AutoencoderSettings = field(default_factory=AutoencoderSettings)
     text: TextSettings = field(default_factory=TextSettings)
     image: ImageSettings = field(default_factory=ImageSettings)

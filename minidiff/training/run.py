@@ -1,8 +1,8 @@
 """A training run in a folder: tokenizer → autoencoder → contrastive → latents → diffusion → a model to generate with.
 
-    settings.json   metrics.jsonl   start/   tokenizer/   checkpoints/STAGE/   latents.safetensors   model/
+    settings.json   metrics.jsonl   start/   data/   tokenizer/   checkpoints/STAGE/   latents.safetensors   model/
 
-`start/` is a copy of the trained model that the run started from, if there is one.
+`start/` is a copy of the trained model that the run started from, if there is one; `data/` has the person's own images.
 
 Each stage continues from its files: a run that was stopped, in whatever way, resumes from its last checkpoint.
 """
@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..data.captioned_files import Found
+from ..data.folder_source import FolderSource
 from ..data.sources import open_source
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
@@ -28,6 +30,7 @@ from ..tokenizer import Tokenizer
 from .autoencoder import AutoencoderTraining
 from .contrastive import ContrastiveTraining
 from .diffusion import ENCODE_BATCH, DiffusionTraining, Latents, check, encode_images, schedule_of
+from .fitting import check_data
 from .loop import Progress, Trainer
 from .optimizers import optimizer_class
 from .presets import Settings, from_dict
@@ -42,9 +45,10 @@ class Run:
     """A folder, its settings, and the trainers of the stages that have been used so far."""
 
     def __init__(self, folder: Path, settings: Settings, device: str = "cpu", threads: int | None = None,
-                 start: str | Path | None = None):
+                 start: str | Path | None = None, found: Found | None = None):
         """Start a run, from nothing or from the model `start`: its autoencoder and contrastive model stay as they are.
 
+        `found`, if the files of the settings' source have been listed already, saves listing them again.
         Raises UserError where the folder holds a run already, where the settings have unknown names or sizes that do
         not fit together, or where the model has other sizes than the settings.
         """
@@ -56,7 +60,7 @@ class Run:
             check_sizes(settings, parts, clip)
             save_pipeline(parts, folder / "start", clip, "float32")
             parts.tokenizer.save_pretrained(folder / "tokenizer")
-        self._open(folder, settings, device, threads)
+        self._open(folder, settings, device, threads, found)
         for stage in ("autoencoder", "contrastive") if start is not None else ():
             self.trainer(stage).end()
         with new_file(folder / "settings.json") as path:
@@ -71,12 +75,15 @@ class Run:
         check_settings(settings)
         run = cls.__new__(cls)
         run._open(folder, settings, device, threads)
+        if run.cache is not None:
+            run.cache.check_unchanged()
         return run
 
-    def _open(self, folder, settings, device, threads):
+    def _open(self, folder, settings, device, threads, found=None):
         self.folder, self.settings, self.device, self.threads = folder, settings, device, threads
         self.model_folder = folder / "model"
-        self.source = open_source(settings)
+        self.source, self.found = open_source(settings, folder / "data"), found
+        self.cache = self.source.cache if isinstance(self.source, FolderSource) else None
         self.trainers: dict[str, Trainer] = {}
 
     def train(self, stages: Sequence[str] = STAGES, minutes: float | None = None) -> Iterator[Progress]:
@@ -88,6 +95,7 @@ class Run:
         if unknown:
             raise UserError(f"unknown stage {unknown[0]!r}: use some of {', '.join(STAGES)}")
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
+        yield from self._read_images()
         for stage in (stage for stage in STAGES if stage in stages):
             if stage == "tokenizer":
                 self.tokenizer(train=True)
@@ -101,6 +109,15 @@ class Run:
                     yield progress
         if "diffusion" in stages:
             self.save()
+
+    def _read_images(self) -> Iterator[Progress]:
+        """Read a person's images into data/, unless they are there."""
+        if self.cache is None or self.cache.whole:
+            return
+        start = time.monotonic()
+        for done, count in self.cache.fill(self.found):
+            seconds = (time.monotonic() - start) / done
+            yield Progress("images", done, count, {}, 0.0, 0.0, 1 / seconds, seconds * (count - done))
 
     def _seconds(self, stage, deadline, stages):
         """The seconds of a stage: the time left is divided in proportion to the fractions of the stages to come."""
@@ -211,4 +228,5 @@ def check_settings(settings: Settings) -> None:
     """Raises UserError, before any work, for settings that a later stage could not start with."""
     for stage in (settings.train_autoencoder, settings.train_contrastive, settings.train_diffusion):
         optimizer_class(stage.optimizer)
+    check_data(settings.data)
     check(settings)

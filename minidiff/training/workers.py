@@ -72,12 +72,13 @@ class Workers:
             return getattr(self.stage, name)(*arguments)
 
     def run(self, name: str, *parts: Sequence) -> list:
-        """Run the stage's method `name` in all workers at once: worker i gets element i of each of `parts`."""
+        """Run the stage's method `name` in the workers at once: worker i gets element i of each of `parts`."""
         own, *others = zip(*parts, strict=True)
+        pipes = self.pipes[:len(others)]
         try:
-            for pipe, arguments in zip(self.pipes, others, strict=True):
+            for pipe, arguments in zip(pipes, others, strict=True):
                 pipe.send((name, arguments))
-            answers = [(self._call(name, own), None), *(pipe.recv() for pipe in self.pipes)]
+            answers = [(self._call(name, own), None), *(pipe.recv() for pipe in pipes)]
         except (EOFError, ConnectionError):
             raise UserError("a worker process was killed, perhaps because memory ran out: "
                             "continue with --resume and fewer --threads") from None
@@ -87,8 +88,8 @@ class Workers:
         return [answer for answer, _ in answers]
 
     def split(self, *arrays) -> list:
-        """Each array in equal parts, one per worker."""
-        count = len(self.pipes) + 1
+        """Each array in equal parts, one per worker as long as there are enough rows."""
+        count = min(len(self.pipes) + 1, len(arrays[0]))
         return [[array[i * len(array) // count : (i + 1) * len(array) // count] for i in range(count)]
                 for array in arrays]
 

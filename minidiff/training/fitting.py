@@ -1,0 +1,71 @@
+"""Settings that fit a person's data where the person has said nothing: image size, text length, vocabulary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import replace
+
+from ..data.captioned_files import Found
+from ..data.folder_source import CROPS
+from ..data.survey import distinct_captions, median_side
+from ..errors import UserError
+from ..tokenizer import MIN_VOCAB_SIZE, split_words
+from .presets import DataSettings, Settings
+
+LARGEST_SIZE = 64
+LEAST_LENGTH, MOST_LENGTH = 16, 77  # tokens: room for longer prompts than the captions; CLIP's length
+LARGEST_VOCABULARY = 8192
+BYTES_PER_TOKEN = 4                 # of a word that is rare: common ones become one token
+
+
+def fit(settings: Settings, found: Found, chosen: Collection[str] = ()) -> Settings:
+    """The settings with sizes that fit the data, but for those whose names are in `chosen`."""
+    captions = distinct_captions(found.items)
+    words = {caption: split_words(caption) for caption in captions}
+    fitted = {
+        "size": size_for(median_side(found.items), divisor(settings)),
+        "text.max_length": text_length(words.values()),
+        "text.vocab_size": vocabulary_size({word for part in words.values() for word in part}),
+        "train_contrastive.batch_size": min(settings.train_contrastive.batch_size, len(captions))}
+    for name, value in fitted.items():
+        if name not in chosen:
+            group, _, field = name.rpartition(".")
+            settings = replace(settings, **{group: replace(getattr(settings, group), **{field: value})} if group
+                               else {field: value})
+    return settings
+
+
+def divisor(settings: Settings) -> int:
+    """What the image size must be a multiple of: the autoencoder and the UNet halve it, the image encoder cuts it."""
+    halvings = len(settings.autoencoder.block_out_channels) + len(settings.unet.block_out_channels) - 2
+    return math.lcm(8, 2**halvings, settings.image.patch_size)
+
+
+def size_for(side: int | None, multiple: int) -> int:
+    """The largest multiple that is at most 64 and at most the side, at least 16; 64 if the side is unknown."""
+    fitting = min(side or LARGEST_SIZE, LARGEST_SIZE) // multiple * multiple
+    return max(fitting, multiple * math.ceil(16 / multiple))
+
+
+def text_length(texts: Collection[list[str]]) -> int:
+    """An upper estimate, before there is a tokenizer, of the tokens of the longest text, with start and end."""
+    longest = max((sum(math.ceil(len(word.encode("utf-8", "replace")) / BYTES_PER_TOKEN) for word in words)
+                   for words in texts), default=0)
+    return min(max(longest + 2, LEAST_LENGTH), MOST_LENGTH)
+
+
+def vocabulary_size(words: Collection[str]) -> int:
+    """Enough tokens for every word to become one: a merge for each of its bytes but the first, at most 8192 in all."""
+    merges = sum(len(word.encode("utf-8", "replace")) - 1 for word in words)
+    return min(MIN_VOCAB_SIZE + merges, LARGEST_VOCABULARY)
+
+
+def check_data(own: DataSettings) -> None:
+    """Raises UserError for settings of the data that mean nothing."""
+    if own.crop not in CROPS:
+        raise UserError(f"unknown data.crop {own.crop!r}: use one of {', '.join(CROPS)}")
+    if not 0 <= own.held_out_fraction <= 0.5:
+        raise UserError(f"data.held_out_fraction {own.held_out_fraction}: use a number from 0 to 0.5")
+    if "{}" not in own.caption_template:
+        raise UserError(f"data.caption_template {own.caption_template!r} has no place for the name: use one with {{}}")
