@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,21 +12,25 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import UserError
-from ..training.presets import PRESETS, override, preset, setting_names
+from ..training.presets import PRESETS, DataSettings, override, preset, setting_names
+from ..training.setting_help import sentence
 from .options import add_device, judging, make_folder, say, whole_number
+from .own_images import fitted, note_left_out
 
 SAMPLE_GRIDS = 10  # per stage
 FINAL_COUNT = 48   # prompts per split that score the finished model
+SCENES = DataSettings.source
 
 
 class SettingsHelp(argparse.HelpFormatter):
     """Adds the names that a setting can have. They are imported when help is printed: parsing needs no NumPy."""
 
     def _get_help_string(self, action):
+        from ..data.folder_source import CROPS
         from ..diffusion.objectives import KINDS, WEIGHTINGS
         from ..training.optimizers import OPTIMIZERS
 
-        names = {"optimizer": OPTIMIZERS, "prediction": KINDS, "weighting": WEIGHTINGS}
+        names = {"crop": CROPS, "optimizer": OPTIMIZERS, "prediction": KINDS, "weighting": WEIGHTINGS}
         known = names.get(action.dest.rpartition(".")[2])
         return f"{action.help}; one of {', '.join(known)}" if known else action.help
 
@@ -36,6 +41,8 @@ def add_to(commands) -> None:
         usage="%(prog)s [options] [--SETTING VALUE ...]", formatter_class=SettingsHelp, description="Train tokenizer, "
         "autoencoder, contrastive model and diffusion model, one after the other. Ctrl-C saves a checkpoint and stops; "
         "--resume continues from it with bit-identical results.")
+    parser.add_argument("--data", dest="data.source", metavar="PATH", help="train on your own captioned images, in a "
+                        "folder or a file (default: scenes, the built-in ones); see minidiff data check")
     parser.add_argument("--preset", metavar="NAME", help=f"the model size: {', '.join(PRESETS)} (default: small)")
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from the sizes and weights of MODEL (a "
                         "folder, or the name of a shipped model); its autoencoder and contrastive model stay fixed")
@@ -53,9 +60,9 @@ def add_to(commands) -> None:
         if group is None or name.rpartition(".")[0] != title:
             title = name.rpartition(".")[0]
             group = parser.add_argument_group(f"settings of {title}" if title else "settings",
-                                              "(defaults of preset small)")
+                                              "(defaults: those of preset small)")
         shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
-        group.add_argument(f"--{name}", metavar="VALUE", help=str(shown))
+        group.add_argument(f"--{name}", dest=name, metavar="VALUE", help=f"{sentence(name)} (default: {shown})")
     parser.set_defaults(run=run)
 
 
@@ -73,8 +80,13 @@ def run(args) -> int:
         from ..storage.pipeline_folder import load_clip, load_pipeline
         from ..training.start import settings_of
         settings = settings_of(load_pipeline(args.start), load_clip(args.start), settings)
+    if changes.get("data.source", SCENES) != SCENES:
+        changes["data.source"] = str(Path(changes["data.source"]).expanduser().resolve())
     for path, text in changes.items():
         settings = override(settings, path, text)
+    found = None
+    if settings.data.source != SCENES:
+        settings, found = fitted(settings, changes, args.start, args.stage)
     if args.dry_run:
         print(json.dumps(asdict(settings), indent=2))
         return 0
@@ -87,13 +99,18 @@ def run(args) -> int:
 
     device = resolve_device(args.device)
     run = (Run.resume(folder, device, args.threads) if args.resume
-           else Run(folder, settings, device, args.threads, args.start))
+           else Run(folder, settings, device, args.threads, args.start, found))
     for name in longer if args.resume else ():
         group = name.partition(".")[0]
         run.lengthen(group.removeprefix("train_"), getattr(settings, group).steps)
     stages = args.stage or STAGES
     drawn: dict[str, int] = {}
     with asked_to_stop() as stop:
+        if run.cache is not None and not run.cache.whole:
+            for now in shown(run.read_images()):
+                if stop:
+                    return stopped(run, now)
+            note_left_out(run.cache)
         for now in shown(run.train(stages, args.minutes)):
             write_samples(run, now, drawn)
             if stop and (now.step < now.total or now.stage != stages[-1]):
@@ -122,18 +139,31 @@ def write_samples(run, now, drawn) -> None:
         return
     drawn[now.stage] = tenth
     with run.trainer(now.stage).averaged():
-        page = reconstructions(run.trainer(now.stage).stage.model) if now.stage == "autoencoder" else samples(
-            Pipeline(**vars(run.parts())))
+        page = (reconstructions(run.trainer("autoencoder").stage.model, run.source) if now.stage == "autoencoder" else
+                samples(Pipeline(**vars(run.parts())), run.source))
     folder = run.folder / "samples"
     folder.mkdir(exist_ok=True)
     page.save(folder / f"{now.stage}-{now.step:08d}.png")
 
 
 def finish(run) -> None:
-    """Score the model, and write scores.json and report.md."""
+    """Score the model, if the judge can read what it draws, and write report.md."""
+    from ..report.training import examples, write_report
+
+    if run.source.name == SCENES:
+        scores, prompt = score_scenes(run), "a red heart above a blue square"
+        learned = (f"draws {scores['seen']:.2f} of seen and {scores['held_out']:.2f} of held-out prompts right "
+                   f"({FINAL_COUNT} each)")
+    else:
+        scores, [prompt], learned = None, examples(run.source, 1).captions, "is trained"
+    print(f"{run.model_folder} {learned}; see {write_report(run.folder, scores)}")
+    print(f"try it: minidiff generate --model {run.model_folder} {quoted(prompt)}")
+
+
+def score_scenes(run) -> dict:
+    """The scores of a model that draws scenes, also written to scores.json."""
     from ..evaluation import evaluate
     from ..pipeline import Pipeline
-    from ..report.training import write_report
     from ..storage.files import new_file, write_json
     from ..storage.pipeline_folder import load_clip
 
@@ -141,10 +171,12 @@ def finish(run) -> None:
     scores = evaluate(pipe, load_clip(run.model_folder, device=run.device), FINAL_COUNT, judging)
     with new_file(run.folder / "scores.json") as path:
         write_json(path, scores)
-    report = write_report(run.folder, scores)
-    print(f"{run.model_folder} draws {scores['seen']:.2f} of seen and {scores['held_out']:.2f} of held-out prompts "
-          f"right ({FINAL_COUNT} each); see {report}")
-    print(f'try it: minidiff generate --model {run.model_folder} "a red heart above a blue square"')
+    return scores
+
+
+def quoted(prompt: str) -> str:
+    """The prompt as the shell takes it: in double quotes, if nothing in it is special there."""
+    return shlex.quote(prompt) if set(prompt) & set('"$`\\!') else f'"{prompt}"'
 
 
 @contextmanager

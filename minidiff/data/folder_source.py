@@ -77,9 +77,7 @@ class FolderSource:
     def contrastive_batch(self, index: int, batch_size: int) -> Batch:
         """No caption occurs twice: it would be the negative of its own image. So there may be fewer than batch_size."""
         rng, groups = scene_stream(self.seed, CONTRAST, index), list(self.rows_of.values())
-        if len(groups) < 2:
-            raise UserError("contrastive training needs at least two different captions: caption the images of "
-                            f"{self.name} by what they show, or start from a model (--from), which has learned that")
+        check_captions(len(groups), self.name)
         chosen = rng.choice(len(groups), min(batch_size, len(groups)), replace=False)
         rows = np.array([rng.choice(groups[i]) for i in chosen])
         return self._draw(rng, rows, self._mirrored(rng, len(rows)))
@@ -126,6 +124,13 @@ def split(names: Sequence[str], fraction: float) -> tuple[np.ndarray, np.ndarray
     below = sum(int.from_bytes(one, "big") < fraction * 2**64 for one in hashes)
     count = min(max(below, 1), MOST_HELD_OUT) if fraction > 0 and len(names) >= LEAST_TO_HOLD_OUT else 0
     return np.sort(order[count:]), order[:count]
+
+
+def check_captions(distinct: int, name: str) -> None:
+    """Raises UserError if there is nothing to contrast."""
+    if distinct < 2:
+        raise UserError("contrastive training needs at least two different captions: caption the images of "
+                        f"{name} by what they show, or start from a model with --from")
 
 
 def tags(caption: str) -> list[str]:

@@ -95,7 +95,7 @@ class Run:
         if unknown:
             raise UserError(f"unknown stage {unknown[0]!r}: use some of {', '.join(STAGES)}")
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
-        yield from self._read_images()
+        yield from self.read_images()
         for stage in (stage for stage in STAGES if stage in stages):
             if stage == "tokenizer":
                 self.tokenizer(train=True)
@@ -110,7 +110,7 @@ class Run:
         if "diffusion" in stages:
             self.save()
 
-    def _read_images(self) -> Iterator[Progress]:
+    def read_images(self) -> Iterator[Progress]:
         """Read a person's images into data/, unless they are there."""
         if self.cache is None or self.cache.whole:
             return

@@ -1,0 +1,41 @@
+"""What a person is told about their own images: before training, what was found; during it, what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from .options import say
+
+
+def fitted(settings, chosen: Collection[str], start: str | None, stages: Collection[str] | None):
+    """The settings with sizes that fit the images, but for those that were `chosen`, and the files that were found.
+
+    A run that starts from a model has the sizes of the model, and its contrastive model is trained already.
+    """
+    from ..data.captioned_files import find
+    from ..data.folder_source import LEAST_TO_HOLD_OUT, check_captions
+    from ..data.survey import distinct_captions
+    from ..training.fitting import check_data, fit
+
+    own = settings.data
+    check_data(own)
+    found = find(Path(own.source), own.caption_column, own.caption_template)
+    if start:
+        sizes = f"sizes of {start}"
+    else:
+        if stages is None or "contrastive" in stages:
+            check_captions(len(distinct_captions(found.items)), own.source)
+        settings = fit(settings, found, chosen)
+        sizes = (f"size {settings.size}, text.max_length {settings.text.max_length}, text.vocab_size "
+                 f"{settings.text.vocab_size}, train_contrastive.batch_size {settings.train_contrastive.batch_size}")
+    few = f"; none is held out, which takes {LEAST_TO_HOLD_OUT} or more" if len(found.items) < LEAST_TO_HOLD_OUT else ""
+    say("note", f"{len(found.items)} captioned images in {own.source} ({found.form}); {sizes}{few}")
+    return settings, found
+
+
+def note_left_out(cache) -> None:
+    from ..data.image_cache import named
+
+    if cache.left_out:
+        say("note", f"{named(cache.left_out, len(cache.entries))}; training goes on without them")
