@@ -1,31 +1,123 @@
-"""minidiff data preview: a grid of training images."""
+"""minidiff data: look at training images, the built-in ones or your own, and check whether they can be trained on."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from ..errors import UserError
 from .options import check_image_name, whole_number
+
+NAMED = 10  # names that a list shows
 
 
 def add_to(commands) -> None:
     data = commands.add_parser("data", help="look at the training images")
-    parser = data.add_subparsers(title="commands", required=True, metavar="preview").add_parser(
-        "preview", help="write a grid of training images with their captions")
+    parsers = data.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    parser = parsers.add_parser("preview", help="write a grid of training images with their captions")
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH",
+                        help="your own captioned images (default: the built-in scenes)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", default=Path("preview.png"),
                         help="image file to write (default: preview.png)")
     parser.add_argument("--count", type=whole_number(1), default=16, help="number of images (default: 16)")
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="seed of the training run (default: 0)")
+    parser.add_argument("--seed", type=whole_number(0), default=0,
+                        help="seed of the training run, or of the choice among your images (default: 0)")
     parser.add_argument("--size", type=whole_number(8), default=64, help="height and width in pixels (default: 64)")
-    parser.set_defaults(run=run)
+    add_captions(parser)
+    parser.set_defaults(run=run_preview)
+
+    parser = parsers.add_parser("check", help="check your own captioned images", description="Say what was found, "
+                                "what cannot be used and why. Exit code 2 if the images cannot be trained on.")
+    parser.add_argument("path", type=Path, metavar="PATH", help="a folder or a file of captioned images")
+    add_captions(parser)
+    parser.set_defaults(run=run_check)
 
 
-def run(args) -> None:
+def add_captions(parser) -> None:
+    parser.add_argument("--caption-column", default="text", metavar="NAME",
+                        help="column of a table that holds the captions (default: text)")
+    parser.add_argument("--caption-template", default="a {}", metavar="TEXT", help="caption of an image that has only "
+                        "the name of its folder, which replaces {} (default: 'a {}')")
+
+
+def run_preview(args) -> None:
     check_image_name(args.output)
     from PIL import Image
 
     from ..data.batches import preview
     from ..report.images import grid
 
-    images, captions = zip(*preview(args.count, args.size, args.seed), strict=True)
+    images, captions = zip(*(own_images(args) if args.path else preview(args.count, args.size, args.seed)), strict=True)
     grid([Image.fromarray(image) for image in images], captions).save(args.output)
     print(args.output)
+
+
+def own_images(args) -> list:
+    """Some of a person's images, as training would see them, with their captions."""
+    import numpy as np
+
+    from ..data.captioned_files import find
+    from ..data.image_cache import read_images
+
+    items = find(args.path, args.caption_column, args.caption_template).items
+    order = np.random.default_rng(args.seed).permutation(len(items))
+    read = read_images((items[i] for i in order), args.path, args.size)
+    usable = ((pixels, entry.caption) for entry, pixels in read if not entry.fault)
+    shown = [one for one, _ in zip(usable, range(args.count), strict=False)]
+    if not shown:
+        raise UserError(f"no image of {args.path} can be read: see minidiff data check {args.path}")
+    return shown
+
+
+def run_check(args) -> None:
+    from tqdm import tqdm
+
+    from ..data.captioned_files import find
+    from ..data.folder_source import check_captions
+    from ..data.image_cache import named
+    from ..data.survey import distinct_captions, faults_of, look_at
+
+    found = find(args.path, args.caption_column, args.caption_template)
+    seen = list(tqdm(look_at(found.items), "reading", len(found.items), unit="image", leave=False, disable=None))
+    faults = faults_of(found, seen)
+    usable = [one for one in seen if not one.fault]
+    names = {one.name for one in usable}
+    items = [item for item in found.items if item.name in names]
+    print("\n".join([f"{args.path}: {found.form}", *lines(usable, items), *fault_lines(faults)]))
+    if len(faults) > len(usable):
+        raise UserError(f"{args.path} cannot be trained on: {named(faults, len(usable))}")
+    check_captions(len(distinct_captions(items)), str(args.path))
+    print(f"to train on them: minidiff train --data {args.path}")
+
+
+def lines(usable, items) -> list[str]:
+    """What a person should know of the images that can be used."""
+    from collections import Counter
+
+    from ..data.survey import distinct_captions, duplicates
+    from ..tokenizer import split_words
+
+    if not usable:
+        return ["images         0"]
+    by_side = sorted((min(one.size), one.size) for one in usable)
+    low, middle, high = (by_side[i][1] for i in (0, len(by_side) // 2, -1))
+    modes = Counter(one.mode for one in usable)
+    lengths = sorted(len(split_words(item.caption)) for item in items)
+    groups = duplicates(usable)
+    text = [
+        f"images         {len(usable)}",
+        f"sizes          {low[0]} x {low[1]} to {high[0]} x {high[1]}, by the shorter side; "
+        f"median {middle[0]} x {middle[1]}",
+        f"modes          {', '.join(f'{mode} ({count})' for mode, count in modes.most_common())}",
+        f"captions       {len(distinct_captions(items))} different; {lengths[0]} to {lengths[-1]} words, "
+        f"median {lengths[len(lengths) // 2]}; such as: {items[0].caption}",
+        f"duplicates     {sum(len(group) - 1 for group in groups)}"]
+    return text + [f"               {' = '.join(group[:NAMED])}" for group in groups[:NAMED]]
+
+
+def fault_lines(faults) -> list[str]:
+    """What cannot be used, and what to do about it."""
+    if not faults:
+        return ["unusable       0"]
+    more = [f"               and {len(faults) - NAMED} more"] if len(faults) > NAMED else []
+    return [f"unusable       {len(faults)}: mend or remove them; training leaves them out",
+            *(f"               {one.name}: {one.reason}" for one in faults[:NAMED]), *more]

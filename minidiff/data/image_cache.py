@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -25,8 +27,10 @@ from ..storage.files import new_file, read_json
 from .captioned_files import Found, Item, Problem, find
 from .decode import decode
 
-AHEAD = 256  # images that threads decode before they are written: bounds the memory
+AHEAD = 64   # images that threads may decode before they are needed: bounds the memory
 NAMED = 10   # names that a message lists
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -125,11 +129,17 @@ class ImageCache:
         return entry.caption != item.caption
 
 
-def read_images(items: list[Item], source: Path, size: int) -> Iterator[tuple[Entry, np.ndarray | None]]:
+def read_images(items: Iterable[Item], source: Path, size: int) -> Iterator[tuple[Entry, np.ndarray | None]]:
     """Each item with its pixels, uint8 (size, size, 3), or with its fault. Decoded by one thread per core."""
+    return in_threads(lambda item: _read_image(item, source, size), items)
+
+
+def in_threads(function: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
+    """map(function, items), by one thread per core, only a few items ahead of what is asked for."""
+    items = iter(items)
     with ThreadPoolExecutor(cores()) as pool:
-        for first in range(0, len(items), AHEAD):
-            yield from pool.map(lambda item: _read_image(item, source, size), items[first:first + AHEAD])
+        while part := list(islice(items, AHEAD)):
+            yield from pool.map(function, part)
 
 
 def _read_image(item, source, size):

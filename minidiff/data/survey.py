@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from ..errors import UserError
-from ..nn.threads import cores
 from .captioned_files import Found, Item, Problem
 from .decode import decode
-from .image_cache import AHEAD, digest_of
+from .image_cache import digest_of, in_threads
 
 SAMPLE = 256  # images whose headers tell the median size
 
@@ -33,9 +31,7 @@ class Seen:
 
 def look_at(items: list[Item]) -> Iterator[Seen]:
     """Read and decode every image."""
-    with ThreadPoolExecutor(cores()) as pool:
-        for first in range(0, len(items), AHEAD):
-            yield from pool.map(_look_at, items[first:first + AHEAD])
+    return in_threads(_look_at, items)
 
 
 def _look_at(item):
