@@ -73,7 +73,7 @@ def run_check(args) -> None:
 
     from ..data.captioned_files import find
     from ..data.folder_source import check_captions
-    from ..data.image_cache import named
+    from ..data.image_cache import check_usable
     from ..data.survey import distinct_captions, faults_of, look_at
 
     found = find(args.path, args.caption_column, args.caption_template)
@@ -83,8 +83,7 @@ def run_check(args) -> None:
     names = {one.name for one in usable}
     items = [item for item in found.items if item.name in names]
     print("\n".join([f"{args.path}: {found.form}", *lines(usable, items), *fault_lines(faults)]))
-    if len(faults) > len(usable):
-        raise UserError(f"{args.path} cannot be trained on: {named(faults, len(usable))}")
+    check_usable(faults, len(usable))
     check_captions(len(distinct_captions(items)), str(args.path))
     print(f"to train on them: minidiff train --data {args.path}")
 

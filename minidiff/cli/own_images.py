@@ -15,12 +15,14 @@ def fitted(settings, chosen: Collection[str], start: str | None, stages: Collect
     """
     from ..data.captioned_files import find
     from ..data.folder_source import LEAST_TO_HOLD_OUT, check_captions
+    from ..data.image_cache import check_usable
     from ..data.survey import distinct_captions
     from ..training.fitting import check_data, fit
 
     own = settings.data
     check_data(own)
     found = find(Path(own.source), own.caption_column, own.caption_template)
+    check_usable(found.problems, len(found.items))
     if start:
         sizes = f"sizes of {start}"
     else:

@@ -12,11 +12,10 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -24,8 +23,9 @@ from PIL import Image, ImageOps
 from ..errors import UserError
 from ..nn.threads import cores
 from ..storage.files import new_file, read_json
-from .captioned_files import Found, Item, Problem, find
+from .captioned_files import find
 from .decode import decode
+from .found import Found, Item, Problem
 
 AHEAD = 64   # images that threads may decode before they are needed: bounds the memory
 NAMED = 10   # names that a message lists
@@ -33,8 +33,7 @@ NAMED = 10   # names that a message lists
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A file as it was read. `fault` says why its image was left out; without one it is the next row of the array."""
 
     name: str
@@ -99,16 +98,19 @@ class ImageCache:
                 rows = sum(not entry.fault for entry in read)
                 file.seek(0)
                 _write_header(file, rows, self.size)
-            left_out = found.problems + [Problem(entry.name, entry.fault) for entry in read if entry.fault]
-            if len(left_out) > rows:
-                raise UserError(f"{named(left_out, rows)}: mend them, or leave them out of {self.source}")
-        content = {"read": list(map(astuple, read)), "not_read": list(map(astuple, found.problems))}
+            check_usable(found.problems + [Problem(one.name, one.fault) for one in read if one.fault], rows)
         with new_file(self.folder / "captions.json") as path:
-            path.write_text(json.dumps(content), encoding="utf-8")
+            path.write_text(json.dumps({"read": read, "not_read": found.problems}), encoding="utf-8")
 
     def check_unchanged(self) -> None:
         """Raises UserError if the files are no longer those that were read. If they are gone, the cache is enough."""
-        changed = self.changes(self.find()) if self.whole and self.source.exists() else []
+        if not self.whole:
+            return
+        try:
+            found = self.find()
+        except UserError:  # there are no files to compare with
+            return
+        changed = self.changes(found)
         if changed:
             more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
             raise UserError(f"{self.source} has changed since this run read it ({', '.join(changed[:NAMED])}{more}): "
@@ -124,9 +126,8 @@ class ImageCache:
                       if name not in before or name not in now or self._differs(before[name], now[name]))
 
     def _differs(self, entry, item):
-        if (entry.bytes, entry.changed) != stamp(self.source, item.name) and entry.digest != digest_of(item.read()):
-            return True
-        return entry.caption != item.caption
+        touched = (entry.bytes, entry.changed) != stamp(self.source, item.name)
+        return entry.caption != item.caption or (touched and entry.digest != _digest_now(item))
 
 
 def read_images(items: Iterable[Item], source: Path, size: int) -> Iterator[tuple[Entry, np.ndarray | None]]:
@@ -146,10 +147,17 @@ def _read_image(item, source, size):
     digest, pixels, fault = "", None, ""
     try:
         data = item.read()
-        digest, pixels = digest_of(data), fitted(decode(data), size)
+        digest, pixels = digest_of(data), fitted(decode(data, 2 * size), size)
     except (UserError, OSError) as error:
         fault = " ".join(str(getattr(error, "strerror", None) or error).split())
     return Entry(item.name, item.caption, *stamp(source, item.name), digest, fault), pixels
+
+
+def _digest_now(item):
+    try:
+        return digest_of(item.read())
+    except (UserError, OSError):
+        return ""
 
 
 def fitted(image: Image.Image, size: int) -> np.ndarray:
@@ -169,14 +177,21 @@ def named(problems: list[Problem], rest: int) -> str:
     return f"{len(problems)} of {len(problems) + rest} images cannot be used: {names}{more}"
 
 
+def check_usable(problems: list[Problem], rest: int) -> None:
+    """Raises UserError if more images cannot be used than can."""
+    if len(problems) > rest:
+        raise UserError(f"{named(problems, rest)}: mend or remove them")
+
+
 def digest_of(data: bytes | np.ndarray) -> str:
     content = data if isinstance(data, bytes) else f"{data.shape}".encode() + data.tobytes()
     return hashlib.blake2b(content, digest_size=12).hexdigest()
 
 
 def stamp(source: Path, name: str) -> tuple[int, int]:
-    """Size and time of last change of the file of that name, or of `source`, which contains it."""
-    for file in (source / name, source):
+    """Size and time of last change of the file of that name, or of the archive or table that contains it."""
+    inside = (source if source.exists() else source.parent) / name  # a source can be a pattern of file names
+    for file in (inside, *inside.parents):
         try:
             info = file.stat()
             return info.st_size, info.st_mtime_ns

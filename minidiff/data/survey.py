@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UserError
-from .captioned_files import Found, Item, Problem
 from .decode import decode
+from .found import Found, Item, Problem
 from .image_cache import digest_of, in_threads
 
 SAMPLE = 256  # images whose headers tell the median size
@@ -49,7 +49,7 @@ def median_side(items: list[Item]) -> int | None:
     for item in items[::max(1, len(items) // SAMPLE)]:
         try:
             sides.append(min(_header(item.read())[0]))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except Exception:  # on damaged files, Pillow's plugins raise nearly all there are
             continue
     return sorted(sides)[len(sides) // 2] if sides else None
 

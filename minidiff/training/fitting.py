@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection
 from dataclasses import replace
 
-from ..data.captioned_files import Found
 from ..data.folder_source import CROPS
+from ..data.found import Found
 from ..data.survey import distinct_captions, median_side
 from ..errors import UserError
 from ..tokenizer import MIN_VOCAB_SIZE, split_words

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.captioned_files import Found
 from ..data.folder_source import FolderSource
+from ..data.found import Found
 from ..data.sources import open_source
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
