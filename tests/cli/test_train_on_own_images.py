@@ -1,0 +1,110 @@
+"""The commands on a person's own images: data check, data preview, train --data, and generate with what it learned."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from captioned_folder import captioned_folder
+from image_checks import read_pixels
+from PIL import Image
+
+from minidiff.cli import main
+
+SMALLEST = """--autoencoder.block_out_channels 8,8 --text.hidden_size 8 --text.num_hidden_layers 1
+    --text.num_attention_heads 2 --image.hidden_size 8 --image.num_hidden_layers 1 --image.num_attention_heads 2
+    --unet.block_out_channels 8,8 --unet.attention_levels false,true --unet.norm_num_groups 4
+    --diffusion.num_inference_steps 2 --train_autoencoder.steps 20 --train_autoencoder.batch_size 2
+    --train_contrastive.steps 4 --train_diffusion.steps 20 --train_diffusion.batch_size 2 --threads 1""".split()
+
+
+@pytest.fixture
+def own():
+    return captioned_folder(Path("own"))
+
+
+def test_a_run_on_a_folder_ends_with_a_model_that_draws(own, capsys):
+    (own / "03.png").write_bytes(b"nothing")
+    assert main(["train", "--data", "own", "--out", "run", *SMALLEST]) == 0
+    out, err = capsys.readouterr()
+    assert "24 captioned images in " in err
+    assert "size 48, text.max_length 21, text.vocab_size 6" in err
+    assert "1 of 24 images cannot be used: 03.png (not an image); training goes on without them" in err
+    settings = json.loads(Path("run/settings.json").read_text())
+    assert settings["data"]["source"] == str(own.resolve())
+    assert settings["size"] == 48
+    assert "try it: minidiff generate --model run/model \"a " in out
+    assert "draws" not in out
+    prompt = out.split('"')[1]
+    assert prompt in {file.read_text().strip() for file in own.glob("*.txt")}
+    report = Path("run/report.md").read_text(encoding="utf-8")
+    assert "| diffusion | 20 |" in report
+    assert "scores" not in report
+    assert not Path("run/scores.json").exists()
+    assert read_pixels("run/samples/diffusion-00000020.png").shape[1] == 4 * (192 + 8) + 8
+    assert main(["generate", prompt, "--model", "run/model", "-o", "drawn.png"]) == 0
+    assert read_pixels("drawn.png").shape == (48, 48, 3)
+
+
+def test_a_dry_run_shows_the_fitted_settings_and_writes_nothing(own, capsys):
+    before = sorted(Path().rglob("*"))
+    assert main(["train", "--data", "own", "--preset", "tiny", "--dry-run", "--text.max_length", "30"]) == 0
+    out, err = capsys.readouterr()
+    settings = json.loads(out)
+    assert settings["size"] == 48
+    assert settings["text"]["max_length"] == 30
+    assert settings["train_contrastive"]["batch_size"] == 24
+    assert err.count("\n") == 1
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_check_says_what_is_there_and_what_cannot_be_used(own, capsys):
+    (own / "02.png").write_bytes(b"nothing")
+    (own / "05.txt").unlink()
+    shutil.copy(own / "07.png", own / "again.png")
+    shutil.copy(own / "07.txt", own / "again.txt")
+    Image.new("L", (100, 80)).save(own / "08.png")
+    assert main(["data", "check", "own"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "images 23 sizes 48 x 64 to 100 x 80, by the shorter side; median 48 x 64 modes RGB (22), L (1)" in words
+    assert "captions 22 different; 3 to 12 words, median 8; such as: a green triangle left of" in words
+    assert "duplicates 1 07.png = again.png unusable 2: mend or remove them" in words
+    assert "02.png: not an image" in words
+    assert "05.png: " in words
+    assert words.endswith("to train on them: minidiff train --data own")
+
+
+@pytest.mark.parametrize("spoil, message", [
+    (lambda own: [file.write_text("a cat") for file in own.glob("*.txt")], "at least two different captions"),
+    (lambda own: [file.write_bytes(b"x") for file in own.glob("1*.png")] + [file.unlink() for file in
+                                                                          own.glob("0*.txt")], "cannot be used"),
+    (lambda own: [file.unlink() for file in own.glob("*")], "no images in")])
+def test_what_cannot_be_trained_on_is_refused_by_check_and_train(own, capsys, spoil, message):
+    spoil(own)
+    assert main(["data", "check", "own"]) == 2
+    assert message in capsys.readouterr().err
+    assert main(["train", "--data", "own", "--out", "run", *SMALLEST]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_preview_shows_a_folder_too(own, capsys):
+    (own / "02.png").write_bytes(b"nothing")
+    assert main(["data", "preview", "own", "--count", "30", "--size", "32", "-o", "own.png"]) == 0
+    assert read_pixels("own.png").shape[1] == 5 * (160 + 8) + 8
+    for file in own.glob("*.png"):
+        file.write_bytes(b"nothing")
+    assert main(["data", "preview", "own", "-o", "none.png"]) == 2
+    assert "no image of own can be read: see minidiff data check own" in capsys.readouterr().err
+    assert not Path("none.png").exists()
+
+
+def test_help_has_a_sentence_for_every_setting(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.startswith("usage: minidiff train [options] [--SETTING VALUE ...]")
+    assert "--data.crop VALUE part of an image that is trained on: center, or random, another one each time " in text
+    assert "one of center, random" in text
+    assert "--train_contrastive.steps VALUE updates of the parameters (default: 2300)" in text

@@ -1,0 +1,93 @@
+"""Runs on a person's own images: stopped and resumed, on changed files, of few captions, and from a model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+from captioned_folder import captioned_folder
+from numpy.testing import assert_array_equal
+from tiny_training import SETTINGS, everything, stopped_and_resumed
+
+from minidiff.errors import UserError
+from minidiff.storage.pipeline_folder import load_pipeline
+from minidiff.training import presets
+from minidiff.training.run import Run
+
+
+@pytest.fixture
+def own(tmp_path):
+    return captioned_folder(tmp_path / "own")
+
+
+def settings(folder, **changes):
+    return replace(SETTINGS, data=presets.DataSettings(str(folder), **changes))
+
+
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, own, monkeypatch):
+    wanted = settings(own, crop="random", flip=True, shuffle_tags=True)
+    whole = Run(tmp_path / "whole", wanted, threads=1)
+    list(whole.train())
+    stopped_and_resumed(tmp_path / "stopped", wanted, monkeypatch)
+    stopped = everything(Run.resume(tmp_path / "stopped", threads=1))
+    for name, array in everything(whole).items():
+        assert_array_equal(stopped[name], array, err_msg=str(name))
+    assert_array_equal(Run.resume(tmp_path / "stopped").latents().ids, whole.latents().ids)
+
+
+def test_a_run_begins_with_reading_the_images_and_learns_their_words(tmp_path, own):
+    run = Run(tmp_path / "run", settings(own), threads=1)
+    read = [(progress.step, progress.total) for progress in run.train(["tokenizer"])]
+    assert read == [(done, 24) for done in range(1, 25)]
+    assert run.tokenizer().decode(run.tokenizer().encode("a red diamond")) == "a red diamond"
+    assert list(Run.resume(run.folder, threads=1).train(["tokenizer"])) == []
+
+
+def test_a_changed_folder_is_not_resumed_on_and_a_vanished_one_does_not_matter(tmp_path, own):
+    run = Run(tmp_path / "run", settings(own), threads=1)
+    list(run.train(["tokenizer", "autoencoder"]))
+    (own / "03.txt").write_text("a cat", encoding="utf-8")
+    with pytest.raises(UserError, match=r"has changed since this run read it \(03\.png\): put it back as it was"):
+        Run.resume(run.folder)
+    shutil.rmtree(own)
+    run = Run.resume(run.folder, threads=1)
+    list(run.train())
+    assert load_pipeline(run.model_folder).unet.config.sample_size == 8
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_contrastive_batch_may_have_fewer_captions_than_workers(tmp_path, own, threads):
+    for i, file in enumerate(own.glob("*.txt")):
+        file.write_text(["a cat", "a dog"][i % 2], encoding="utf-8")
+    many = replace(SETTINGS.train_contrastive, batch_size=16)
+    run = Run(tmp_path / "run", replace(settings(own), train_contrastive=many), threads=threads)
+    stages = list(run.train(["tokenizer", "contrastive"]))[24:]
+    assert [(progress.stage, progress.step) for progress in stages] == [("contrastive", 6)]
+
+
+def test_a_run_from_a_model_needs_one_caption_only(tmp_path, own, finished):
+    for file in own.glob("*.txt"):
+        file.write_text("a red thing", encoding="utf-8")
+    run = Run(tmp_path / "run", settings(own), threads=1, start=finished.model_folder)
+    assert [progress.stage for progress in run.train()] == ["images"] * 24 + ["latents", "diffusion"]
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"crop": "left"}, "unknown data.crop 'left': use one of center, random"),
+    ({"held_out_fraction": 2.0}, "data.held_out_fraction 2.0"),
+    ({"caption_template": "a cat"}, "caption_template 'a cat' has no place for the name")])
+def test_settings_that_mean_nothing_are_refused_before_any_work(tmp_path, own, changes, message):
+    with pytest.raises(UserError, match=message):
+        Run(tmp_path / "run", settings(own, **changes))
+    assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
+def test_settings_of_a_run_that_knew_scenes_only_are_read_as_scenes(tmp_path):
+    run = Run(tmp_path / "run", SETTINGS)
+    path = run.folder / "settings.json"
+    values = json.loads(path.read_text())
+    del values["data"]
+    path.write_text(json.dumps(values))
+    assert Run.resume(run.folder).source.name == "scenes"
