@@ -32,7 +32,7 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_p
     list(whole.train())
     stopped_and_resumed(tmp_path / "stopped", wanted, monkeypatch)
     stopped = everything(Run.resume(tmp_path / "stopped", threads=1))
-    for name, array in everything(whole).items():
+    for name, array in everything(Run.resume(whole.folder, threads=1)).items():
         assert_array_equal(stopped[name], array, err_msg=str(name))
     assert_array_equal(Run.resume(tmp_path / "stopped").latents().ids, whole.latents().ids)
 
