@@ -53,7 +53,7 @@ def stopped_and_resumed(folder, settings, monkeypatch):
     Run(folder, settings, threads=1)
     for stops in range(20):
         for progress in Run.resume(folder, threads=1).train():
-            if progress.stage not in ("images", "latents") and progress.step in (2, 4):  # once saved, stop and begin anew
+            if progress.stage not in ("images", "latents") and progress.step in (2, 4):  # saved: stop
                 break
         else:
             assert stops == 6

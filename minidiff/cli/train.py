@@ -32,7 +32,7 @@ class SettingsHelp(argparse.HelpFormatter):
 
         names = {"crop": CROPS, "optimizer": OPTIMIZERS, "prediction": KINDS, "weighting": WEIGHTINGS}
         known = names.get(action.dest.rpartition(".")[2])
-        return f"{action.help}; one of {', '.join(known)}" if known else action.help
+        return f"{action.help[:-1]}; one of {', '.join(known)})" if known else action.help
 
 
 def add_to(commands) -> None:

@@ -1,1 +1,1 @@
-"""Captioned images: the built-in scenes, batches of them, and the judge that reads them."""
+"""Captioned images: the built-in scenes and the judge that reads them, and a person's own files."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.folder_source import FolderSource
+from ..data.folder_source import FolderSource, check_captions
 from ..data.found import Found
 from ..data.sources import open_source
 from ..diffusion.scheduler import Scheduler
@@ -96,6 +96,8 @@ class Run:
             raise UserError(f"unknown stage {unknown[0]!r}: use some of {', '.join(STAGES)}")
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
         yield from self.read_images()
+        if self.cache is not None and "contrastive" in stages and not (self.folder / "start").exists():
+            check_captions(len(self.source.rows_of), self.source.name)
         for stage in (stage for stage in STAGES if stage in stages):
             if stage == "tokenizer":
                 self.tokenizer(train=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from captioned_folder import captioned_folder
 from image_checks import read_pixels
 from PIL import Image
 
-from minidiff.cli import main
+from minidiff.cli import main, train
 
 SMALLEST = """--autoencoder.block_out_channels 8,8 --text.hidden_size 8 --text.num_hidden_layers 1
     --text.num_attention_heads 2 --image.hidden_size 8 --image.num_hidden_layers 1 --image.num_attention_heads 2
@@ -46,6 +47,25 @@ def test_a_run_on_a_folder_ends_with_a_model_that_draws(own, capsys):
     assert read_pixels("run/samples/diffusion-00000020.png").shape[1] == 4 * (192 + 8) + 8
     assert main(["generate", prompt, "--model", "run/model", "-o", "drawn.png"]) == 0
     assert read_pixels("drawn.png").shape == (48, 48, 3)
+
+
+@pytest.mark.usefixtures("own", "ctrl_c_works")
+def test_a_run_stopped_while_it_reads_its_images_is_resumed(capsys, monkeypatch):
+    shown = train.shown
+
+    def press_ctrl_c(progress):
+        for now in shown(progress):
+            if now.step == 5:
+                signal.raise_signal(signal.SIGINT)
+            yield now
+
+    monkeypatch.setattr(train, "shown", press_ctrl_c)
+    assert main(["train", "--data", "own", "--out", "run", *SMALLEST]) == 130
+    assert "stopped: images at step 5 of 24; resume with" in capsys.readouterr().err
+    assert not list(Path("run/data").iterdir())
+    monkeypatch.setattr(train, "shown", shown)
+    assert main(["train", "--resume", "--out", "run", "--stage", "tokenizer", "--threads", "1"]) == 0
+    assert len(json.loads(Path("run/data/captions.json").read_text())["read"]) == 24
 
 
 def test_a_dry_run_shows_the_fitted_settings_and_writes_nothing(own, capsys):

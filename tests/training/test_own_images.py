@@ -11,6 +11,7 @@ from captioned_folder import captioned_folder
 from numpy.testing import assert_array_equal
 from tiny_training import SETTINGS, everything, stopped_and_resumed
 
+from minidiff.data.folder_source import split
 from minidiff.errors import UserError
 from minidiff.storage.pipeline_folder import load_pipeline
 from minidiff.training import presets
@@ -65,6 +66,17 @@ def test_a_contrastive_batch_may_have_fewer_captions_than_workers(tmp_path, own,
     run = Run(tmp_path / "run", replace(settings(own), train_contrastive=many), threads=threads)
     stages = list(run.train(["tokenizer", "contrastive"]))[24:]
     assert [(progress.stage, progress.step) for progress in stages] == [("contrastive", 6)]
+
+
+def test_a_single_caption_to_train_on_is_refused_before_the_first_stage(tmp_path, own):
+    held_out = {int(row) for row in split([f"{i:02}.png" for i in range(24)], 0.2)[1]}
+    for i in range(24):
+        (own / f"{i:02}.txt").write_text("a dog" if i in held_out else "a cat", encoding="utf-8")
+    run = Run(tmp_path / "run", settings(own, held_out_fraction=0.2), threads=1)
+    with pytest.raises(UserError, match="at least two different captions"):
+        list(run.train())
+    assert not (run.folder / "tokenizer").exists()
+    assert [progress.stage for progress in run.train(["tokenizer", "autoencoder"])] == ["autoencoder"]
 
 
 def test_a_run_from_a_model_needs_one_caption_only(tmp_path, own, finished):
