@@ -1,9 +1,9 @@
 """How far two sets of images are apart, as distances between the distributions of their feature vectors.
 
 Neither says which image is bad, and both depend on the features: compare only distances of the same features. The
-Fréchet distance is biased: of two sets of 400 vectors from one Gaussian with 64 values of variance 1 it is 5.6, of 4,000
-vectors 0.54. So state N, and compare it for equal N only. The kernel distance is right on average for any N: it may be
-negative.
+Fréchet distance is biased: of two sets of 400 vectors from one Gaussian with 64 values of variance 1 it is 5.6, of
+4,000 vectors 0.54. So state N, and compare it for equal N only. The kernel distance is right on average for any N, so
+it may be negative.
 """
 
 from __future__ import annotations
@@ -57,13 +57,15 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, parts: int = PARTS, seed: int 
 
     The unbiased MMD² of Bińkowski et al. 2018 (1801.01401): a ≠ a' and b ≠ b'. It is the mean over disjoint random
     parts of both sets. Their estimates are independent, so its standard error is their deviation divided by √parts.
+    Vector n of a and vector n of b may belong together, as images of one caption do: they are never compared, since
+    what they have in common would make the distance too small.
     """
     parts = min(parts, len(a) // 2, len(b) // 2)
     if parts < 2:
         raise UserError(f"{min(len(a), len(b))} images are too few for a distance with an error: use at least 4")
-    rng = random_stream(seed)
-    pairs = zip(*(np.array_split(x[rng.permutation(len(x))].astype(np.float64), parts) for x in (a, b)), strict=True)
-    found = [squared_mmd(x, y) for x, y in pairs]
+    first, second = (np.array_split(x[random_stream(seed).permutation(len(x))].astype(np.float64), parts)
+                     for x in (a, b))
+    found = [squared_mmd(x, y) for x, y in zip(first, second[1:] + second[:1], strict=True)]
     return float(np.mean(found)), float(np.std(found, ddof=1) / np.sqrt(parts))
 
 

@@ -64,6 +64,14 @@ def test_the_kernel_distance_is_zero_on_average_and_its_error_is_its_spread(rng)
     assert_allclose(np.sqrt((found[:, 1] ** 2).mean()), spread, rtol=0.15, atol=0)
 
 
+def test_the_kernel_distance_is_zero_on_average_for_vectors_that_belong_together(rng):
+    found = []
+    for _ in range(300):
+        a = rng.standard_normal((60, 4))
+        found.append(kernel_distance(a, a + 0.1 * rng.standard_normal(a.shape), parts=6)[0])
+    assert abs(np.mean(found)) < 3 * np.std(found, ddof=1) / np.sqrt(len(found)) + 0.02
+
+
 def test_the_kernel_distance_of_two_constant_sets_is_known():
     """k(a, a) + k(b, b) − 2 k(a, b) with all vectors of a set equal."""
     a, b = np.array([1.0, -2.0, 0.5]), np.array([0.0, 3.0, 1.0])
