@@ -165,10 +165,10 @@ def asked_to_stop() -> Iterator[list]:
 
 
 def shown(progress: Iterator) -> Iterator:
-    """The same progress, with a bar for each stage: loss, speed, time left."""
+    """The same progress, with a bar for each stage: loss, last held-out loss, speed, time left."""
     from tqdm import tqdm
 
-    bar = None
+    bar, held_out = None, {}
     try:
         for now in progress:
             if bar is None or bar.desc != now.stage:
@@ -177,8 +177,11 @@ def shown(progress: Iterator) -> Iterator:
                 bar = tqdm(desc=now.stage, total=now.total,
                            bar_format="{desc:<12} {percentage:3.0f}% |{bar}| {n}/{total}{postfix}")
             bar.total, bar.n = now.total, now.step
+            if "held_out" in now.losses:
+                held_out[now.stage] = f"held-out {now.losses['held_out']:.4f}, "
             loss = f"loss {now.losses['loss']:.4f}, " if "loss" in now.losses else ""
             left = f"{int(now.seconds_left) // 60}:{int(now.seconds_left) % 60:02}"
+            loss += held_out.get(now.stage, "")
             bar.set_postfix_str(f"{loss}{now.samples_per_second:.0f} images/s, {left} left")
             yield now
     finally:

@@ -32,10 +32,10 @@ def evaluate_images(pipe: Pipeline, clip: CLIPModel | None, source: Source, coun
 
     Image i is drawn with the i-th caption and seed i. frechet and kernel are distances to the true images of these
     captions, with their standard errors; `of_training` is the same for as many training images, which have captions of
-    their own, so that a good model comes nearer. recall is how often a caption finds its image among 64, drawn and true. All three need `clip`, and are
-    None without. psnr is that of the autoencoder on the true images, in dB. copies are explained in `copied`.
-    `progress` wraps the iterator over all drawn images, as `tqdm` does. Raises UserError for fewer than 4 held-out
-    images, and where the model draws another size.
+    their own, so that a good model comes nearer. recall is how often a caption finds its image among 64, drawn and
+    true. All three need `clip`, and are None without. psnr is that of the autoencoder on the true images, in dB. copies
+    are explained in `copied`. `progress` wraps the iterator over all drawn images, as `tqdm` does. Raises UserError for
+    fewer than 4 held-out images, and where the model draws another size.
     """
     size = pipe.unet.config.sample_size * pipe.vae.config.downsampling
     if size != source.size:
