@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..training.presets import PRESETS, override, preset, setting_names
-from .options import add_device, judging, make_folder, say, whole_number
+from .options import add_device, make_folder, say, whole_number
+from .scoring import score
 
 SAMPLE_GRIDS = 10  # per stage
 FINAL_COUNT = 48   # prompts per split that score the finished model
@@ -131,19 +132,10 @@ def write_samples(run, now, drawn) -> None:
 
 def finish(run) -> None:
     """Score the model, and write scores.json and report.md."""
-    from ..evaluation import evaluate
-    from ..pipeline import Pipeline
     from ..report.training import write_report
-    from ..storage.files import new_file, write_json
-    from ..storage.pipeline_folder import load_clip
 
-    pipe = Pipeline.from_pretrained(run.model_folder, run.device)
-    scores = evaluate(pipe, load_clip(run.model_folder, device=run.device), FINAL_COUNT, judging)
-    with new_file(run.folder / "scores.json") as path:
-        write_json(path, scores)
-    report = write_report(run.folder, scores)
-    print(f"{run.model_folder} draws {scores['seen']:.2f} of seen and {scores['held_out']:.2f} of held-out prompts "
-          f"right ({FINAL_COUNT} each); see {report}")
+    scores, learned = score(run, FINAL_COUNT)
+    print(f"{run.model_folder} {learned}; see {write_report(run.folder, scores)}")
     print(f'try it: minidiff generate --model {run.model_folder} "a red heart above a blue square"')
 
 

@@ -1,6 +1,6 @@
 """Scores of a model, and what each of them can show: `scenes` has a judge, the others are true of any images."""
 
-from .captioned import evaluate_images
+from .captioned import LEAST, evaluate_images
 from .copies import copied, nearest, thumbnails
 from .distances import frechet_distance, frechet_error, kernel_distance
 from .images import AMONG, crispness, fraction, psnr, recall_at

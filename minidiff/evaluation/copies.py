@@ -47,11 +47,13 @@ def copied(drawn: np.ndarray, true: np.ndarray, training: np.ndarray, quantile: 
     drawn (N, H, W, 3), true (M, H, W, 3), training (L, H, W, 3), thumbnails -> scores
 
     `threshold` is the distance within which a fraction `by_chance` of the true images have a training image; `copied`
-    is the same fraction of the drawn images. A model that copies nothing has about `by_chance`, one that copies all
-    has 1. The medians are those of the distances to the nearest training image.
+    is the same fraction of the drawn images. A model that copies nothing has about `by_chance`, with the standard error
+    of fractions of N and of M images; one that copies all has 1. The medians are those of the distances to the nearest
+    training image.
     """
     of_drawn, of_true = nearest(drawn, training)[0], nearest(true, training)[0]
     threshold = np.quantile(of_true, quantile)
     return {"copied": round(float((of_drawn <= threshold).mean()), 4), "by_chance": quantile,
+            "by_chance_error": round(float(np.sqrt(quantile * (1 - quantile) * (1 / len(drawn) + 1 / len(true)))), 4),
             "threshold": round(float(threshold), 4), "drawn_median": round(float(np.median(of_drawn)), 4),
             "true_median": round(float(np.median(of_true)), 4), "training_images": len(training)}
