@@ -47,6 +47,8 @@ def add_to(commands) -> None:
     parser.add_argument("--stage", nargs="+", metavar="NAME",
                         help="run only these stages: tokenizer, autoencoder, contrastive, latents, diffusion")
     parser.add_argument("--threads", type=whole_number(1), help="number of threads (default: all cores)")
+    parser.add_argument("--tensorboard", action="store_true",
+                        help="also write losses as event files, into DIR/events; needs minidiff[tensorboard]")
     parser.add_argument("--dry-run", action="store_true", help="print all settings as JSON and stop")
     add_device(parser)
     group, title = None, ""
@@ -84,8 +86,11 @@ def run(args) -> int:
         make_folder(folder)
 
     from ..backend import resolve_device
+    from ..report.events import check_events, with_events
     from ..training.run import STAGES, Run
 
+    if args.tensorboard:
+        check_events()
     device = resolve_device(args.device)
     run = (Run.resume(folder, device, args.threads) if args.resume
            else Run(folder, settings, device, args.threads, args.start))
@@ -95,7 +100,8 @@ def run(args) -> int:
     stages = args.stage or STAGES
     drawn: dict[str, int] = {}
     with asked_to_stop() as stop:
-        for now in shown(run.train(stages, args.minutes)):
+        progress = run.train(stages, args.minutes)
+        for now in shown(with_events(progress, folder / "events") if args.tensorboard else progress):
             write_samples(run, now, drawn)
             if stop and (now.step < now.total or now.stage != stages[-1]):
                 return stopped(run, now)
