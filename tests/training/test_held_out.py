@@ -13,7 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tiny_training import SETTINGS, everything, stages, stopped_and_resumed
 
 from minidiff.data.scene_source import SceneSource
+from minidiff.tokenizer import Tokenizer
 from minidiff.training import held_out, loop
+from minidiff.training.contrastive import ContrastiveTraining
 from minidiff.training.diffusion import DiffusionTraining, predict_noise
 from minidiff.training.held_out import BANDS, band_of, held_out_losses, sample_count
 from minidiff.training.run import Run
@@ -125,6 +127,15 @@ def test_a_perfect_network_has_no_error_in_any_band(finished, monkeypatch):
 
     stage.unet = perfect
     assert losses() == dict.fromkeys(NAMES, 0.0)
+
+
+@pytest.mark.parametrize(("count", "ratio"), [(6, 2.5), (1000, 1.0)], ids=["six images", "a thousand"])
+def test_learning_by_heart_is_told_from_learning(tmp_path, count, ratio):
+    source = MemorySource(16, count, 64)
+    stage = ContrastiveTraining(SETTINGS, Tokenizer.train(source.captions(), 600, 16), source=source)
+    settings = replace(SETTINGS.train_contrastive, steps=100)
+    *_, last = loop.Trainer(stage, settings, tmp_path, 1, held_out_losses(stage, source, None)).train()
+    assert_allclose(last.losses["held_out"] / last.losses["loss"], ratio, rtol=0.3, atol=0)
 
 
 def test_without_held_out_images_nothing_is_computed(finished):
