@@ -1,19 +1,26 @@
-"""minidiff evaluate: the scores of a model."""
+"""minidiff evaluate: the scores of a model, of a judge for scenes or of comparisons with any true images."""
 
 from __future__ import annotations
 
 import json
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from .options import add_device, check_image_name, judging, say, whole_number
+from ..errors import UserError
+from .options import add_device, check_image_name, drawing, judging, say, whole_number
 
 
 def add_to(commands) -> None:
     parser = commands.add_parser("evaluate", help="score a model", description="Draw images from prompts that "
-                                 "were never trained on, and let the judge score them.")
+                                 "were never trained on, and let the judge score them; with --data, compare them with "
+                                 "true images.")
     parser.add_argument("model", help="the name of a shipped model, or a folder")
+    parser.add_argument("--data", metavar="scenes|PATH", help="compare with the held-out images of this source: are "
+                        "they alike, do captions find them, are they copies of training images")
     parser.add_argument("--json", action="store_true", help="print all scores as JSON")
-    parser.add_argument("--count", type=whole_number(1), default=400, help="prompts per split (default: 400)")
+    parser.add_argument("--count", type=whole_number(1), default=400,
+                        help="prompts, without --data per split (default: 400)")
     parser.add_argument("--failures", type=Path, metavar="FILE",
                         help="write a contact sheet of the wrong images, each with what the judge saw")
     add_device(parser)
@@ -22,16 +29,25 @@ def add_to(commands) -> None:
 
 def run(args) -> None:
     from ..backend import resolve_device
-    from ..evaluation import evaluate
+    from ..evaluation import evaluate, evaluate_images
     from ..pipeline import Pipeline
     from ..report.failures import failures
     from ..storage.pipeline_folder import find_model, load_clip
 
+    if args.failures and args.data:
+        raise UserError("--failures shows what the judge saw, and --data has no judge: use one of them")
     if args.failures:
         check_image_name(args.failures)
     device = resolve_device(args.device)
     pipe = Pipeline.from_pretrained(args.model, device)
     clip = load_clip(args.model, device=device) if (find_model(args.model) / "clip").is_dir() else None
+    if args.data:
+        size = pipe.unet.config.sample_size * pipe.vae.config.downsampling
+        with tempfile.TemporaryDirectory() as scratch:
+            source = open_data(args.data, find_model(args.model), size, Path(scratch))
+            scores = evaluate_images(pipe, clip, source, args.count, drawing)
+        print(json.dumps(scores, indent=2) if args.json else "\n".join(as_lines(scores)))
+        return
     wrong = []
 
     def keep_wrong(found, total):
@@ -46,6 +62,28 @@ def run(args) -> None:
         failures(wrong).save(args.failures)
     elif args.failures:
         say("note", f"{args.failures} was not written: no image is wrong")
+
+
+def open_data(name: str, model: Path, size: int, scratch: Path):
+    """The source of this name in the model's size, with the settings of the run in whose folder the model lies, if any.
+
+    The settings decide which images are held out, and which ones were trained on. Images that the run has not read are
+    read into the folder `scratch`.
+    """
+    from ..data.sources import SCENES, open_source
+    from ..storage.files import read_json
+    from ..training.presets import Settings, from_dict
+
+    path = model.parent / "settings.json"
+    settings = from_dict(Settings(), read_json(path)) if path.exists() else Settings()
+    wanted = name if name == SCENES else str(Path(name).expanduser().resolve())
+    own = settings.data.source == wanted and settings.size == size
+    source = open_source(replace(settings, size=size, data=replace(settings.data, source=wanted)),
+                         model.parent / "data" if own else scratch)
+    if wanted != SCENES and not source.cache.whole:
+        for _ in source.cache.fill():
+            pass
+    return source
 
 
 def as_lines(scores: dict, indent: str = "") -> list[str]:

@@ -88,6 +88,13 @@ def judging(found, total: int):
     return tqdm(found, "judging", total, unit="image", leave=False, disable=None)
 
 
+def drawing(found, total: int):
+    """The same images as they are drawn, with a progress bar."""
+    from tqdm import tqdm
+
+    return tqdm(found, "drawing", total, unit="image", leave=False, disable=None)
+
+
 def say(what: str, message: object) -> None:
     """One line on standard error."""
     print(f"minidiff: {what}: {' '.join(str(message).split())}", file=sys.stderr)

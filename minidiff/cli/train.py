@@ -14,8 +14,9 @@ from pathlib import Path
 from ..errors import UserError
 from ..training.presets import PRESETS, DataSettings, override, preset, setting_names
 from ..training.setting_help import sentence
-from .options import add_device, judging, make_folder, say, whole_number
+from .options import add_device, make_folder, say, whole_number
 from .own_images import fitted, note_left_out
+from .scoring import score
 
 SAMPLE_GRIDS = 10  # per stage
 FINAL_COUNT = 48   # prompts per split that score the finished model
@@ -53,6 +54,8 @@ def add_to(commands) -> None:
     parser.add_argument("--stage", nargs="+", metavar="NAME",
                         help="run only these stages: tokenizer, autoencoder, contrastive, latents, diffusion")
     parser.add_argument("--threads", type=whole_number(1), help="number of threads (default: all cores)")
+    parser.add_argument("--tensorboard", action="store_true",
+                        help="also write losses as event files, into DIR/events; needs minidiff[tensorboard]")
     parser.add_argument("--dry-run", action="store_true", help="print all settings as JSON and stop")
     add_device(parser)
     group, title = None, ""
@@ -95,8 +98,11 @@ def run(args) -> int:
         make_folder(folder)
 
     from ..backend import resolve_device
+    from ..report.events import check_events, with_events
     from ..training.run import STAGES, Run
 
+    if args.tensorboard:
+        check_events()
     device = resolve_device(args.device)
     run = (Run.resume(folder, device, args.threads) if args.resume
            else Run(folder, settings, device, args.threads, args.start, found))
@@ -111,7 +117,8 @@ def run(args) -> int:
                 if stop:
                     return stopped(run, now)
             note_left_out(run.cache)
-        for now in shown(run.train(stages, args.minutes)):
+        progress = run.train(stages, args.minutes)
+        for now in shown(with_events(progress, folder / "events") if args.tensorboard else progress):
             write_samples(run, now, drawn)
             if stop and (now.step < now.total or now.stage != stages[-1]):
                 return stopped(run, now)
@@ -147,31 +154,13 @@ def write_samples(run, now, drawn) -> None:
 
 
 def finish(run) -> None:
-    """Score the model, if the judge can read what it draws, and write report.md."""
+    """Score the model, and write scores.json and report.md."""
     from ..report.training import examples, write_report
 
-    if run.source.name == SCENES:
-        scores, prompt = score_scenes(run), "a red heart above a blue square"
-        learned = (f"draws {scores['seen']:.2f} of seen and {scores['held_out']:.2f} of held-out prompts right "
-                   f"({FINAL_COUNT} each)")
-    else:
-        scores, [prompt], learned = None, examples(run.source, 1).captions, "is trained"
+    scores, learned = score(run, FINAL_COUNT)
+    prompt = "a red heart above a blue square" if run.source.name == SCENES else examples(run.source, 1).captions[0]
     print(f"{run.model_folder} {learned}; see {write_report(run.folder, scores)}")
     print(f"try it: minidiff generate --model {run.model_folder} {quoted(prompt)}")
-
-
-def score_scenes(run) -> dict:
-    """The scores of a model that draws scenes, also written to scores.json."""
-    from ..evaluation import evaluate
-    from ..pipeline import Pipeline
-    from ..storage.files import new_file, write_json
-    from ..storage.pipeline_folder import load_clip
-
-    pipe = Pipeline.from_pretrained(run.model_folder, run.device)
-    scores = evaluate(pipe, load_clip(run.model_folder, device=run.device), FINAL_COUNT, judging)
-    with new_file(run.folder / "scores.json") as path:
-        write_json(path, scores)
-    return scores
 
 
 def quoted(prompt: str) -> str:
@@ -197,10 +186,10 @@ def asked_to_stop() -> Iterator[list]:
 
 
 def shown(progress: Iterator) -> Iterator:
-    """The same progress, with a bar for each stage: loss, speed, time left."""
+    """The same progress, with a bar for each stage: loss, last held-out loss, speed, time left."""
     from tqdm import tqdm
 
-    bar = None
+    bar, held_out = None, {}
     try:
         for now in progress:
             if bar is None or bar.desc != now.stage:
@@ -209,8 +198,11 @@ def shown(progress: Iterator) -> Iterator:
                 bar = tqdm(desc=now.stage, total=now.total,
                            bar_format="{desc:<12} {percentage:3.0f}% |{bar}| {n}/{total}{postfix}")
             bar.total, bar.n = now.total, now.step
+            if "held_out" in now.losses:
+                held_out[now.stage] = f"held-out {now.losses['held_out']:.4f}, "
             loss = f"loss {now.losses['loss']:.4f}, " if "loss" in now.losses else ""
             left = f"{int(now.seconds_left) // 60}:{int(now.seconds_left) % 60:02}"
+            loss += held_out.get(now.stage, "")
             bar.set_postfix_str(f"{loss}{now.samples_per_second:.0f} images/s, {left} left")
             yield now
     finally:

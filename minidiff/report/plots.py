@@ -18,21 +18,35 @@ from ..storage.files import new_file
 from ..training.loop import Progress
 
 NOT_LOSSES = {field.name for field in fields(Progress)} | {"time"}
+HELD_OUT_STYLE = {"linestyle": "--", "marker": "."}
 COLOURS = ("#2d55cd", "#f58c1e", "#32a046", "#82419f")
 
 
 def plot_losses(records: list[dict], path: str | Path) -> None:
-    """Plot the losses of each stage over its steps, both axes logarithmic; `records` come from `read_metrics`."""
+    """Plot the losses of each stage over its steps, both axes logarithmic; `records` come from `read_metrics`.
+
+    Held-out losses are dashed. Those of the bands of noise have a panel of their own, beside that of their stage.
+    """
     curves = loss_curves(records)
     if not curves:
         raise UserError("these metrics contain no losses: train a little longer")
-    figure, panels = new_figure(len(curves))
-    for panel, (stage, losses) in zip(panels, curves.items(), strict=True):
+    groups = [group for stage, losses in curves.items() for group in panel_groups(stage, losses)]
+    figure, panels = new_figure(len(groups))
+    for panel, (title, losses) in zip(panels, groups, strict=True):
         for colour, (name, points) in zip(COLOURS * len(losses), losses.items(), strict=False):
-            panel.loglog(*zip(*sorted(points.items()), strict=True), color=colour, label=name)
-        panel.set(title=stage, xlabel="step")
+            style = HELD_OUT_STYLE if name.startswith("held_out") else {}
+            label = name.removeprefix("held_out.").replace("_", "-")
+            panel.loglog(*zip(*sorted(points.items()), strict=True), color=colour, label=label, **style)
+        panel.set(title=title, xlabel="step")
         panel.legend()
     save(figure, path)
+
+
+def panel_groups(stage: str, losses: dict) -> list[tuple[str, dict]]:
+    """The title and the losses of each panel of a stage."""
+    bands = {name: points for name, points in losses.items() if name.startswith("held_out.")}
+    rest = {name: points for name, points in losses.items() if name not in bands}
+    return [(stage, rest), *([(f"{stage}: held-out error by σ/α", bands)] if bands else [])]
 
 
 def loss_curves(records: list[dict]) -> dict[str, dict[str, dict[int, float]]]:

@@ -16,7 +16,8 @@ from ..models.autoencoder import AutoencoderKL
 from ..pipeline import Pipeline
 from ..storage.files import new_file
 from .images import grid
-from .plots import loss_curves, plot_losses, plot_scores, read_metrics
+from .plots import plot_losses, plot_scores, read_metrics
+from .tables import score_table, stage_table
 
 COLUMNS = 4
 
@@ -50,54 +51,26 @@ def examples(source: Source, count: int) -> Batch:
     return held_out if held_out.captions else source.latent_batch(0, count)
 
 
-def write_report(folder: Path, scores: dict | None = None) -> Path:
+def write_report(folder: Path, scores: dict | None) -> Path:
     """Write report.md into the folder of a run: the losses of each stage, the model's scores, its last samples.
 
-    `scores` are those of `evaluate`, for a model that draws scenes.
+    `scores` are those of `evaluate` or of `evaluate_images`; None if there are too few held-out images for any.
     """
     records = read_metrics(folder / "metrics.jsonl")
     try:
         plot_losses(records, folder / "losses.png")
         plots = ["![losses](losses.png)"]
-        if scores:
+        if scores and "by_kind" in scores:
             plot_scores(scores, folder / "scores.png")
             plots += ["", "![scores](scores.png)"]
     except UserError as error:
         plots = [f"({error})"]
-    scored = [*score_table(scores), ""] if scores else []
-    text = ["# What this run learned", "", *stage_table(records), "", *scored, *plots, ""]
+    text = ["# What this run learned", "", *stage_table(records), "", *score_table(scores), "", *plots, ""]
     for name in ("autoencoder", "diffusion"):
         drawn = sorted((folder / "samples").glob(f"{name}-*.png"))
         text += [f"![{name}](samples/{drawn[-1].name})", ""] if drawn else []
-    text += [f"All settings are in settings.json, all losses in metrics.jsonl"
-             f"{', all scores in scores.json' if scores else ''}."]
+    text += ["All settings are in settings.json, all losses in metrics.jsonl" +
+             (", all scores in scores.json." if scores else ".")]
     with new_file(folder / "report.md") as path:
         path.write_text("\n".join(text) + "\n", encoding="utf-8")
     return folder / "report.md"
-
-
-def stage_table(records: list[dict]) -> list[str]:
-    """A table with one row per stage."""
-    lines = ["| stage | steps | images per second | first loss | last loss |", "|---|---|---|---|---|"]
-    for stage, losses in loss_curves(records).items():
-        steps, own = sorted(losses["loss"]), [record for record in records if record["stage"] == stage]
-        speed = sorted(record["samples_per_second"] for record in own)[len(own) // 2]
-        lines.append(f"| {stage} | {steps[-1]} | {speed:.0f} | {losses['loss'][steps[0]]:.4f} "
-                     f"| {losses['loss'][steps[-1]]:.4f} |")
-    return lines
-
-
-def score_table(scores: dict) -> list[str]:
-    """A table of the scores, and the upper limit that the autoencoder sets."""
-    def cell(value):
-        return "-" if value is None else f"{value:.2f}"
-
-    lines = ["| prompts drawn right | seen | held-out |", "|---|---|---|",
-             f"| **all** | **{cell(scores['seen'])}** | **{cell(scores['held_out'])}** |"]
-    for group in ("by_kind", "by_attribute"):
-        seen, held_out = scores[group]["seen"], scores[group]["held_out"]
-        lines += [f"| {name} | {cell(seen.get(name))} | {cell(held_out.get(name))} |" for name in seen | held_out]
-    return [*lines, "", f"The judge reads {cell(scores['judge']['reconstruction'])} of the autoencoder's "
-            f"reconstructions correctly (PSNR {scores['psnr']} dB). The contrastive model picks a matching image out "
-            f"of 64 for {cell(scores['retrieval'])} of the captions, and prefers the true caption over one with the "
-            f"two objects exchanged for {cell(scores['word_order'])} of the images."]

@@ -94,7 +94,7 @@ class DiffusionTraining:
         self.settings, self.latents, self.device = settings, latents, device
         self.schedule = schedule_of(settings)
         self.scaling_factor = latents.scaling_factor
-        self.empty = tokenizer([""])[0]
+        self.tokenizer, self.empty = tokenizer, tokenizer([""])[0]
         self.unet = UNet2DConditionModel(random_stream([settings.seed, INITIAL]),
                                          unet_config(settings, text_encoder.config.hidden_size))
         self.text_encoder = text_encoder
@@ -106,20 +106,36 @@ class DiffusionTraining:
 
     def step(self, workers: Workers, index: int, fraction: float) -> dict:
         """The losses of batch `index`; adds its gradient times `fraction`."""
-        own, batch_size = self.settings.diffusion, self.settings.train_diffusion.batch_size
         rng = scene_stream(self.settings.seed, DRAWS, index)
-        rows = rng.integers(len(self.latents.ids), size=batch_size)
-        x0 = self.latents.mean[rows] * np.float32(self.scaling_factor)
-        noise = rng.standard_normal(x0.shape, dtype=np.float32)
-        t = draw_times(self.schedule, rng, batch_size, own.time_shift, own.middle_fraction)
-        t[rng.random(batch_size) < own.layout_fraction] = len(self.schedule.sigma) - 1  # pure noise
-        alpha, sigma = self.schedule.at(t)
-        ids = np.where(rng.random(batch_size)[:, None] < own.caption_dropout, self.empty, self.latents.ids[rows])
+        rows = rng.integers(len(self.latents.ids), size=self.settings.train_diffusion.batch_size)
+        mean, ids = self.latents.mean[rows], self.latents.ids[rows]
+        noise = rng.standard_normal(mean.shape, dtype=np.float32)
+        t = self.draw_times(rng, len(rows))
+        return workers.learn(fraction, *self.question(mean, noise, t, self.drop_captions(rng, ids)))
+
+    def draw_times(self, rng, count: int) -> np.ndarray:
+        """Random training times, some of them those of pure noise."""
+        own = self.settings.diffusion
+        t = draw_times(self.schedule, rng, count, own.time_shift, own.middle_fraction)
+        t[rng.random(count) < own.layout_fraction] = len(self.schedule.sigma) - 1
+        return t
+
+    def drop_captions(self, rng, ids) -> np.ndarray:
+        """Some captions, chosen at random, become the empty one, so that the UNet also learns to do without."""
+        return np.where(rng.random(len(ids))[:, None] < self.settings.diffusion.caption_dropout, self.empty, ids)
+
+    def question(self, mean, noise, t, ids) -> list:
+        """The arguments of `predict_noise`: noisy latents, times, token ids, the answer and its weight.
+
+        mean (N, H, W, C), noise (N, H, W, C), t (N), ids (N, T) -> five arrays on the stage's device
+        """
+        own = self.settings.diffusion
+        x0, (alpha, sigma) = mean * np.float32(self.scaling_factor), self.schedule.at(t)
         # Samplers call the network at whole times, so it is trained at whole times.
-        batch = (add_noise(x0, noise, alpha, sigma), np.floor(t).astype(np.float32), ids,
-                 target(own.prediction, x0, noise, alpha, sigma),
-                 loss_weight(own.weighting, own.prediction, alpha, sigma))
-        return workers.learn(fraction, *(to_device(array, self.device) for array in batch))
+        arrays = (add_noise(x0, noise, alpha, sigma), np.floor(t).astype(np.float32), ids,
+                  target(own.prediction, x0, noise, alpha, sigma),
+                  loss_weight(own.weighting, own.prediction, alpha, sigma))
+        return [to_device(array, self.device) for array in arrays]
 
     def learn(self, fraction: float, *part) -> dict:
         """The losses of one worker's part of a batch; adds its gradient times `fraction`."""

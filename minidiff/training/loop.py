@@ -9,7 +9,7 @@ the whole state, and a resumed run continues bit for bit.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +27,17 @@ from .update import update_parameters
 from .workers import Workers, worker_count
 
 LOOK_EVERY = 20          # steps between two reads of the losses: each read waits for the device
+HELD_OUT_EVERY = 300     # steps between two readings of the held-out losses, a multiple of LOOK_EVERY
 CHECKPOINT_SECONDS = 120
 UNKNOWN = 10**9          # stands for the number of steps until it is known: the learning rate does not fall yet
 
 
 @dataclass(frozen=True)
 class Progress:
-    """The state of a stage after `step` of `total` steps; the losses are means since the last Progress."""
+    """The state of a stage after `step` of `total` steps; the losses are means since the last Progress.
+
+    Some also have the losses `held_out` and `held_out.BAND`: those of images that are never trained on, at this step.
+    """
 
     stage: str
     step: int
@@ -46,10 +50,11 @@ class Progress:
 
 
 class Trainer:
-    """A stage, its optimizer and the folder of its checkpoints."""
+    """A stage, its optimizer, the folder of its checkpoints, and a function that computes its held-out losses."""
 
-    def __init__(self, stage, settings: StageSettings, checkpoints: Path, threads: int | None = None):
-        self.stage, self.settings, self.checkpoints = stage, settings, checkpoints
+    def __init__(self, stage, settings: StageSettings, checkpoints: Path, threads: int | None = None,
+                 held_out: Callable[[], dict[str, float]] = dict):
+        self.stage, self.settings, self.checkpoints, self.held_out = stage, settings, checkpoints, held_out
         self.flat = Flat([p for model in stage.models for p in model.parameters()], stage.device)
         self.optimizer = optimizer_class(settings.optimizer)(self.flat, stage.models, settings)
         self.average = self.flat.value.copy()
@@ -87,7 +92,10 @@ class Trainer:
                 means = {name: float(value) / since for name, value in sums.items()}
                 self._check(means | {"the gradient's norm": float(norm)})
                 now = time.monotonic()
-                spent += now - looked
+                speed = self.settings.batch_size * self.settings.accumulation * since / (now - looked)
+                if self.step % HELD_OUT_EVERY == 0 or self.step == self.total:
+                    means |= self.held_out()
+                spent += time.monotonic() - looked
                 step_time = spent / (self.step - start_step)
                 if fitting and self.step >= self.settings.warmup and not self._fallen():
                     self.total = self.step + max(1, round((seconds - spent) / step_time))
@@ -95,8 +103,7 @@ class Trainer:
                     self.save()
                     saved = now
                 total = self.total or round(seconds / step_time)
-                yield Progress(self.stage.name, self.step, total, means, self._rate(self.step - 1), float(norm),
-                               self.settings.batch_size * self.settings.accumulation * since / (now - looked),
+                yield Progress(self.stage.name, self.step, total, means, self._rate(self.step - 1), float(norm), speed,
                                (total - self.step) * step_time)
                 looked, sums, since = time.monotonic(), {}, 0
         finally:

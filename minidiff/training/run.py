@@ -31,6 +31,7 @@ from .autoencoder import AutoencoderTraining
 from .contrastive import ContrastiveTraining
 from .diffusion import ENCODE_BATCH, DiffusionTraining, Latents, check, encode_images, schedule_of
 from .fitting import check_data
+from .held_out import held_out_losses
 from .loop import Progress, Trainer
 from .optimizers import optimizer_class
 from .presets import Settings, from_dict
@@ -132,8 +133,10 @@ class Run:
     def trainer(self, stage: str) -> Trainer:
         """The trainer of a stage, in the state of its newest checkpoint."""
         if stage not in self.trainers:
-            self.trainers[stage] = Trainer(self._stage(stage), getattr(self.settings, f"train_{stage}"),
-                                           self.folder / "checkpoints" / stage, self.threads)
+            made = self._stage(stage)
+            held_out = held_out_losses(made, self.source, lambda: self.finished("autoencoder").model)
+            self.trainers[stage] = Trainer(made, getattr(self.settings, f"train_{stage}"),
+                                           self.folder / "checkpoints" / stage, self.threads, held_out)
             self.trainers[stage].resume()
         return self.trainers[stage]
 

@@ -6,6 +6,7 @@ from PIL import Image
 from tiny_pipeline import SIDE
 
 from minidiff.cli import main
+from minidiff.cli.evaluate import open_data
 from minidiff.data.batches import evaluation_scenes
 from minidiff.evaluation import judged
 from minidiff.report.images import grid
@@ -36,3 +37,32 @@ def test_evaluate_draws_a_sheet_of_what_is_wrong(model, tmp_path, capsys, monkey
     assert not none.exists()
     assert main(["evaluate", str(model), "--failures", str(tmp_path / "wrong.xyz")]) == 2
     assert "use .png" in capsys.readouterr().err
+
+
+def test_evaluate_compares_with_the_images_of_a_source(model, capsys):
+    assert main(["evaluate", str(model), "--data", "scenes", "--count", "4", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["images"] == 4 and scores["settings"]["source"] == "scenes"
+    assert 0 <= scores["copies"]["copied"] <= 1
+    assert scores["recall"] is None  # the model has no image encoder
+
+
+def test_a_source_has_the_settings_of_the_run_that_the_model_lies_in(tmp_path):
+    (tmp_path / "settings.json").write_text('{"seed": 5, "diffusion": {"latents": 77}}', "utf-8")
+    source = open_data("scenes", tmp_path / "model", SIDE, tmp_path)
+    assert (source.size, source.seed, source.latent_count) == (SIDE, 5, 77)
+
+
+def test_images_of_a_folder_are_read_for_a_model_that_was_not_trained_on_them(model, tmp_path, capsys):
+    for i, scene in enumerate(evaluation_scenes(150)):  # of which some 7 are held out
+        Image.fromarray(scene.image(SIDE)).save(tmp_path / f"{scene.caption.replace(' ', '-')}_{i}.png")
+    assert main(["evaluate", str(model), "--data", str(tmp_path), "--count", "4", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["settings"]["source"] == str(tmp_path) and scores["images"] == 4
+
+
+def test_an_unknown_source_and_a_sheet_without_a_judge_are_errors(model, capsys):
+    assert main(["evaluate", str(model), "--data", "nowhere"]) == 2
+    assert "nowhere: name a folder of images" in capsys.readouterr().err
+    assert main(["evaluate", str(model), "--data", "scenes", "--failures", "wrong.png"]) == 2
+    assert "--data has no judge" in capsys.readouterr().err

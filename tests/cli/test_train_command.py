@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,17 @@ def test_a_stage_can_be_trained_alone_and_longer(capsys):
     assert "latents.safetensors was made with the autoencoder stage as it is" in capsys.readouterr().err
     assert main([*resume, "contrastive", "--train_contrastive.steps", "0"]) == 2
     assert "the contrastive stage of run is at step 0: give it more than 0" in capsys.readouterr().err
+
+
+def test_losses_are_also_written_as_event_files(capsys, monkeypatch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("tensorboardX")
+    train_autoencoder = ["train", *SMALLEST, "--stage", "tokenizer", "autoencoder", "--tensorboard", "--out"]
+    assert main([*train_autoencoder, "run"]) == 0
+    [file] = Path("run/events").iterdir()
+    assert b"autoencoder/held_out" in file.read_bytes()
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    assert main([*train_autoencoder, "other"]) == 2
+    assert "pip install minidiff[tensorboard]" in capsys.readouterr().err
+    assert not Path("other/settings.json").exists()

@@ -10,7 +10,7 @@ from PIL import Image
 
 from minidiff.diffusion.schedules import Schedule
 from minidiff.errors import UserError
-from minidiff.report.plots import loss_curves, plot_losses, plot_schedule, plot_scores, read_metrics
+from minidiff.report.plots import loss_curves, panel_groups, plot_losses, plot_schedule, plot_scores, read_metrics
 
 RECORDS = [{"stage": stage, "step": step, "total": 60, "learning_rate": 1e-3, "gradient_norm": 0.5,
             "samples_per_second": 80.0, "time": 1e9 + step, "loss": 3.0 / step, **more}
@@ -18,7 +18,10 @@ RECORDS = [{"stage": stage, "step": step, "total": 60, "learning_rate": 1e-3, "g
 SCORES = {"seen": 0.91, "held_out": 0.66, "judge": {"truth": 1.0, "reconstruction": 0.96},
           "by_kind": {"seen": {"one": 0.95, "two": 0.9}, "held_out": {"one": 0.7}},
           "by_attribute": {"seen": {"count": 1.0, "colour": 0.9}, "held_out": {"count": 0.9, "colour": 0.5}}}
-PLOTS = {"losses": lambda path: plot_losses(RECORDS, path), "scores": lambda path: plot_scores(SCORES, path),
+HELD_OUT = [one | {"held_out": 0.2, "held_out.0-0.5": 0.3, "held_out.0.5-2": 0.4} for one in RECORDS]
+PLOTS = {"losses": lambda path: plot_losses(RECORDS, path),
+         "held-out losses": lambda path: plot_losses(HELD_OUT, path),
+         "scores": lambda path: plot_scores(SCORES, path),
          "schedule": lambda path: plot_schedule(Schedule(), path),
          "flow": lambda path: plot_schedule(Schedule("flow"), path),
          "zero snr": lambda path: plot_schedule(Schedule(rescale_betas_zero_snr=True), path)}
@@ -62,6 +65,14 @@ def test_loss_curves_are_all_losses_by_stage_and_nothing_else():
     assert loss_curves(RECORDS) == {
         "autoencoder": {"loss": {20: 0.15, 40: 0.075, 60: 0.05}, "mse": {20: 0.1, 40: 0.1, 60: 0.1}},
         "diffusion": {"loss": {20: 0.15, 40: 0.075, 60: 0.05}}}
+
+
+def test_bands_of_noise_have_a_panel_of_their_own():
+    losses = {"loss": {1: 1.0}, "held_out": {1: 1.0}, "held_out.0-0.5": {1: 1.0}, "held_out.0.5-2": {1: 1.0}}
+    own, bands = panel_groups("diffusion", losses)
+    assert own == ("diffusion", {"loss": {1: 1.0}, "held_out": {1: 1.0}})
+    assert [*bands[1]] == ["held_out.0-0.5", "held_out.0.5-2"]
+    assert panel_groups("autoencoder", {"loss": {1: 1.0}}) == [("autoencoder", {"loss": {1: 1.0}})]
 
 
 def test_the_second_time_counts_where_a_resumed_run_repeats_a_step():

@@ -1,3 +1,5 @@
+"""The scores of scenes, whose judge reads every image."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Reproducible scores of a model: the judge reads the images it draws.
+"""The scores of a model that draws scenes: the judge reads the images.
 
 The prompts come from scenes that are never trained on. Image i of a split starts from the noise of seed i and is drawn
 with the model's own sampler, steps and guidance. Scores are fractions from 0 to 1 unless they state a unit.
@@ -6,33 +6,26 @@ with the model's own sampler, steps and guidance. Scores are fractions from 0 to
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 
-from .backend import array_module, normal, to_host
-from .data.batches import evaluation_scenes
-from .data.images import to_pillow
-from .data.judge import OBJECT_DISTANCE, Reading, read, satisfies, verdict
-from .data.scenes import BACKGROUNDS, COLOURS, KINDS, Scene, images_of, to_float
-from .data.twins import exchanged
-from .diffusion.scheduler_config import from_config
-from .errors import UserError
-from .models.autoencoder import AutoencoderKL
-from .models.clip import CLIPModel
-from .nn.module import Module
-from .nn.threads import share_rows
-from .pipeline import GUIDANCE, STEPS, Pipeline
-from .tokenizer import Tokenizer
+from ..data.batches import evaluation_scenes
+from ..data.judge import OBJECT_DISTANCE, Reading, read, satisfies, verdict
+from ..data.scenes import BACKGROUNDS, COLOURS, KINDS, Scene, images_of, to_float
+from ..data.twins import exchanged
+from ..errors import UserError
+from ..models.autoencoder import AutoencoderKL
+from ..models.clip import CLIPModel
+from ..pipeline import Pipeline
+from ..tokenizer import Tokenizer
+from .images import AMONG, crispness, fraction, psnr
+from .model import drawings, embed_images, embed_text, reconstruct, settings
 
 SPLITS = ("seen", "held_out")
 ATTRIBUTES = ("count", "shape", "colour", "size", "place", "relation", "background")
-BATCH = 32
-GROUP = 64      # images to choose from in retrieval
-EDGES = 16      # steepest places of an image, over which crispness averages
 MIN_GROUPS = 4  # per split, even if fewer prompts are scored
 
 
@@ -84,26 +77,14 @@ def evaluate(pipe: Pipeline, clip: CLIPModel | None = None, count: int = 400,
         "retrieval_held_out": None if clip is None else retrieval(clip, pipe.tokenizer, count, "held_out"),
         "word_order": None if clip is None else word_order(clip, pipe.tokenizer, count, "seen"),
         "word_order_held_out": None if clip is None else word_order(clip, pipe.tokenizer, count, "held_out"),
-        "settings": settings(pipe, count),
+        "settings": {"count": count, "scene_seed": 0, **settings(pipe, count)},
     }
 
 
 def draw(pipe: Pipeline, scenes: Sequence[Scene]) -> Iterator[Judged]:
     """Draw the captions of the scenes, scene i from the noise of seed i, and judge the images."""
-    side, channels = pipe.unet.config.sample_size, pipe.unet.config.in_channels
-    for first in range(0, len(scenes), BATCH):
-        part = scenes[first:first + BATCH]
-        noise = normal(range(first, first + len(part)), (side, side, channels))
-        shown = pipe([scene.caption for scene in part], latents=noise)
-        yield from judged(part, (np.asarray(image) for image in shown))
-
-
-def settings(pipe: Pipeline, count: int) -> dict:
-    """Everything besides the model that its scores depend on."""
-    return {"count": count, "scene_seed": 0, "noise_seeds": [0, count - 1],
-            "sampler": from_config(pipe.scheduler).sampler,
-            "num_inference_steps": pipe.scheduler.get("num_inference_steps", STEPS),
-            "guidance_scale": pipe.scheduler.get("guidance_scale", GUIDANCE)}
+    for scene, image in zip(scenes, drawings(pipe, [scene.caption for scene in scenes]), strict=True):
+        yield from judged([scene], [image])
 
 
 def by_kind(drawn: Sequence[Judged]) -> dict[str, float]:
@@ -151,47 +132,15 @@ def ceiling(vae: AutoencoderKL, scenes: Sequence[Scene], size: int) -> dict:
             "crispness": {"truth": crispness(true), "reconstruction": crispness(rebuilt)}}
 
 
-def reconstruct(vae: AutoencoderKL, true: np.ndarray) -> np.ndarray:
-    """Images, uint8 (N, S, S, 3), encoded to the mean of their latents and decoded again."""
-    def through(images):
-        (mean, _), _ = vae.encode(images)
-        return vae.decode(mean)[0]
-
-    parts = [share_rows(through, placed(vae, to_float(true[first:first + BATCH])))
-             for first in range(0, len(true), BATCH)]
-    return np.stack([np.asarray(image) for part in parts for image in to_pillow(to_host(part))])
-
-
-def psnr(true: np.ndarray, rebuilt: np.ndarray) -> float:
-    """10 log10(255² / MSE) in dB, over all uint8 images together.
-
-    The MSE is taken to be at least 1/12, that of rounding to whole levels, so the largest value is 58.9 dB.
-    """
-    error = np.mean((true.astype(np.float32) - rebuilt) ** 2, dtype=np.float64)
-    return round(10 * math.log10(255**2 / max(float(error), 1 / 12)), 2)
-
-
-def crispness(shown: np.ndarray) -> float:
-    """The fraction of an edge's contrast between two neighbouring pixels: 1 for a sharp step, 1/4 for a smooth ramp.
-
-    For images, uint8 (N, S, S, 3): the mean of the largest colour distances between horizontal neighbours, divided by
-    the same for pixels 4 apart.
-    """
-    near, far = (np.linalg.norm(shown[:, :, apart:].astype(np.float32) - shown[:, :, :-apart], axis=-1)
-                 .reshape(len(shown), -1) for apart in (1, 4))
-    near, far = (np.partition(distance, -EDGES, axis=1)[:, -EDGES:].mean(axis=1) for distance in (near, far))
-    return round(float((near / np.maximum(far, 1)).mean()), 3)
-
-
 def retrieval(clip: CLIPModel, tokenizer: Tokenizer, count: int, split: str) -> float:
     """How often the nearest of 64 true images, by the cosine of embeddings, shows everything a caption states.
 
     The average over count // 64 groups of scenes, at least four.
     """
-    groups = max(count // GROUP, MIN_GROUPS)
-    scenes = evaluation_scenes(groups * GROUP, split)
-    return fraction(correct for first in range(0, len(scenes), GROUP)
-                    for correct in retrieved(clip, tokenizer, scenes[first:first + GROUP]))
+    groups = max(count // AMONG, MIN_GROUPS)
+    scenes = evaluation_scenes(groups * AMONG, split)
+    return fraction(correct for first in range(0, len(scenes), AMONG)
+                    for correct in retrieved(clip, tokenizer, scenes[first:first + AMONG]))
 
 
 def retrieved(clip, tokenizer, scenes):
@@ -202,7 +151,7 @@ def retrieved(clip, tokenizer, scenes):
 
 def word_order(clip: CLIPModel, tokenizer: Tokenizer, count: int, split: str) -> float:
     """How often a caption with a relation fits its true image better than it does with its objects exchanged."""
-    scenes = [scene for scene in evaluation_scenes(max(count, MIN_GROUPS * GROUP), split) if scene.relation]
+    scenes = [scene for scene in evaluation_scenes(max(count, MIN_GROUPS * AMONG), split) if scene.relation]
     fits = cosines(clip, tokenizer, [*scenes, *map(exchanged, scenes)], scenes)
     own, other = (np.diagonal(half) for half in np.split(fits, 2))
     return fraction(own > other)
@@ -211,19 +160,4 @@ def word_order(clip: CLIPModel, tokenizer: Tokenizer, count: int, split: str) ->
 def cosines(clip, tokenizer, stated, shown):
     """The cosine similarity of the caption of each scene in `stated` with the true image of each in `shown`."""
     true = to_float(images_of(shown, clip.config.vision_config.image_size))
-    ids = tokenizer([scene.caption for scene in stated])
-    text = to_host(share_rows(lambda ids: clip.embed_text(ids)[0], placed(clip, ids)))
-    image = to_host(share_rows(lambda images: clip.embed_image(images)[0], placed(clip, true)))
-    text, image = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (text, image))
-    return text @ image.T
-
-
-def placed(module: Module, array: np.ndarray):
-    """A host array on the device of a module's weights; floats also in their dtype."""
-    weight = module.parameters()[0].value
-    return array_module(weight).asarray(array, dtype=weight.dtype if array.dtype.kind == "f" else None)
-
-
-def fraction(outcomes: Iterable[bool]) -> float:
-    """The fraction of outcomes that are true, rounded to 4 digits."""
-    return round(float(np.mean([*outcomes])), 4)
+    return embed_text(clip, tokenizer, [scene.caption for scene in stated]) @ embed_images(clip, true).T

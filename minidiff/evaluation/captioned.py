@@ -1,0 +1,96 @@
+"""The scores of a model for any captioned images: is what it draws like them, as asked for, and not a copy?
+
+Each score stands beside the one that true images get: a number of the model alone says little.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from ..data.images import to_pillow
+from ..data.scenes import to_float
+from ..data.source import Source
+from ..errors import UserError
+from ..models.clip import CLIPModel
+from ..pipeline import Pipeline
+from .copies import copied, thumbnails
+from .distances import frechet_distance, frechet_error, kernel_distance
+from .images import AMONG, psnr, recall_at
+from .model import BATCH, drawings, embed_images, embed_text, reconstruct, settings
+
+LEAST = 4               # images that the kernel distance needs
+TRAINING_COUNT = 10_000  # training images that are searched for copies, at most
+FEATURES = "CLIP image embeddings of the model's own image encoder, scaled so that their mean square is 1"
+
+
+def evaluate_images(pipe: Pipeline, clip: CLIPModel | None, source: Source, count: int = 400,
+                    progress: Callable[..., Iterable[np.ndarray]] | None = None) -> dict:
+    """The scores of a model on up to `count` held-out captions of a source, ready for JSON.
+
+    Image i is drawn with the i-th caption and seed i. frechet and kernel are distances to the true images of these
+    captions, with their standard errors; `of_training` is the same for as many training images, which have captions of
+    their own, so that a good model comes nearer. recall is how often a caption finds its image among 64, drawn and
+    true. All three need `clip`, and are None without. psnr is that of the autoencoder on the true images, in dB. copies
+    are explained in `copied`. `progress` wraps the iterator over all drawn images, as `tqdm` does. Raises UserError for
+    fewer than 4 held-out images, and where the model draws another size.
+    """
+    size = pipe.unet.config.sample_size * pipe.vae.config.downsampling
+    if size != source.size:
+        raise UserError(f"the model draws {size} x {size} pixels, the images have {source.size}: open them in its size")
+    held_out = source.held_out(count)
+    captions, true = held_out.captions, pixels(held_out.images)
+    if len(captions) < LEAST:
+        raise UserError(f"{len(captions)} held-out images are too few for scores: use at least {LEAST}")
+    found = drawings(pipe, captions)
+    drawn = np.stack([*(found if progress is None else progress(found, total=len(captions)))])
+    some, small = training_images(source, len(captions))
+    return {
+        "images": len(captions),
+        **(in_features(clip, pipe.tokenizer, captions, drawn, true, some) if clip else
+           dict.fromkeys(("features", "frechet", "kernel", "recall"))),
+        "psnr": psnr(true, reconstruct(pipe.vae, true)),
+        "copies": copied(thumbnails(drawn), thumbnails(true), small),
+        "settings": {"source": source.name, **settings(pipe, len(captions))},
+    }
+
+
+def in_features(clip, tokenizer, captions, drawn, true, training):
+    """The scores that compare embeddings."""
+    if clip.config.vision_config.image_size != true.shape[1]:
+        raise UserError(f"the image encoder reads {clip.config.vision_config.image_size} pixels, not {true.shape[1]}: "
+                        f"evaluate without it")
+    text = embed_text(clip, tokenizer, captions)
+    drawn, true, training = (embed_images(clip, to_float(images)) for images in (drawn, true, training))
+    a, b, c = (math.sqrt(x.shape[1]) * x for x in (drawn, true, training))
+    distance, error = kernel_distance(a, b)
+    of_training, training_error = kernel_distance(c, b)
+    return {
+        "features": FEATURES,
+        "frechet": rounded(distance=frechet_distance(a, b), error=frechet_error(a, b),
+                           of_training=frechet_distance(c, b), of_training_error=frechet_error(c, b)),
+        "kernel": rounded(distance=distance, error=error, of_training=of_training, of_training_error=training_error),
+        "recall": {"drawn": recall_at(text, drawn, captions), "true": recall_at(text, true, captions),
+                   "among": min(AMONG, len(captions))},
+    }
+
+
+def training_images(source, count):
+    """The first `count` training images, uint8 (N, S, S, 3), and thumbnails of the first 10,000."""
+    some, small = [], []
+    for index in range(math.ceil(min(source.latent_count, TRAINING_COUNT) / BATCH)):
+        shown = pixels(source.latent_batch(index, BATCH).images)
+        some += [*shown[:count - len(some)]]
+        small.append(thumbnails(shown))
+    return np.stack(some), np.concatenate(small)[:TRAINING_COUNT]
+
+
+def pixels(images):
+    """Float images as uint8."""
+    return np.stack([np.asarray(image) for image in to_pillow(images)])
+
+
+def rounded(**scores):
+    return {name: round(score, 5) for name, score in scores.items()}

@@ -1,0 +1,68 @@
+"""What a model makes of captions and images: drawings, reconstructions, embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..backend import array_module, normal, to_host
+from ..data.images import to_pillow
+from ..data.scenes import to_float
+from ..diffusion.scheduler_config import from_config
+from ..models.autoencoder import AutoencoderKL
+from ..models.clip import CLIPModel
+from ..nn.module import Module
+from ..nn.threads import share_rows
+from ..pipeline import GUIDANCE, STEPS, Pipeline
+from ..tokenizer import Tokenizer
+
+BATCH = 32
+
+
+def drawings(pipe: Pipeline, captions: Sequence[str]) -> Iterator[np.ndarray]:
+    """Draw the captions, number i from the noise of seed i: images, uint8 (S, S, 3)."""
+    side, channels = pipe.unet.config.sample_size, pipe.unet.config.in_channels
+    for first in range(0, len(captions), BATCH):
+        part = captions[first:first + BATCH]
+        noise = normal(range(first, first + len(part)), (side, side, channels))
+        yield from (np.asarray(image) for image in pipe(part, latents=noise))
+
+
+def settings(pipe: Pipeline, count: int) -> dict:
+    """Everything besides the model that `count` drawings depend on."""
+    return {"noise_seeds": [0, count - 1], "sampler": from_config(pipe.scheduler).sampler,
+            "num_inference_steps": pipe.scheduler.get("num_inference_steps", STEPS),
+            "guidance_scale": pipe.scheduler.get("guidance_scale", GUIDANCE)}
+
+
+def reconstruct(vae: AutoencoderKL, true: np.ndarray) -> np.ndarray:
+    """Images, uint8 (N, S, S, 3), encoded to the mean of their latents and decoded again."""
+    def through(images):
+        (mean, _), _ = vae.encode(images)
+        return vae.decode(mean)[0]
+
+    parts = [share_rows(through, placed(vae, to_float(true[first:first + BATCH])))
+             for first in range(0, len(true), BATCH)]
+    return np.stack([np.asarray(image) for part in parts for image in to_pillow(to_host(part))])
+
+
+def embed_text(clip: CLIPModel, tokenizer: Tokenizer, captions: Sequence[str]) -> np.ndarray:
+    """The embeddings of captions, (N, F), of unit length."""
+    return unit(share_rows(lambda ids: clip.embed_text(ids)[0], placed(clip, tokenizer(captions))))
+
+
+def embed_images(clip: CLIPModel, images: np.ndarray) -> np.ndarray:
+    """The embeddings of float images, (N, F), of unit length."""
+    return unit(share_rows(lambda images: clip.embed_image(images)[0], placed(clip, images)))
+
+
+def unit(embeddings):
+    x = to_host(embeddings)
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def placed(module: Module, array: np.ndarray):
+    """A host array on the device of a module's weights; floats also in their dtype."""
+    weight = module.parameters()[0].value
+    return array_module(weight).asarray(array, dtype=weight.dtype if array.dtype.kind == "f" else None)

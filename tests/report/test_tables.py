@@ -1,0 +1,44 @@
+"""The tables of report.md."""
+
+from __future__ import annotations
+
+import pytest
+
+from minidiff.report.tables import score_table, stage_table
+
+RECORDS = [{"stage": "diffusion", "step": step, "samples_per_second": 80.0, "loss": 3.0 / step, **more}
+           for step, more in [(20, {}), (300, {"held_out": 0.5, "held_out.2-8": 0.7}), (320, {})]]
+SCORES = {
+    "images": 96, "features": "embeddings", "psnr": 31.5,
+    "frechet": {"distance": 1.25, "error": 0.5, "of_training": 4.5, "of_training_error": 0.25},
+    "kernel": {"distance": -0.125, "error": 0.05, "of_training": 0.01, "of_training_error": 0.04},
+    "recall": {"drawn": 0.91, "true": 0.87, "among": 64},
+    "copies": {"copied": 0.06, "by_chance": 0.05, "by_chance_error": 0.03, "threshold": 0.07, "drawn_median": 0.15,
+               "true_median": 0.16, "training_images": 1000}}
+
+
+def test_a_stage_has_its_last_held_out_loss_if_it_has_any():
+    assert stage_table(RECORDS)[2] == "| diffusion | 320 | 80 | 0.1500 | 0.0094 | 0.5000 |"
+    assert stage_table(RECORDS[:1])[2] == "| diffusion | 20 | 80 | 0.1500 | 0.1500 | - |"
+
+
+def test_the_scores_of_any_images_stand_beside_those_of_true_ones():
+    table = score_table(SCORES)
+    assert "| Fréchet distance to their true images | 1.25 ± 0.5 | 4.5 ± 0.25 (training images) |" in table
+    assert "| caption finds its image among 64 | 0.91 | 0.87 |" in table
+    assert "| nearer than 0.07 to a training image | 0.06 | 0.05 |" in table
+    assert "| median distance to the nearest training image | 0.15 | 0.16 |" in table
+    assert {line.count("|") for line in table if line.startswith("|")} == {4}
+    assert "31.5 dB" in table[-1]
+
+
+@pytest.mark.parametrize(("copied", "verdict"), [(0.05, "No sign"), (0.13, "No sign"), (0.15, "The model copies")])
+def test_copies_are_told_where_there_are_more_than_chance_allows(copied, verdict):
+    assert score_table(SCORES | {"copies": SCORES["copies"] | {"copied": copied}})[-1].startswith(verdict)
+
+
+def test_scores_without_an_image_encoder_and_without_held_out_images_are_told():
+    without = SCORES | dict.fromkeys(("features", "frechet", "kernel", "recall"))
+    assert len(score_table(without)) == len(score_table(SCORES)) - 3
+    assert "no image encoder" in score_table(without)[-1]
+    assert "too few held-out images" in score_table(None)[0]
