@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import ops
+from . import frozen
 from .layers import Linear
 from .module import Module, apply
 from .transformer import Attention
@@ -32,7 +32,7 @@ class LoRALinear(Module):
 
     def __call__(self, x):
         scale = self.alpha / self.rank
-        y, frozen_back = apply(frozen_linear, x, self.weight, self.bias)
+        y, frozen_back = apply(frozen.linear, x, self.weight, self.bias)
         low, a_back = self.lora_A(x)
         update, b_back = self.lora_B(scale * low)
         y += update
@@ -43,15 +43,6 @@ class LoRALinear(Module):
             return dx
 
         return y, backward
-
-
-def frozen_linear(x, weight, bias=None):
-    """y = x weightᵀ + bias; backward returns dx = dy weight alone, and multiplies nothing for the others.
-
-    x (..., I), weight (O, I), bias (O) -> y (..., O)
-    """
-    y, _ = ops.linear(x, weight, bias)
-    return y, lambda dy: (ops.linear(dy, weight.T)[0],)
 
 
 class Factors(Module):

@@ -11,7 +11,7 @@ from whole_model import assert_every_parameter_has_a_gradient, assert_gradients_
 
 from minidiff import ops
 from minidiff.nn.layers import Linear
-from minidiff.nn.lora import LoRALinear, add_lora, frozen_linear
+from minidiff.nn.lora import LoRALinear, add_lora
 from minidiff.nn.transformer import SpatialTransformer, TransformerBlock
 
 RANK, ALPHA = 3, 1.5
@@ -90,11 +90,3 @@ def test_no_product_is_computed_for_a_frozen_weight(frozen, rng, monkeypatch):
     assert shapes.count((10, 7)) == (2 if frozen else 1)  # dx of the weight, and dx of the factors
     assert shapes.count((6, 7)) == (0 if frozen else 1)
     assert shapes.count((RANK, 7)) == shapes.count((6, RANK)) == frozen
-
-
-def test_a_frozen_linear_layer_is_a_linear_layer_without_the_other_gradients(rng):
-    x, weight, bias, dy = (rng.standard_normal(shape) for shape in ((2, 5, 7), (6, 7), (6,), (2, 5, 6)))
-    (y, back), (expected, expected_back) = frozen_linear(x, weight, bias), ops.linear(x, weight, bias)
-    assert_array_equal(y, expected)
-    [dx] = back(dy)
-    assert_allclose(dx, expected_back(dy)[0], rtol=1e-12, atol=1e-12)
