@@ -6,6 +6,8 @@ import re
 
 import numpy as np
 
+from minidiff.nn.lora import add_lora
+
 UNET_LAYERS = ["down_blocks.0.attentions.1.transformer_blocks.0.attn1.to_q",
                "mid_block.attentions.0.transformer_blocks.0.attn2.to_k",
                "up_blocks.1.attentions.2.transformer_blocks.0.attn2.to_out.0",
@@ -56,3 +58,11 @@ def of_kohya(products, alpha=None):
         if alpha is not None:
             tensors[f"{name}.alpha"] = np.array(alpha, np.float32)
     return tensors
+
+
+def with_factors(pipe, rank, alpha):
+    """The pipeline, whose UNet has factors that changed it a lot."""
+    rng = np.random.default_rng(6)
+    for parameter in add_lora(pipe.unet, rank, alpha, rng).parameters():
+        parameter.value = 0.15 * rng.standard_normal(parameter.value.shape, np.float32)
+    return pipe

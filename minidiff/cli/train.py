@@ -47,12 +47,15 @@ def add_to(commands) -> None:
     parser.add_argument("--preset", metavar="NAME", help=f"the model size: {', '.join(PRESETS)} (default: small)")
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from the sizes and weights of MODEL (a "
                         "folder, or the name of a shipped model); its autoencoder and contrastive model stay fixed")
+    parser.add_argument("--lora", type=whole_number(1), metavar="RANK", help="leave MODEL as it is and train low-rank "
+                        "factors of its UNet's attention; ends with DIR/lora.safetensors")
     parser.add_argument("--minutes", type=float, help="choose the numbers of steps so that training takes this long")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the run (default: runs/PRESET)")
     parser.add_argument("--resume", action="store_true",
                         help="resume the run in DIR with its own settings; --train_STAGE.steps can extend it")
     parser.add_argument("--stage", nargs="+", metavar="NAME",
-                        help="run only these stages: tokenizer, autoencoder, contrastive, latents, diffusion")
+                        help="run only these stages: tokenizer, autoencoder, contrastive, latents, diffusion; "
+                        "with --lora: latents, lora")
     parser.add_argument("--threads", type=whole_number(1), help="number of threads (default: all cores)")
     parser.add_argument("--tensorboard", action="store_true",
                         help="also write losses as event files, into DIR/events; needs minidiff[tensorboard]")
@@ -71,10 +74,14 @@ def add_to(commands) -> None:
 
 def run(args) -> int:
     changes = {name: vars(args)[name] for name in setting_names() if vars(args)[name] is not None}
+    if args.lora:
+        changes["lora.rank"] = str(args.lora)
     longer = [name for name in changes if name.startswith("train_") and name.endswith(".steps")]
     if args.resume and (len(longer) < len(changes) or (args.preset and args.out) or args.start):
         raise UserError("a resumed run keeps its own settings, except for --train_STAGE.steps: leave out --preset, "
-                        "--from and other settings, or start a new run with another --out")
+                        "--from, --lora and other settings, or start a new run with another --out")
+    if "lora.rank" in changes and not args.start:
+        raise UserError("--lora adapts a trained model: give it by --from MODEL")
     if args.minutes is not None and not 0 < args.minutes < 1e6:
         raise UserError(f"--minutes {args.minutes}: use a number greater than 0")
     name = args.preset or "small"
@@ -82,7 +89,8 @@ def run(args) -> int:
     if args.start:
         from ..storage.pipeline_folder import load_clip, load_pipeline
         from ..training.start import settings_of
-        settings = settings_of(load_pipeline(args.start), load_clip(args.start), settings)
+        clip = None if "lora.rank" in changes else load_clip(args.start)
+        settings = settings_of(load_pipeline(args.start), clip, settings)
     if changes.get("data.source", SCENES) != SCENES:
         changes["data.source"] = str(Path(changes["data.source"]).expanduser().resolve())
     for path, text in changes.items():
@@ -99,21 +107,23 @@ def run(args) -> int:
 
     from ..backend import resolve_device
     from ..report.events import check_events, with_events
-    from ..training.run import STAGES, Run
+    from ..training.images import read_images
+    from ..training.lora import LoRARun, resume
+    from ..training.run import Run
 
     if args.tensorboard:
         check_events()
     device = resolve_device(args.device)
-    run = (Run.resume(folder, device, args.threads) if args.resume
-           else Run(folder, settings, device, args.threads, args.start, found))
+    run = (resume(folder, device, args.threads) if args.resume
+           else (LoRARun if settings.lora.rank else Run)(folder, settings, device, args.threads, args.start, found))
     for name in longer if args.resume else ():
         group = name.partition(".")[0]
         run.lengthen(group.removeprefix("train_"), getattr(settings, group).steps)
-    stages = args.stage or STAGES
+    stages = args.stage or run.stages
     drawn: dict[str, int] = {}
     with asked_to_stop() as stop:
         if run.cache is not None and not run.cache.whole:
-            for now in shown(run.read_images()):
+            for now in shown(read_images(run)):
                 if stop:
                     return stopped(run, now)
             note_left_out(run.cache)
@@ -124,6 +134,9 @@ def run(args) -> int:
                 return stopped(run, now)
     if "diffusion" in stages:
         finish(run)
+    if "lora" in stages:
+        [caption] = run.source.latent_batch(0, 1).captions
+        print(f"try it: minidiff generate --model {run.model} --lora {run.lora_file} {quoted(caption)}")
     return 0
 
 
@@ -142,7 +155,7 @@ def write_samples(run, now, drawn) -> None:
     from ..report.training import reconstructions, samples
 
     tenth = now.step * SAMPLE_GRIDS // now.total
-    if now.stage not in ("autoencoder", "diffusion") or tenth <= drawn.get(now.stage, 0):
+    if now.stage not in ("autoencoder", "diffusion", "lora") or tenth <= drawn.get(now.stage, 0):
         return
     drawn[now.stage] = tenth
     with run.trainer(now.stage).averaged():

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from .. import ops
+from . import frozen
 from .module import Module, Parameter, apply
 
 
@@ -32,7 +33,7 @@ class Linear(Module):
         self.bias = uniform_parameter(rng, (outputs,), inputs) if bias else None
 
     def __call__(self, x):
-        return apply(ops.linear, x, self.weight, self.bias)
+        return apply(frozen.linear if self.weight.frozen else ops.linear, x, self.weight, self.bias)
 
 
 class Conv2d(Module):
@@ -44,7 +45,8 @@ class Conv2d(Module):
         self.stride, self.padding = stride, padding
 
     def __call__(self, x):
-        return apply(ops.conv2d, x, self.weight, self.bias, stride=self.stride, padding=self.padding)
+        conv2d = frozen.conv2d if self.weight.frozen else ops.conv2d
+        return apply(conv2d, x, self.weight, self.bias, stride=self.stride, padding=self.padding)
 
 
 class GroupNorm(Module):

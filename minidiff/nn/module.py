@@ -15,11 +15,12 @@ from ..ops.op import no_grad
 
 
 class Parameter:
-    """A learned array, and the sum of its gradients since they were last cleared."""
+    """A learned array, and the sum of its gradients since they were last cleared; a frozen one gets no gradient."""
 
     def __init__(self, value):
         self.value = value
         self.grad = None
+        self.frozen = False
 
 
 class Module:
@@ -67,6 +68,8 @@ def apply(op, *args, **options):
         for parameter, grad in zip(parameters, back(dy), strict=False):
             if parameter is None:
                 others.append(grad)
+            elif parameter.frozen:
+                continue
             elif parameter.grad is None:
                 parameter.grad = array_module(grad).array(grad, parameter.value.dtype)
             else:

@@ -90,13 +90,13 @@ class DiffusionTraining:
     name = "diffusion"
 
     def __init__(self, settings: Settings, tokenizer: Tokenizer, text_encoder: CLIPTextModel, latents: Latents,
-                 device: str = "cpu"):
+                 device: str = "cpu", unet: UNet2DConditionModel | None = None):
         self.settings, self.latents, self.device = settings, latents, device
         self.schedule = schedule_of(settings)
         self.scaling_factor = latents.scaling_factor
         self.tokenizer, self.empty = tokenizer, tokenizer([""])[0]
-        self.unet = UNet2DConditionModel(random_stream([settings.seed, INITIAL]),
-                                         unet_config(settings, text_encoder.config.hidden_size))
+        self.unet = unet or UNet2DConditionModel(random_stream([settings.seed, INITIAL]),
+                                                 unet_config(settings, text_encoder.config.hidden_size))
         self.text_encoder = text_encoder
         learns = settings.diffusion.train_text_encoder
         self.models = [self.unet, text_encoder] if learns else [self.unet]

@@ -8,10 +8,11 @@ the whole state, and a resumed run continues bit for bit.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,12 @@ class Progress:
     gradient_norm: float
     samples_per_second: float
     seconds_left: float
+
+    def log(self, path: Path) -> None:
+        """Append one line of JSON to a file, with the time."""
+        record = {name: value for name, value in asdict(self).items() if name not in ("losses", "seconds_left")}
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(record | self.losses | {"time": round(time.time(), 1)}) + "\n")
 
 
 class Trainer:
@@ -139,6 +146,13 @@ class Trainer:
                 good = [f"the last good checkpoint is {path}" for path in list_checkpoints(self.checkpoints)[-1:]]
                 raise UserError(f"{self.stage.name}: {name} is {value} at step {self.step}; "
                                 f"{good[0] if good else 'there is no checkpoint yet'}; lower the learning rate")
+
+    def lengthen(self, steps: int) -> None:
+        """Have the stage end at `steps`. Raises UserError if it is past them."""
+        if steps <= self.step:
+            raise UserError(f"the {self.stage.name} stage is at step {self.step}: give it more than {steps}")
+        self.total = steps
+        self.save()
 
     def end(self):
         """Mark the stage as trained, with its parameters as they are."""

@@ -9,41 +9,41 @@ Each stage continues from its files: a run that was stopped, in whatever way, re
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
-
-from ..data.folder_source import FolderSource, check_captions
+from ..data.folder_source import check_captions
 from ..data.found import Found
 from ..data.sources import open_source
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
 from ..errors import UserError
-from ..storage.checkpoint import load_checkpoint, save_checkpoint
 from ..storage.files import new_file, read_json, write_json
 from ..storage.pipeline_folder import Parts, load_clip, load_pipeline, save_pipeline
 from ..tokenizer import Tokenizer
 from .autoencoder import AutoencoderTraining
 from .contrastive import ContrastiveTraining
-from .diffusion import ENCODE_BATCH, DiffusionTraining, Latents, check, encode_images, schedule_of
+from .diffusion import DiffusionTraining, Latents, check, schedule_of
 from .fitting import check_data
 from .held_out import held_out_losses
+from .images import read_images
+from .latents import read_latents, write_latents
 from .loop import Progress, Trainer
 from .optimizers import optimizer_class
 from .presets import Settings, from_dict
 from .start import check_sizes, take_over
-from .workers import worker_count
 
 STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
+SETTINGS_FILE = "settings.json"
 LATENTS_FRACTION = 0.02  # of the minutes of a run
 
 
 class Run:
     """A folder, its settings, and the trainers of the stages that have been used so far."""
+
+    stages = STAGES
 
     def __init__(self, folder: Path, settings: Settings, device: str = "cpu", threads: int | None = None,
                  start: str | Path | None = None, found: Found | None = None):
@@ -54,8 +54,7 @@ class Run:
         not fit together, or where the model has other sizes than the settings.
         """
         check_settings(settings)
-        if (folder / "settings.json").exists():
-            raise UserError(f"{folder} holds a training run: continue it with --resume, or choose another --out")
+        check_new(folder)
         if start is not None:
             parts, clip = load_pipeline(start), load_clip(start)
             check_sizes(settings, parts, clip)
@@ -64,18 +63,13 @@ class Run:
         self._open(folder, settings, device, threads, found)
         for stage in ("autoencoder", "contrastive") if start is not None else ():
             self.trainer(stage).end()
-        with new_file(folder / "settings.json") as path:
-            write_json(path, asdict(settings))
+        write_settings(folder, settings)
 
     @classmethod
     def resume(cls, folder: Path, device: str = "cpu", threads: int | None = None) -> Run:
         """Open a run that was started before, with its own settings."""
-        if not (folder / "settings.json").exists():
-            raise UserError(f"{folder} holds no training run: start one without --resume")
-        settings = from_dict(Settings(), read_json(folder / "settings.json"))
-        check_settings(settings)
         run = cls.__new__(cls)
-        run._open(folder, settings, device, threads)
+        run._open(folder, read_settings(folder), device, threads)
         if run.cache is not None:
             run.cache.check_unchanged()
         return run
@@ -84,7 +78,7 @@ class Run:
         self.folder, self.settings, self.device, self.threads = folder, settings, device, threads
         self.model_folder = folder / "model"
         self.source, self.found = open_source(settings, folder / "data"), found
-        self.cache = self.source.cache if isinstance(self.source, FolderSource) else None
+        self.cache = getattr(self.source, "cache", None)
         self.trainers: dict[str, Trainer] = {}
 
     def train(self, stages: Sequence[str] = STAGES, minutes: float | None = None) -> Iterator[Progress]:
@@ -96,7 +90,7 @@ class Run:
         if unknown:
             raise UserError(f"unknown stage {unknown[0]!r}: use some of {', '.join(STAGES)}")
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
-        yield from self.read_images()
+        yield from read_images(self)
         if self.cache is not None and "contrastive" in stages and not (self.folder / "start").exists():
             check_captions(len(self.source.rows_of), self.source.name)
         for stage in (stage for stage in STAGES if stage in stages):
@@ -108,19 +102,10 @@ class Run:
                 trainer = self.trainer(stage)
                 seconds = None if deadline is None else self._seconds(stage, deadline, stages)
                 for progress in trainer.train(seconds):
-                    self._log(progress)
+                    progress.log(self.folder / "metrics.jsonl")
                     yield progress
         if "diffusion" in stages:
             self.save()
-
-    def read_images(self) -> Iterator[Progress]:
-        """Read a person's images into data/, unless they are there."""
-        if self.cache is None or self.cache.whole:
-            return
-        start = time.monotonic()
-        for done, count in self.cache.fill(self.found):
-            seconds = (time.monotonic() - start) / done
-            yield Progress("images", done, count, {}, 0.0, 0.0, 1 / seconds, seconds * (count - done))
 
     def _seconds(self, stage, deadline, stages):
         """The seconds of a stage: the time left is divided in proportion to the fractions of the stages to come."""
@@ -142,14 +127,10 @@ class Run:
 
     def lengthen(self, stage: str, steps: int) -> None:
         """Have a stage end at `steps`. Raises UserError if it is past them, or if a later stage has used its result."""
-        trainer = self.trainer(stage)
-        if steps <= trainer.step:
-            raise UserError(f"the {stage} stage of {self.folder} is at step {trainer.step}: give it more than {steps}")
         made = {"autoencoder": "latents.safetensors", "contrastive": "checkpoints/diffusion"}.get(stage)
         if made and (self.folder / made).exists():
             raise UserError(f"{self.folder / made} was made with the {stage} stage as it is: start another run")
-        trainer.total = steps
-        trainer.save()
+        self.trainer(stage).lengthen(steps)
 
     def _stage(self, stage):
         """A stage before its first step: with new parameters, or with those of the model that the run started from."""
@@ -185,26 +166,13 @@ class Run:
 
     def _encode(self) -> Iterator[Progress]:
         """Encode the images of the diffusion stage into latents.safetensors, unless it exists."""
-        path, count = self.folder / "latents.safetensors", self.source.latent_count
-        if path.exists():
-            return
-        parts, start, done = [], time.monotonic(), 0
-        threads = worker_count(ENCODE_BATCH, self.device, self.threads)
-        model = self.finished("autoencoder").model
-        for part in encode_images(self.source, self.tokenizer(), model, self.device, threads):
-            parts.append(part)
-            done += len(part.ids)
-            seconds = (time.monotonic() - start) / done
-            yield Progress("latents", done, count, {}, 0.0, 0.0, 1 / seconds, seconds * (count - done))
-        save_checkpoint(path, {name: np.concatenate([getattr(part, name) for part in parts])
-                               for name in ("mean", "ids")}, {})
-
-    def latents(self) -> Latents:
         path = self.folder / "latents.safetensors"
         if not path.exists():
-            raise UserError(f"{path} is missing: run the latents stage first")
-        arrays, _ = load_checkpoint(path)
-        return Latents(arrays["mean"], arrays["ids"])
+            yield from write_latents(path, self.source, self.tokenizer(), self.finished("autoencoder").model,
+                                     self.device, self.threads)
+
+    def latents(self) -> Latents:
+        return read_latents(self.folder / "latents.safetensors")
 
     def parts(self) -> Parts:
         """All that a pipeline needs, with the models as they are in memory: inside `averaged()`, with the averages."""
@@ -223,15 +191,32 @@ class Run:
         with self.trainer("diffusion").averaged():
             save_pipeline(self.parts(), self.model_folder, self.finished("contrastive").model)
 
-    def _log(self, progress):
-        record = {name: value for name, value in asdict(progress).items() if name not in ("losses", "seconds_left")}
-        with open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(record | progress.losses | {"time": round(time.time(), 1)}) + "\n")
+
+def write_settings(folder: Path, settings: Settings, **others: str) -> None:
+    """Write the settings.json of a new run, with what else is needed to resume it."""
+    with new_file(folder / SETTINGS_FILE) as path:
+        write_json(path, asdict(settings) | others)
+
+
+def check_new(folder: Path) -> None:
+    """Raises UserError where a folder holds a run already."""
+    if (folder / SETTINGS_FILE).exists():
+        raise UserError(f"{folder} holds a training run: continue it with --resume, or choose another --out")
+
+
+def read_settings(folder: Path) -> Settings:
+    """The settings of the run in a folder. Raises UserError if there is none, or if they are bad."""
+    if not (folder / SETTINGS_FILE).exists():
+        raise UserError(f"{folder} holds no training run: start one without --resume")
+    settings = from_dict(Settings(), read_json(folder / SETTINGS_FILE))
+    check_settings(settings)
+    return settings
 
 
 def check_settings(settings: Settings) -> None:
     """Raises UserError, before any work, for settings that a later stage could not start with."""
-    for stage in (settings.train_autoencoder, settings.train_contrastive, settings.train_diffusion):
+    for stage in (settings.train_autoencoder, settings.train_contrastive, settings.train_diffusion,
+                  settings.train_lora):
         optimizer_class(stage.optimizer)
     check_data(settings.data)
     check(settings)

@@ -75,9 +75,14 @@ SETTINGS = {
         "num_inference_steps": "sampling steps that the model recommends",
         "guidance_scale": "guidance that the model recommends",
     },
+    "lora": {
+        "rank": "rank of the factors that are trained instead of the whole UNet; --lora is short for it; 0: none",
+        "alpha": "the factors' product is scaled by alpha / rank; 0 stands for alpha = rank",
+    },
     "train_autoencoder": STAGE,
     "train_contrastive": STAGE,
     "train_diffusion": STAGE,
+    "train_lora": STAGE,
 }
 
 

@@ -15,9 +15,9 @@ from .diffusion import unet_config
 from .presets import Settings
 
 
-def settings_of(parts: Parts, clip: CLIPModel, settings: Settings) -> Settings:
+def settings_of(parts: Parts, clip: CLIPModel | None, settings: Settings) -> Settings:
     """The settings with a trained model's sizes, the prediction type of its UNet and its sampling defaults."""
-    unet, scheduler = parts.unet.config, from_config(parts.scheduler)
+    text, unet, scheduler = parts.text_encoder.config, parts.unet.config, from_config(parts.scheduler)
     sampling = {name: parts.scheduler[name] for name in ("num_inference_steps", "guidance_scale")
                 if name in parts.scheduler}
     diffusion = replace(settings.diffusion, prediction=scheduler.prediction_type, time_shift=scheduler.flow_shift,
@@ -25,8 +25,8 @@ def settings_of(parts: Parts, clip: CLIPModel, settings: Settings) -> Settings:
     return replace(
         settings, diffusion=diffusion, size=parts.vae.config.sample_size,
         autoencoder=_sized(settings.autoencoder, parts.vae.config),
-        text=_sized(settings.text, clip.config.text_config, max_length=clip.config.text_config.max_position_embeddings),
-        image=_sized(settings.image, clip.config.vision_config),
+        text=_sized(settings.text, text, max_length=text.max_position_embeddings),
+        image=_sized(settings.image, clip.config.vision_config) if clip else settings.image,
         unet=_sized(settings.unet, unet, attention_levels=tuple("CrossAttn" in name for name in unet.down_block_types)))
 
 

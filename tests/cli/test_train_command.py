@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
 import warnings
@@ -98,7 +99,7 @@ def test_a_stage_can_be_trained_alone_and_longer(capsys):
     assert main([*resume, "autoencoder", "--train_autoencoder.steps", "80"]) == 2
     assert "latents.safetensors was made with the autoencoder stage as it is" in capsys.readouterr().err
     assert main([*resume, "contrastive", "--train_contrastive.steps", "0"]) == 2
-    assert "the contrastive stage of run is at step 0: give it more than 0" in capsys.readouterr().err
+    assert "the contrastive stage is at step 0: give it more than 0" in capsys.readouterr().err
 
 
 def test_losses_are_also_written_as_event_files(capsys, monkeypatch):
@@ -113,3 +114,25 @@ def test_losses_are_also_written_as_event_files(capsys, monkeypatch):
     assert main([*train_autoencoder, "other"]) == 2
     assert "pip install minidiff[tensorboard]" in capsys.readouterr().err
     assert not Path("other/settings.json").exists()
+
+
+def test_a_lora_is_trained_from_a_model_and_drawn_with(model, capsys):
+    assert main(["train", "--out", "run", "--lora", "2", "--from", str(model), "--train_lora.steps", "20",
+                 "--train_lora.batch_size", "2", "--diffusion.latents", "8", "--threads", "1"]) == 0
+    tried = capsys.readouterr().out.splitlines()[-1]
+    assert tried.startswith(f"try it: minidiff generate --model {model} --lora run/lora.safetensors ")
+    assert [path.name for path in Path("run/samples").iterdir()] == ["lora-00000020.png"]
+    assert main([*shlex.split(tried)[3:], "-o", "drawn.png"]) == 0
+    assert read_pixels("drawn.png").shape == (16, 16, 3)
+    assert main(["train", "--out", "run", "--resume", "--train_lora.steps", "40", "--threads", "1"]) == 0
+    steps = [json.loads(line)["step"] for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    assert steps == [20, 40]
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["--lora", "2"], "give it by --from MODEL"), (["--lora.rank", "2"], "give it by --from MODEL"),
+    (["--lora", "0", "--from", "scenes"], "'0' is not a whole number of at least 1"),
+    (["--resume", "--lora", "2"], "a resumed run keeps its own settings")])
+def test_lora_needs_a_model_and_a_rank(words, message, capsys):
+    assert main(["train", *words]) == 2
+    assert message in capsys.readouterr().err

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import torch
 from ldm_layout import tiny_stable_diffusion
-from lora_files import UNET_LAYERS, learned, of_diffusers, of_kohya, of_older_diffusers
-from safetensors.numpy import save_file
+from lora_files import UNET_LAYERS, learned, of_diffusers, of_kohya, of_older_diffusers, with_factors
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
+from minidiff.nn.lora import Factors
 from minidiff.storage.folders import from_file
+from minidiff.storage.lora_writing import save_lora
 
 from .compare import VALUES, channels_first, channels_last
 
@@ -71,3 +74,51 @@ def test_alphas_noted_beside_the_tensors_are_read_alike(folder, tmp_path, agree,
     weights = theirs.unet.state_dict()
     for name, parameter in ours.unet.named_parameters():
         agree("weights with noted alphas", parameter.value, from_file(weights[name].numpy()), 1e-6)
+
+
+@pytest.mark.parametrize("alpha", [4, 1.5])
+def test_diffusers_draws_with_our_file_what_the_trained_factors_draw(folder, tmp_path, agree, alpha):
+    ours = with_factors(tiny_stable_diffusion(1), 4, alpha)
+    save_lora(ours.unet, tmp_path / "lora.safetensors")
+    theirs = diffusers.StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
+    theirs.load_lora_weights(tmp_path, weight_name="lora.safetensors")
+    latents = np.random.default_rng(0).standard_normal((2, 8, 12, 4)).astype(np.float32)
+    context, _ = ours.text_encoder(ours.tokenizer(["a red heart", "a green star"]))
+    answer, _ = ours.unet(latents, np.full(2, 321.0, np.float32), context)
+    for fused in (False, True):
+        if fused:
+            theirs.fuse_lora()
+            theirs.unload_lora_weights()
+        with torch.no_grad():
+            expected = theirs.unet(torch.tensor(channels_first(latents)), 321, torch.tensor(context)).sample
+        agree("UNet with trained factors", answer, channels_last(expected), VALUES["float32"])
+
+
+def test_diffusers_writes_the_same_file_for_the_same_factors(folder, tmp_path):
+    ours = with_factors(tiny_stable_diffusion(1), 4, 1.5)
+    save_lora(ours.unet, tmp_path / "ours.safetensors")
+    theirs = diffusers.StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
+    theirs.unet.add_adapter(peft.LoraConfig(r=4, lora_alpha=1.5, target_modules=["to_k", "to_q", "to_v", "to_out.0"]))
+    factors = {name: p for name, p in theirs.unet.named_parameters() if "lora_" in name}
+    own = {name.replace(".weight", ".default.weight"): p for name, p in Factors(ours.unet).named_parameters()}
+    assert factors.keys() == own.keys()
+    with torch.no_grad():
+        for name, parameter in factors.items():
+            parameter.copy_(torch.tensor(own[name].value))
+    theirs.save_lora_weights(tmp_path, peft.utils.get_peft_model_state_dict(theirs.unet), weight_name="t.safetensors",
+                             unet_lora_adapter_metadata=theirs.unet.peft_config["default"].to_dict())
+    written, expected = (load_file(tmp_path / name) for name in ("ours.safetensors", "t.safetensors"))
+    assert written.keys() == expected.keys()
+    for name, value in expected.items():
+        assert value.dtype == written[name].dtype and (value == written[name]).all(), name
+    notes, expected = (json.loads(safe_open(tmp_path / name, "numpy").metadata()["lora_adapter_metadata"])
+                       for name in ("ours.safetensors", "t.safetensors"))
+    notes, expected = ({key: sorted(value) if isinstance(value, list) else value for key, value in of.items()}
+                       for of in (notes, expected))
+    assert notes == {key: expected[key] for key in notes}
+    merged = tiny_stable_diffusion(1)
+    merged.load_lora(tmp_path / "t.safetensors")
+    again = tiny_stable_diffusion(1)
+    again.load_lora(tmp_path / "ours.safetensors")
+    for one, other in zip(merged.unet.parameters(), again.unet.parameters(), strict=True):
+        assert (one.value == other.value).all()

@@ -1,0 +1,125 @@
+"""A run that adapts a trained model by low-rank factors (nn/lora.py): latents → factors → a LoRA file.
+
+    settings.json   metrics.jsonl   latents.safetensors   checkpoints/lora/   lora.safetensors
+
+The model stays as it is and where it is; settings.json says which one. Its autoencoder encodes the images, its text
+encoder reads the captions, and only the factors of its UNet learn.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..backend import random_stream
+from ..data.found import Found
+from ..data.sources import open_source
+from ..diffusion.scheduler_config import from_config
+from ..errors import UserError
+from ..nn.lora import add_lora
+from ..storage.files import read_json
+from ..storage.lora_writing import save_lora
+from ..storage.pipeline_folder import Parts, load_pipeline, shipped_models
+from .diffusion import DiffusionTraining, Latents
+from .held_out import held_out_losses
+from .images import read_images
+from .latents import read_latents, write_latents
+from .loop import Progress, Trainer
+from .presets import Settings
+from .run import SETTINGS_FILE, Run, check_new, check_settings, read_settings, write_settings
+
+FACTORS = 33  # key of the random stream of the initial factors
+
+
+def lora_training(settings: Settings, parts: Parts, latents: Latents, device: str = "cpu") -> DiffusionTraining:
+    """The diffusion stage of a trained model, with its own noise schedule and scaling factor; only factors learn."""
+    own = replace(settings, train_diffusion=settings.train_lora,
+                  diffusion=replace(settings.diffusion, train_text_encoder=False))
+    stage = DiffusionTraining(own, parts.tokenizer, parts.text_encoder, latents, device, parts.unet)
+    stage.name = "lora"
+    stage.schedule = from_config(parts.scheduler).schedule
+    stage.scaling_factor = parts.vae.config.scaling_factor
+    rank, rng = settings.lora.rank, random_stream([settings.seed, FACTORS])
+    stage.models = [add_lora(parts.unet, rank, settings.lora.alpha or rank, rng)]
+    return stage
+
+
+class LoRARun:
+    """A folder, its settings, the model that it adapts, and the trainer of the factors once it has been used."""
+
+    stages = ("latents", "lora")
+
+    def __init__(self, folder: Path, settings: Settings, device: str = "cpu", threads: int | None = None,
+                 start: str | Path = "scenes", found: Found | None = None):
+        """Start a run from the model `start`. Raises UserError where it cannot be loaded, or for bad settings."""
+        check_settings(settings)
+        check_new(folder)
+        model = str(start if str(start) in shipped_models() else Path(start).resolve())
+        self._open(folder, settings, model, device, threads, found)
+        write_settings(folder, settings, model=model)
+
+    @classmethod
+    def resume(cls, folder: Path, device: str = "cpu", threads: int | None = None) -> LoRARun:
+        """Open a run that was started before, with its own settings and model."""
+        run = cls.__new__(cls)
+        run._open(folder, read_settings(folder), read_json(folder / SETTINGS_FILE)["model"], device, threads)
+        if run.cache is not None:
+            run.cache.check_unchanged()
+        return run
+
+    def _open(self, folder, settings, model, device, threads, found=None):
+        if settings.lora.rank < 1:
+            raise UserError(f"lora.rank {settings.lora.rank}: use a whole number of at least 1, such as 4")
+        self.folder, self.settings, self.model, self.device, self.threads = folder, settings, model, device, threads
+        self.lora_file = folder / "lora.safetensors"
+        self.source, self.found = open_source(settings, folder / "data"), found
+        self.cache = getattr(self.source, "cache", None)
+        self.model_parts = load_pipeline(model, device=device)
+        self.trainers: dict[str, Trainer] = {}
+
+    def train(self, stages: Sequence[str] = stages, minutes: float | None = None) -> Iterator[Progress]:
+        """Encode the images, unless that was done; train the factors to their end; write their moving average."""
+        unknown = [stage for stage in stages if stage not in self.stages]
+        if unknown:
+            raise UserError(f"unknown stage {unknown[0]!r}: with --lora, use some of {', '.join(self.stages)}")
+        deadline = None if minutes is None else time.monotonic() + 60 * minutes
+        yield from read_images(self)
+        path, parts = self.folder / "latents.safetensors", self.model_parts
+        if "latents" in stages and not path.exists():
+            yield from write_latents(path, self.source, parts.tokenizer, parts.vae, self.device, self.threads)
+        if "lora" not in stages:
+            return
+        for progress in self.trainer("lora").train(None if deadline is None else max(1.0, deadline - time.monotonic())):
+            progress.log(self.folder / "metrics.jsonl")
+            yield progress
+        with self.trainer("lora").averaged():
+            save_lora(parts.unet, self.lora_file)
+
+    def trainer(self, stage: str) -> Trainer:
+        """The trainer of the factors, in the state of its newest checkpoint."""
+        if stage != "lora":
+            raise UserError(f"{self.folder} trains a LoRA, it has no {stage} stage: give settings of train_lora")
+        if stage not in self.trainers:
+            latents = read_latents(self.folder / "latents.safetensors")
+            made = lora_training(self.settings, self.model_parts, latents, self.device)
+            held_out = held_out_losses(made, self.source, lambda: self.model_parts.vae)
+            self.trainers[stage] = Trainer(made, self.settings.train_lora, self.folder / "checkpoints" / stage,
+                                           self.threads, held_out)
+            self.trainers[stage].resume()
+        return self.trainers[stage]
+
+    def lengthen(self, stage: str, steps: int) -> None:
+        """Have the factors learn until `steps`. Raises UserError if they are past them."""
+        self.trainer(stage).lengthen(steps)
+
+    def parts(self) -> Parts:
+        """All that a pipeline needs, with the factors in the UNet: inside `averaged()`, with their averages."""
+        self.trainer("lora")
+        return self.model_parts
+
+
+def resume(folder: Path, device: str = "cpu", threads: int | None = None) -> Run | LoRARun:
+    """The run in a folder, of either kind."""
+    return (LoRARun if read_settings(folder).lora.rank else Run).resume(folder, device, threads)
