@@ -6,8 +6,8 @@ import io
 
 from PIL import Image
 
-from minidiff.data.captioned_files import find
-from minidiff.data.decode import decode
+from minidiff.data.reading.decode import decode
+from minidiff.data.reading.find import find
 
 
 def png(shade=0, size=(9, 8)):

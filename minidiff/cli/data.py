@@ -55,8 +55,8 @@ def own_images(args) -> list:
     """Some of a person's images, as training would see them, with their captions."""
     import numpy as np
 
-    from ..data.captioned_files import find
     from ..data.image_cache import read_images
+    from ..data.reading.find import find
 
     items = find(args.path, args.caption_column, args.caption_template).items
     order = np.random.default_rng(args.seed).permutation(len(items))
@@ -71,9 +71,9 @@ def own_images(args) -> list:
 def run_check(args) -> None:
     from tqdm import tqdm
 
-    from ..data.captioned_files import find
     from ..data.folder_source import check_captions
     from ..data.image_cache import check_usable
+    from ..data.reading.find import find
     from ..data.survey import distinct_captions, faults_of, look_at
 
     found = find(args.path, args.caption_column, args.caption_template)

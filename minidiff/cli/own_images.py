@@ -13,9 +13,9 @@ def fitted(settings, chosen: Collection[str], start: str | None, stages: Collect
 
     A run that starts from a model has the sizes of the model, and its contrastive model is trained already.
     """
-    from ..data.captioned_files import find
     from ..data.folder_source import LEAST_TO_HOLD_OUT, check_captions
     from ..data.image_cache import check_usable
+    from ..data.reading.find import find
     from ..data.survey import distinct_captions
     from ..training.fitting import check_data, fit
 

@@ -23,9 +23,9 @@ from PIL import Image, ImageOps
 from ..errors import UserError
 from ..nn.threads import cores
 from ..storage.files import new_file, read_json
-from .captioned_files import find
-from .decode import decode
-from .found import Found, Item, Problem
+from .reading.decode import decode
+from .reading.find import find
+from .reading.found import Found, Item, Problem
 
 AHEAD = 64   # images that threads may decode before they are needed: bounds the memory
 NAMED = 10   # names that a message lists

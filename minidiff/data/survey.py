@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UserError
-from .decode import decode
-from .found import Found, Item, Problem
 from .image_cache import digest_of, in_threads
+from .reading.decode import decode
+from .reading.found import Found, Item, Problem
 
 SAMPLE = 256  # images whose headers tell the median size
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ..data.folder_source import CROPS
-from ..data.found import Found
+from ..data.reading.found import Found
 from ..data.survey import distinct_captions, median_side
 from ..errors import UserError
 from ..tokenizer import MIN_VOCAB_SIZE, split_words

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..backend import random_stream
-from ..data.found import Found
+from ..data.reading.found import Found
 from ..data.sources import open_source
 from ..diffusion.scheduler_config import from_config
 from ..errors import UserError

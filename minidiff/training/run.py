@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ..data.folder_source import check_captions
-from ..data.found import Found
+from ..data.reading.found import Found
 from ..data.sources import open_source
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config

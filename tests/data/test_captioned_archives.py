@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from image_files import as_bytes, found_in, png, shade, write_files
 
-from minidiff.data.captioned_files import find
-from minidiff.data.seekable_gzip import SeekableGzip
+from minidiff.data.reading.find import find
+from minidiff.data.reading.seekable_gzip import SeekableGzip
 from minidiff.errors import UserError
 
 ENDINGS = [".zip", ".tar", ".tar.gz", ".tgz"]
@@ -188,7 +188,7 @@ def check_shades(items, shades):
 
 
 def test_any_part_of_a_gzip_file_is_read_from_a_snapshot_before_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("minidiff.data.seekable_gzip.SPACING", 100_000)
+    monkeypatch.setattr("minidiff.data.reading.seekable_gzip.SPACING", 100_000)
     rng = np.random.default_rng(0)
     parts = [rng.integers(0, 9, 400_000, np.uint8).tobytes(), bytes(3_000_000), b"x" * 7, rng.bytes(300_000)]
     path, content = tmp_path / "x.gz", b"".join(parts)

@@ -6,9 +6,9 @@ import os
 import pytest
 from image_files import found_in, png, write_files
 
-from minidiff.data.captioned_files import find
-from minidiff.data.captions import from_file_name
-from minidiff.data.file_tree import FileTree
+from minidiff.data.reading.captions import from_file_name
+from minidiff.data.reading.file_tree import FileTree
+from minidiff.data.reading.find import find
 from minidiff.errors import UserError
 
 

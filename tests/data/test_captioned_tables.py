@@ -7,7 +7,7 @@ import pytest
 from image_files import found_in, png, write_files
 from numpy.testing import assert_array_equal
 
-from minidiff.data.captioned_files import find
+from minidiff.data.reading.find import find
 from minidiff.errors import UserError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 8, 9, 3), dtype=np.uint8)

@@ -9,7 +9,7 @@ from image_files import encoded, png
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from minidiff.data.decode import decode
+from minidiff.data.reading.decode import decode
 from minidiff.errors import UserError
 
 RAMP = np.arange(0, 256, dtype=np.uint8).reshape(8, 32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minidiff.data.found import Found, Item
+from minidiff.data.reading.found import Found, Item
 from minidiff.tokenizer import Tokenizer
 from minidiff.training import presets
 from minidiff.training.fitting import fit, size_for

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..errors import UserError
+from ...errors import UserError
 from .captions import check_column, first_line, from_file_name, of_class, one_line, text_of
 from .file_tree import FileTree
 from .found import Found, Item, Problem

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from ..errors import UserError
+from ...errors import UserError
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 COUNTER = re.compile(r"\(?\d+\)?|(?=[a-f]*\d)[0-9a-f]{6,}", re.IGNORECASE)  # 01, (2), and hashes such as 3fa9c1

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ..errors import UserError
+from ...errors import UserError
 from .found import Problem
 
 LARGEST = 256 * 2**20  # bytes; far more than an image of 100 megapixels takes as a PNG or JPEG

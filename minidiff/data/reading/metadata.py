@@ -10,7 +10,7 @@ import io
 import json
 import posixpath
 
-from ..errors import UserError
+from ...errors import UserError
 from .captions import check_column, text_of
 from .file_tree import FileTree
 

@@ -12,7 +12,7 @@ import glob
 import stat
 from pathlib import Path
 
-from ..errors import UserError
+from ...errors import UserError
 from .archives import ARCHIVES, in_archive
 from .file_tree import FileTree, in_folder, suffix
 from .forms import captioned

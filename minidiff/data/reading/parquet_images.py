@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache, partial
 from pathlib import Path
 
-from ..errors import UserError
+from ...errors import UserError
 from .captions import check_column, one_line
 from .file_tree import LARGEST, read_part
 from .found import Found, Item, Problem

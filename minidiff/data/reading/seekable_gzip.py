@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import UserError
+from ...errors import UserError
 
 PIECE = 1 << 16    # bytes of the file that are decompressed at once
 SPACING = 4 << 20  # bytes of content between snapshots

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UserError
+from ...errors import UserError
 from .captions import of_class, one_line
 from .found import Found, Item, Problem
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ..errors import UserError
+from ...errors import UserError
 from .file_tree import TEXTS, FileTree, read_part, suffix
 from .seekable_gzip import SeekableGzip
 

@@ -11,7 +11,7 @@ import io
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from ..errors import UserError
+from ...errors import UserError
 
 SMALLEST = 8                # pixels of a side
 LARGEST = 100_000_000       # pixels of an image
