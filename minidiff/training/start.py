@@ -47,7 +47,7 @@ def check_sizes(settings: Settings, parts: Parts, clip: CLIPModel) -> None:
 
 
 def take_over(stage, folder: Path) -> None:
-    """Give a new stage the parameters of the model in `folder`."""
+    """Give a new stage the parameters, and the scale of the latents, of the model in `folder`."""
     if stage.name == "contrastive":
         _assign_parameters(load_clip(folder, device=stage.device), stage.model)
         return
@@ -57,6 +57,7 @@ def take_over(stage, folder: Path) -> None:
     else:
         _assign_parameters(parts.unet, stage.unet)
         _assign_parameters(parts.text_encoder, stage.text_encoder)
+        stage.scaling_factor = parts.vae.config.scaling_factor  # the UNet knows latents of this scale
 
 
 def _assign_parameters(source, target):

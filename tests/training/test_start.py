@@ -44,6 +44,18 @@ def test_a_run_begun_from_a_model_has_the_text_encoder_that_its_unet_learned_wit
     same_parameters(run.trainer("contrastive").stage.model, clip)
 
 
+def test_a_run_begun_from_a_model_keeps_the_scale_of_its_latents(tmp_path, finished):
+    parts, clip = load_pipeline(finished.model_folder), load_clip(finished.model_folder)
+    parts.vae.config = replace(parts.vae.config, scaling_factor=0.3)
+    save_pipeline(parts, tmp_path / "model", clip)
+    run = Run(tmp_path / "more", SETTINGS, threads=1, start=tmp_path / "model")
+    list(run.train())
+    stage = run.trainer("diffusion").stage
+    assert stage.scaling_factor == load_pipeline(run.model_folder).vae.config.scaling_factor == 0.3
+    assert stage.latents.scaling_factor != pytest.approx(0.3, rel=0.1)
+    assert Run.resume(run.folder, threads=1).trainer("diffusion").stage.scaling_factor == 0.3
+
+
 def test_a_run_begun_from_a_model_goes_on_bit_for_bit_after_a_stop(tmp_path, finished, monkeypatch):
     monkeypatch.setattr(loop, "LOOK_EVERY", 1)
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
