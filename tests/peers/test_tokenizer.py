@@ -17,7 +17,7 @@ from minidiff.data.scenes import draw_scene
 from minidiff.tokenizer import END, START, Tokenizer
 
 COUNT = 100_000 if os.environ.get("MINIDIFF_FULL") == "1" else 3_000
-SOURCES = [path.read_text("utf-8") for path in sorted(Path(minidiff.__file__).parent.glob("*.py"))]
+SOURCES = [path.read_text("utf-8") for path in sorted(Path(minidiff.__file__).parent.rglob("*.py"))]
 
 
 def same_unicode(letter):
