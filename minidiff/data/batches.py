@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .scenes import Scene, draw_scene, images_of, to_float
-from .source import Batch
+from .source import Batch, batch_stream
 
 TRAINING, EVALUATION = 1, 2
 
@@ -33,14 +33,9 @@ class SceneBatches:
         return self
 
     def __next__(self) -> SceneBatch:
-        rng = scene_stream(self.seed, TRAINING, self.position)
+        rng = batch_stream(self.seed, TRAINING, self.position)
         self.position += 1
         return as_batch([draw_scene(rng, self.split) for _ in range(self.batch_size)], self.size)
-
-
-def scene_stream(seed: int, purpose: int, index: int) -> np.random.Generator:
-    """The random generator of batch `index`, independent of those with any other arguments."""
-    return np.random.Generator(np.random.Philox(key=[seed, purpose], counter=[0, 0, 0, index]))
 
 
 def as_batch(scenes: list[Scene], size: int = 64) -> SceneBatch:
@@ -50,11 +45,11 @@ def as_batch(scenes: list[Scene], size: int = 64) -> SceneBatch:
 
 def evaluation_scenes(count: int, split: str = "seen", seed: int = 0) -> list[Scene]:
     """Scenes for scoring a model, never used in training; a larger `count` only appends more."""
-    return [draw_scene(scene_stream(seed, EVALUATION, index), split) for index in range(count)]
+    return [draw_scene(batch_stream(seed, EVALUATION, index), split) for index in range(count)]
 
 
 def preview(count: int, size: int = 64, seed: int = 0, split: str = "seen") -> list[tuple[np.ndarray, str]]:
     """The first scenes of a training run, as (image uint8 (size, size, 3), caption)."""
-    rng = scene_stream(seed, TRAINING, 0)
+    rng = batch_stream(seed, TRAINING, 0)
     scenes = [draw_scene(rng, split) for _ in range(count)]
     return [(scene.image(size), scene.caption) for scene in scenes]

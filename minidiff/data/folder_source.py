@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import UserError
-from .batches import scene_stream
 from .image_cache import ImageCache
+from .reading.captions import folded
 from .scenes import to_float
-from .source import Batch
+from .source import Batch, batch_stream
 
 IMAGES, CONTRAST, LATENTS = 3, 4, 5  # keys of random streams, one for each stage
 CROPS = ("center", "random")
@@ -63,7 +63,7 @@ class FolderSource:
         """The rows to train on by their caption, regardless of case, white space and, with shuffle_tags, order."""
         rows: dict[str, list[int]] = {}
         for row in self.split[0]:
-            caption = " ".join(self.cache.entries[row].caption.lower().split())
+            caption = folded(self.cache.entries[row].caption)
             rows.setdefault(", ".join(sorted(tags(caption))) if self.shuffle_tags else caption, []).append(row)
         return {caption: np.array(same) for caption, same in rows.items()}
 
@@ -71,12 +71,12 @@ class FolderSource:
         return list(dict.fromkeys(self.cache.entries[row].caption for row in self.split[0]))
 
     def training_batch(self, index: int, batch_size: int) -> Batch:
-        rng = scene_stream(self.seed, IMAGES, index)
+        rng = batch_stream(self.seed, IMAGES, index)
         return self._draw(rng, rng.choice(self.split[0], batch_size), self._mirrored(rng, batch_size))
 
     def contrastive_batch(self, index: int, batch_size: int) -> Batch:
         """No caption occurs twice: it would be the negative of its own image. So there may be fewer than batch_size."""
-        rng, groups = scene_stream(self.seed, CONTRAST, index), list(self.rows_of.values())
+        rng, groups = batch_stream(self.seed, CONTRAST, index), list(self.rows_of.values())
         check_captions(len(groups), self.name)
         chosen = rng.choice(len(groups), min(batch_size, len(groups)), replace=False)
         rows = np.array([rng.choice(groups[i]) for i in chosen])
@@ -85,7 +85,7 @@ class FolderSource:
     def latent_batch(self, index: int, batch_size: int) -> Batch:
         places = np.arange(index * batch_size, min((index + 1) * batch_size, self.latent_count))
         copy, place = np.divmod(places, len(self.split[0]))
-        return self._draw(scene_stream(self.seed, LATENTS, index), self.split[0][place], self.flip & (copy % 2 == 1))
+        return self._draw(batch_stream(self.seed, LATENTS, index), self.split[0][place], self.flip & (copy % 2 == 1))
 
     def held_out(self, count: int) -> Batch:
         rows = self.split[1][:count]

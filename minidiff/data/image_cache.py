@@ -149,8 +149,13 @@ def _read_image(item, source, size):
         data = item.read()
         digest, pixels = digest_of(data), fitted(decode(data, 2 * size), size)
     except (UserError, OSError) as error:
-        fault = " ".join(str(getattr(error, "strerror", None) or error).split())
+        fault = reason_of(error)
     return Entry(item.name, item.caption, *stamp(source, item.name), digest, fault), pixels
+
+
+def reason_of(error: Exception) -> str:
+    """Why a file cannot be read, in a line."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split())
 
 
 def _digest_now(item):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from ..errors import UserError
-from .image_cache import digest_of, in_threads
-from .reading.decode import decode
+from .image_cache import digest_of, in_threads, reason_of
+from .reading.captions import folded
+from .reading.decode import decode, opened
 from .reading.found import Found, Item, Problem
 
 SAMPLE = 256  # images whose headers tell the median size
@@ -40,7 +39,7 @@ def _look_at(item):
         size = decode(data).size
         return Seen(item.name, size, _header(data)[1], digest_of(data))
     except (UserError, OSError) as error:
-        return Seen(item.name, fault=" ".join(str(getattr(error, "strerror", None) or error).split()))
+        return Seen(item.name, fault=reason_of(error))
 
 
 def median_side(items: list[Item]) -> int | None:
@@ -58,7 +57,7 @@ def _header(data):
     """Size and mode, without decoding."""
     if isinstance(data, np.ndarray):
         return data.shape[1::-1], f"{data.dtype} array"
-    with Image.open(io.BytesIO(data)) as image:
+    with opened(data) as image:
         return image.size, image.mode
 
 
@@ -74,7 +73,7 @@ def duplicates(seen: list[Seen]) -> list[list[str]]:
 
 def distinct_captions(items: list[Item]) -> set[str]:
     """The captions that differ in more than case and white space."""
-    return {" ".join(item.caption.lower().split()) for item in items}
+    return {folded(item.caption) for item in items}
 
 
 def faults_of(found: Found, seen: list[Seen]) -> list[Problem]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from .. import ops
 from ..backend import array_module, random_stream, to_device
-from ..data.batches import scene_stream
-from ..data.source import Source
+from ..data.source import Source, batch_stream
 from ..data.sources import open_source
 from ..models.autoencoder import AutoencoderKL
 from ..models.configs import AutoencoderConfig
@@ -58,7 +57,7 @@ class AutoencoderTraining:
         config, batch_size = self.model.config, self.settings.train_autoencoder.batch_size
         side = self.settings.size // config.downsampling
         images = self.source.training_batch(index, batch_size).images
-        noise = scene_stream(self.settings.seed, NOISE, index).standard_normal(
+        noise = batch_stream(self.settings.seed, NOISE, index).standard_normal(
             (batch_size, side, side, config.latent_channels), dtype="float32")
         return workers.learn(fraction, to_device(images, self.device), to_device(noise, self.device))
 

@@ -11,8 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from .. import ops
 from ..backend import random_stream, to_device, to_host
-from ..data.batches import scene_stream
-from ..data.source import Source
+from ..data.source import Source, batch_stream
 from ..diffusion.objectives import add_noise, draw_times, loss_weight, mixture, target
 from ..diffusion.schedules import Schedule
 from ..models.autoencoder import AutoencoderKL
@@ -106,7 +105,7 @@ class DiffusionTraining:
 
     def step(self, workers: Workers, index: int, fraction: float) -> dict:
         """The losses of batch `index`; adds its gradient times `fraction`."""
-        rng = scene_stream(self.settings.seed, DRAWS, index)
+        rng = batch_stream(self.settings.seed, DRAWS, index)
         rows = rng.integers(len(self.latents.ids), size=self.settings.train_diffusion.batch_size)
         mean, ids = self.latents.mean[rows], self.latents.ids[rows]
         noise = rng.standard_normal(mean.shape, dtype=np.float32)

@@ -17,6 +17,11 @@ def one_line(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join(text.split())).encode("utf-8", "replace").decode("utf-8")
 
 
+def folded(caption: str) -> str:
+    """What is equal for captions that differ only in case and white space."""
+    return " ".join(caption.lower().split())
+
+
 def first_line(text: str) -> str:
     return one_line(next((line for line in text.splitlines() if line.strip()), ""))
 

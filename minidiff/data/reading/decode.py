@@ -32,7 +32,7 @@ def decode(data: bytes | np.ndarray, at_least: int | None = None) -> Image.Image
         check_size(data.shape[1::-1])
         return Image.fromarray(data)
     try:
-        image = _open(data)
+        image = opened(data)
         check_size(image.size)
         if at_least:
             image.draft(None, (at_least, at_least))
@@ -54,7 +54,8 @@ def check_size(size: tuple[int, int]) -> None:
         raise UserError(f"{width} x {height} pixels: too large")
 
 
-def _open(data):
+def opened(data: bytes) -> Image.Image:
+    """The image in the bytes of a file, of one of FORMATS, of which only the header is read."""
     if not data:
         raise UserError("empty")
     Image.init()
