@@ -8,9 +8,8 @@ from pathlib import Path
 from ..errors import UserError
 from .added_tokens import AddedToken
 from .merges import Pair
-from .words import BASE
+from .words import MIN_VOCAB_SIZE
 
-BUILT_IN = len(BASE) + 2  # tokens besides those of the merges: bytes, start and end of text
 FLAGS = ("normalized", "single_word")
 
 
@@ -27,7 +26,7 @@ def read_folder(folder: Path) -> tuple[dict[str, int], dict[int, AddedToken], li
             merges = [line for line in lines if line.strip() and not line.startswith("#version")]
         else:
             vocabulary, merges = (read("tokenizer.json")["model"][key] for key in ("vocab", "merges"))
-        merges = [m.split() if isinstance(m, str) else m for m in merges[:max(0, len(vocabulary) - BUILT_IN)]]
+        merges = [m.split() if isinstance(m, str) else m for m in merges[:max(0, len(vocabulary) - MIN_VOCAB_SIZE)]]
         config = {"model_max_length": 77, "pad_token": None}
         for name in ("tokenizer_config.json", "special_tokens_map.json"):
             config |= read(name) if (folder / name).is_file() else {}

@@ -20,10 +20,9 @@ import numpy as np
 
 from ..errors import UserError
 from .added_tokens import AddedToken, AddedTokens
-from .files import BUILT_IN as MIN_VOCAB_SIZE
 from .files import read_folder, write_folder
 from .merges import learn_merges, merge
-from .words import BASE, BYTES, END, END_OF_WORD, START, spell, words_of
+from .words import BASE, BYTES, END, END_OF_WORD, MIN_VOCAB_SIZE, START, spell, words_of
 
 SHOWN = 5  # classes that a message names
 

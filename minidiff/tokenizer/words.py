@@ -26,6 +26,7 @@ def byte_symbols() -> dict[int, str]:
 SYMBOLS = byte_symbols()
 BYTES = {symbol: byte for byte, symbol in SYMBOLS.items()}
 BASE = [*SYMBOLS.values(), *(symbol + END_OF_WORD for symbol in SYMBOLS.values())]
+MIN_VOCAB_SIZE = len(BASE) + 2  # without merges: with start and end of text
 
 
 def normalized(text: str) -> str:
