@@ -12,7 +12,7 @@ from minidiff.cli import main
 
 SMALLEST = """--preset tiny --autoencoder.block_out_channels 8,8 --text.hidden_size 8 --unet.block_out_channels 8,8
     --unet.attention_levels false,true --unet.norm_num_groups 4 --diffusion.num_inference_steps 2
-    --train_autoencoder.steps 20 --train_autoencoder.batch_size 2 --train_diffusion.steps 20
+    --train_autoencoder.steps 2 --train_autoencoder.batch_size 2 --train_diffusion.steps 2
     --train_diffusion.batch_size 2 --data.held_out_fraction 0.2 --threads 1""".split()
 
 
