@@ -56,7 +56,7 @@ def note_settings(start: Start, settings, chosen: Collection[str], preset_name: 
 
 
 def note_data(start: Start, found) -> None:
-    """What the model cuts off, reads in pieces, or sees in another size."""
+    """What the model cuts off, reads in pieces, or sees in another size. Raises UserError for what it cannot read."""
     from ..data.survey import median_side
     from ..tokenizer import split_words
     from ..training.class_labels import check_known

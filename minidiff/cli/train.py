@@ -96,11 +96,12 @@ def run(args) -> int:
         changes["data.source"] = str(Path(changes["data.source"]).expanduser().resolve())
     for path, text in changes.items():
         settings = override(settings, path, text)
-    from ..training.run import check_settings
-
     found = None
     if settings.data.source != SCENES:
         settings, found = fitted(settings, changes, args.start, args.stage)
+
+    from ..training.run import check_settings
+
     check_settings(settings)
     if start:
         start.check(settings, changes, args.preset, found)

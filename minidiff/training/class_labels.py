@@ -2,8 +2,8 @@
 
     "a traffic light"  ->  [start, a traffic light, end]  ->  their vectors, positions added, normalized
 
-The text encoder is CLIP's, by default without layers, so that model folders are as of any other model. There is no
-contrastive stage. The empty text, which guidance needs, is [start, end, end].
+The text encoder is CLIP's, by default without layers, so that model folders are like those of any other model. There is
+no contrastive stage. The empty text, which guidance needs, is [start, end, end].
 """
 
 from __future__ import annotations
@@ -53,8 +53,12 @@ def check_known(captions: Collection[str], tokenizer: Tokenizer, model: str) -> 
 
 def check_class_labels(settings: Settings, scenes: bool) -> None:
     """Raises UserError where captions cannot be classes."""
-    if settings.text.class_labels and scenes:
+    if not settings.text.class_labels:
+        return
+    if scenes:
         raise UserError("the built-in scenes have too many different captions for class labels: leave out "
                         "--class-labels, or give images of a few classes by --data")
-    if settings.text.class_labels and settings.data.shuffle_tags:
+    if settings.text.max_length < LENGTH:
+        raise UserError(f"text.max_length {settings.text.max_length}: with class labels, use at least {LENGTH}")
+    if settings.data.shuffle_tags:
         raise UserError("data.shuffle_tags changes captions, and each is a class by --class-labels: use one of them")

@@ -82,12 +82,12 @@ class Run:
         self.cache = getattr(self.source, "cache", None)
         self.trainers: dict[str, Trainer] = {}
 
-    def train(self, stages: Sequence[str] = (), minutes: float | None = None) -> Iterator[Progress]:
+    def train(self, stages: Sequence[str] | None = None, minutes: float | None = None) -> Iterator[Progress]:
         """Train the stages, by default all, one after the other, each to its end; write the model after the last.
 
         `minutes` is divided among the stages; time that one saves or overruns is added to or taken from those after it.
         """
-        stages = stages or self.stages
+        stages = self.stages if stages is None else stages
         self._check_stages(stages)
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
         yield from read_images(self)
