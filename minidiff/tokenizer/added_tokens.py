@@ -55,11 +55,11 @@ class Finder:
 
     def __init__(self, tokens: dict[str, AddedToken]):
         self.tokens = tokens
-        self.pattern = regex.compile("|".join(map(regex.escape, sorted(tokens, key=len, reverse=True))) or r"(?!)")
+        self.pattern = regex.compile("|".join(map(regex.escape, sorted(tokens, key=len, reverse=True))))
 
     def split(self, text: str) -> Iterator[tuple[str, str]]:
         done = 0
-        for found in self.pattern.finditer(text):
+        for found in self.pattern.finditer(text) if self.tokens else ():
             token, (start, stop) = self.tokens[found[0]], found.span()
             if token.single_word and (LETTER.match(text[start - 1:start]) or LETTER.match(text, stop)):
                 continue

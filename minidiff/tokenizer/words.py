@@ -14,6 +14,7 @@ START, END, END_OF_WORD = "<|startoftext|>", "<|endoftext|>", "</w>"
 # A run of letters, one digit, or a run of other characters; white space only separates. Special tokens are found before
 # a text is lower-cased: one written in capitals is not special, but split into its three parts.
 WORD = regex.compile(r"(<\|)((?:start|end)oftext)(\|>)|('s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+)")
+SPACE = regex.compile(r"\s+")
 
 
 def byte_symbols() -> dict[int, str]:
@@ -34,7 +35,7 @@ def normalized(text: str) -> str:
 
     Lower-cased letter by letter, because `text.lower()` turns a final Σ into ς, where CLIP has σ.
     """
-    return "".join(letter.lower() for letter in regex.sub(r"\s+", " ", unicodedata.normalize("NFC", text)))
+    return "".join(map(str.lower, SPACE.sub(" ", unicodedata.normalize("NFC", text))))
 
 
 def words_of(text: str) -> list[str]:
