@@ -95,6 +95,9 @@ def run(args) -> int:
         changes["data.source"] = str(Path(changes["data.source"]).expanduser().resolve())
     for path, text in changes.items():
         settings = override(settings, path, text)
+    if settings.lora.rank and args.minutes is None and "diffusion.latents" not in changes:
+        from ..training.lora import enough_latents
+        settings = enough_latents(settings)
     found = None
     if settings.data.source != SCENES:
         settings, found = fitted(settings, changes, args.start, args.stage)

@@ -33,6 +33,13 @@ from .run import SETTINGS_FILE, Run, check_new, check_settings, read_settings, w
 FACTORS = 33  # key of the random stream of the initial factors
 
 
+def enough_latents(settings: Settings) -> Settings:
+    """The settings with no more scenes to encode than all batches together have images."""
+    own, stage = settings.diffusion, settings.train_lora
+    drawn = stage.steps * stage.batch_size * stage.accumulation
+    return replace(settings, diffusion=replace(own, latents=min(own.latents, max(1, drawn))))
+
+
 def lora_training(settings: Settings, parts: Parts, latents: Latents, device: str = "cpu") -> DiffusionTraining:
     """The diffusion stage of a trained model, with its own noise schedule and scaling factor; only factors learn."""
     own = replace(settings, train_diffusion=settings.train_lora,

@@ -44,6 +44,15 @@ def test_a_run_from_a_model_has_its_sizes_and_what_else_is_asked_for(capsys):
     assert settings["diffusion"]["caption_dropout"] == 0.2
 
 
+@pytest.mark.parametrize(("words", "latents"), [
+    (["--train_lora.steps", "50"], 50 * 32), ([], 24_000), (["--train_lora.accumulation", "2", "--train_lora.steps", "9",
+     "--train_lora.batch_size", "3"], 54), (["--train_lora.steps", "50", "--diffusion.latents", "9999"], 9999),
+    (["--train_lora.steps", "50", "--minutes", "5"], 24_000)])
+def test_a_lora_encodes_no_more_scenes_than_it_will_draw_from_them(words, latents, capsys):
+    assert main(["train", "--from", "scenes", "--lora", "2", "--dry-run", *words]) == 0
+    assert json.loads(capsys.readouterr().out)["diffusion"]["latents"] == latents
+
+
 @pytest.mark.usefixtures("ctrl_c_works")
 def test_training_from_nothing_stops_at_ctrl_c_resumes_and_ends_with_a_model_that_draws(capsys, monkeypatch):
     monkeypatch.setattr(train, "FINAL_COUNT", 2)
