@@ -48,7 +48,7 @@ def add_to(commands) -> None:
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from the sizes and weights of MODEL (a "
                         "folder, or the name of a shipped model); its autoencoder and contrastive model stay fixed")
     parser.add_argument("--lora", type=whole_number(1), metavar="RANK", help="leave MODEL as it is and train low-rank "
-                        "factors of its UNet's attention; ends with DIR/lora.safetensors")
+                        "factors of its UNet's attention; ends with DIR/lora.safetensors, its scores and a report")
     parser.add_argument("--minutes", type=float, help="choose the numbers of steps so that training takes this long")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the run (default: runs/PRESET)")
     parser.add_argument("--resume", action="store_true",
@@ -57,6 +57,8 @@ def add_to(commands) -> None:
                         help="run only these stages: tokenizer, autoencoder, contrastive, latents, diffusion; "
                         "with --lora: latents, lora")
     parser.add_argument("--threads", type=whole_number(1), help="number of threads (default: all cores)")
+    parser.add_argument("--no-samples", action="store_true", help="draw no samples and compute no scores, which a large "
+                        "model takes hours for on a CPU")
     parser.add_argument("--tensorboard", action="store_true",
                         help="also write losses as event files, into DIR/events; needs minidiff[tensorboard]")
     parser.add_argument("--dry-run", action="store_true", help="print all settings as JSON and stop")
@@ -132,14 +134,12 @@ def run(args) -> int:
             note_left_out(run.cache)
         progress = run.train(stages, args.minutes)
         for now in shown(with_events(progress, folder / "events") if args.tensorboard else progress):
-            write_samples(run, now, drawn)
+            if not args.no_samples:
+                write_samples(run, now, drawn)
             if stop and (now.step < now.total or now.stage != stages[-1]):
                 return stopped(run, now)
-    if "diffusion" in stages:
-        finish(run)
-    if "lora" in stages:
-        [caption] = run.source.latent_batch(0, 1).captions
-        print(f"try it: minidiff generate --model {run.model} --lora {run.lora_file} {quoted(caption)}")
+    if run.stages[-1] in stages:
+        finish(run, args.no_samples)
     return 0
 
 
@@ -169,14 +169,15 @@ def write_samples(run, now, drawn) -> None:
     page.save(folder / f"{now.stage}-{now.step:08d}.png")
 
 
-def finish(run) -> None:
-    """Score the model, and write scores.json and report.md."""
+def finish(run, no_samples: bool) -> None:
+    """Score what the run learned, unless nothing is to be drawn, and write scores.json and report.md."""
     from ..report.training import examples, write_report
 
-    scores, learned = score(run, FINAL_COUNT)
+    scores, learned = (None, "is trained") if no_samples else score(run, FINAL_COUNT)
     prompt = "a red heart above a blue square" if run.source.name == SCENES else examples(run.source, 1).captions[0]
-    print(f"{run.model_folder} {learned}; see {write_report(run.folder, scores)}")
-    print(f"try it: minidiff generate --model {run.model_folder} {quoted(prompt)}")
+    lora, option = (f" with {run.lora_file}", f" --lora {run.lora_file}") if run.lora_file else ("", "")
+    print(f"{run.model_folder}{lora} {learned}; see {write_report(run.folder, scores)}")
+    print(f"try it: minidiff generate --model {run.model_folder}{option} {quoted(prompt)}")
 
 
 def quoted(prompt: str) -> str:

@@ -44,6 +44,7 @@ class Run:
     """A folder, its settings, and the trainers of the stages that have been used so far."""
 
     stages = STAGES
+    lora_file = None  # all that it learns is in its model
 
     def __init__(self, folder: Path, settings: Settings, device: str = "cpu", threads: int | None = None,
                  start: str | Path | None = None, found: Found | None = None):
