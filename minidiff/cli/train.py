@@ -48,7 +48,7 @@ def add_to(commands) -> None:
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from the sizes and weights of MODEL (a "
                         "folder, or the name of a shipped model); its autoencoder and contrastive model stay fixed")
     parser.add_argument("--lora", type=whole_number(1), metavar="RANK", help="leave MODEL as it is and train low-rank "
-                        "factors of its UNet's attention; ends with DIR/lora.safetensors, its scores and a report")
+                        "factors of its UNet's attention; ends with DIR/lora.safetensors and a report")
     parser.add_argument("--minutes", type=float, help="choose the numbers of steps so that training takes this long")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the run (default: runs/PRESET)")
     parser.add_argument("--resume", action="store_true",

@@ -37,8 +37,8 @@ def test_a_lora_is_scored_as_the_model_that_it_makes(monkeypatch, clip):
     assert main(["train", "--out", "base", *SMALLEST, "--train_diffusion.steps", "20"]) == 0
     if not clip:
         shutil.rmtree("base/model/clip")
-    assert main(["train", "--out", "run", "--from", "base/model", "--lora", "2", "--train_lora.steps", "20", "--threads",
-                 "1", "--train_lora.batch_size", "2", "--train_lora.learning_rate", "0.3"]) == 0
+    assert main(["train", "--out", "run", "--from", "base/model", "--lora", "2", "--train_lora.steps", "20",
+                 "--train_lora.batch_size", "2", "--train_lora.learning_rate", "0.3", "--threads", "1"]) == 0
     scores, before = (json.loads(Path(name, "scores.json").read_text()) for name in ("run", "base"))
     assert scores["images"] == before["images"] == 6
     assert scores["psnr"] == before["psnr"]  # the autoencoder is the same
