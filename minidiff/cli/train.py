@@ -57,8 +57,8 @@ def add_to(commands) -> None:
                         help="run only these stages: tokenizer, autoencoder, contrastive, latents, diffusion; "
                         "with --lora: latents, lora")
     parser.add_argument("--threads", type=whole_number(1), help="number of threads (default: all cores)")
-    parser.add_argument("--no-samples", action="store_true", help="draw no samples and compute no scores, which a large "
-                        "model takes hours for on a CPU")
+    parser.add_argument("--no-samples", action="store_true", help="draw no samples and compute no scores, for which "
+                        "a large model takes hours on a CPU")
     parser.add_argument("--tensorboard", action="store_true",
                         help="also write losses as event files, into DIR/events; needs minidiff[tensorboard]")
     parser.add_argument("--dry-run", action="store_true", help="print all settings as JSON and stop")
