@@ -33,7 +33,8 @@ from .run import SETTINGS_FILE, Run, check_new, check_settings, read_settings, w
 FACTORS = 33  # key of the random stream of the initial factors
 
 
-def lora_training(settings: Settings, parts: Parts, latents: Latents, device: str = "cpu") -> DiffusionTraining:
+def lora_training(settings: Settings, parts: Parts, latents: Sequence[Latents],
+                  device: str = "cpu") -> DiffusionTraining:
     """The diffusion stage of a trained model, with its own noise schedule and scaling factor; only factors learn."""
     own = replace(settings, train_diffusion=settings.train_lora,
                   diffusion=replace(settings.diffusion, train_text_encoder=False))

@@ -11,7 +11,7 @@ from tiny_training import SETTINGS, STAGE
 
 from minidiff.training import loop
 from minidiff.training.contrastive import ContrastiveTraining
-from minidiff.training.diffusion import DiffusionTraining, Latents
+from minidiff.training.diffusion import DiffusionTraining, Latents, scaling_factor
 from minidiff.training.flat import Flat
 from minidiff.training.workers import Workers
 
@@ -81,4 +81,4 @@ def test_a_part_of_each_batch_is_pure_noise(finished, batches, prediction, last)
 def test_latents_reach_the_unet_with_unit_variance():
     rng = np.random.default_rng(0)
     latents = Latents((5 * rng.normal(size=(500, 4, 4, 2))).astype(np.float16), np.zeros((500, 3), np.int32))
-    assert_allclose(latents.scaling_factor, 1 / 5, rtol=0.02, atol=0)
+    assert_allclose(scaling_factor([latents]), 1 / 5, rtol=0.02, atol=0)
