@@ -30,7 +30,7 @@ def bucket_shapes(size: int, multiple: int) -> list[Shape]:
     wide = [(width, height) for width, height in sides if height <= width <= LARGEST_RATIO * height]
     if size % multiple or len(wide) < 2:
         raise UserError(f"buckets need a size of at least {3 * multiple} pixels that is a multiple of {multiple}, not "
-                        f"{size}: use another --size, or leave out --buckets")
+                        f"{size}: choose another size, or leave out --buckets")
     return sorted({*wide, *((height, width) for width, height in wide)}, key=lambda shape: shape[0] / shape[1])
 
 
