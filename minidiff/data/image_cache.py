@@ -99,10 +99,11 @@ class ImageCache:
 
     def fill(self, found: Found | None = None) -> Iterator[tuple[int, int]]:
         """Read all images. Yields how many of how many are done. Raises UserError if more than half can't be used."""
-        found, read, square = found or self.find(), [], (self.size, self.size)
+        found, read = found or self.find(), []
+        shapes = {None: (self.size, self.size)} | {shape: shape for shape in self.shapes}
         with ExitStack() as files:
-            arrays = {shape: files.enter_context(new_rows(self._file(shape), (height, width, 3)))
-                      for shape, (width, height) in {None: square, **{shape: shape for shape in self.shapes}}.items()}
+            arrays = {name: files.enter_context(new_rows(self._file(name), (height, width, 3)))
+                      for name, (width, height) in shapes.items()}
             for entry, pixels in read_images(found.items, self.source, self.size, self.shapes):
                 read.append(entry)
                 for shape, image in pixels.items():
