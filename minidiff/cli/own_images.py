@@ -11,7 +11,8 @@ from .options import say
 def fitted(settings, chosen: Collection[str], start: str | None, stages: Collection[str] | None):
     """The settings with sizes that fit the images, but for those that were `chosen`, and the files that were found.
 
-    A run that starts from a model has the sizes of the model, and its contrastive model is trained already.
+    A run that starts from a model has the sizes of the model, and its contrastive model is trained already. One with
+    class labels has none.
     """
     from ..data.buckets import bucket_shapes
     from ..data.folder_source import LEAST_TO_HOLD_OUT, check_captions
@@ -19,6 +20,7 @@ def fitted(settings, chosen: Collection[str], start: str | None, stages: Collect
     from ..data.reading.find import find
     from ..data.sources import side_multiple
     from ..data.survey import distinct_captions
+    from ..training.class_labels import check_count
     from ..training.fitting import check_data, fit
 
     own = settings.data
@@ -28,11 +30,16 @@ def fitted(settings, chosen: Collection[str], start: str | None, stages: Collect
     if start:
         sizes = f"sizes of {start}"
     else:
-        if stages is None or "contrastive" in stages:
-            check_captions(len(distinct_captions(found.items)), own.source)
+        different = len(distinct_captions(found.items))
+        if settings.text.class_labels:
+            check_count(different)
+        elif stages is None or "contrastive" in stages:
+            check_captions(different, own.source)
         settings = fit(settings, found, chosen)
-        sizes = (f"size {settings.size}, text.max_length {settings.text.max_length}, text.vocab_size "
-                 f"{settings.text.vocab_size}, train_contrastive.batch_size {settings.train_contrastive.batch_size}")
+        sizes = f"size {settings.size}, " + (
+            f"{different} classes" if settings.text.class_labels else
+            f"text.max_length {settings.text.max_length}, text.vocab_size {settings.text.vocab_size}, "
+            f"train_contrastive.batch_size {settings.train_contrastive.batch_size}")
     if own.buckets:
         shapes = bucket_shapes(settings.size, side_multiple(settings))
         sizes += f"; buckets {', '.join(f'{width} x {height}' for width, height in shapes)}"
