@@ -28,6 +28,8 @@ def add_to(commands) -> None:
     parser = parsers.add_parser("check", help="check your own captioned images", description="Say what was found, "
                                 "what cannot be used and why. Exit code 2 if the images cannot be trained on.")
     parser.add_argument("path", type=Path, metavar="PATH", help="a folder or a file of captioned images")
+    parser.add_argument("--buckets", action="store_true",
+                        help="also count the images that each bucket of train --buckets would have")
     add_captions(parser)
     parser.set_defaults(run=run_check)
 
@@ -61,7 +63,7 @@ def own_images(args) -> list:
     items = find(args.path, args.caption_column, args.caption_template).items
     order = np.random.default_rng(args.seed).permutation(len(items))
     read = read_images((items[i] for i in order), args.path, args.size)
-    usable = ((pixels, entry.caption) for entry, pixels in read if not entry.fault)
+    usable = ((pixels[None], entry.caption) for entry, pixels in read if not entry.fault)
     shown = [one for one, _ in zip(usable, range(args.count), strict=False)]
     if not shown:
         raise UserError(f"no image of {args.path} can be read: see minidiff data check {args.path}")
@@ -85,7 +87,9 @@ def run_check(args) -> None:
     print("\n".join([f"{args.path}: {found.form}", *lines(usable, items), *fault_lines(faults)]))
     check_usable(faults, len(usable))
     check_captions(len(distinct_captions(items)), str(args.path))
-    print(f"to train on them: minidiff train --data {args.path}")
+    if args.buckets:
+        print(bucket_line(usable, found))
+    print(f"to train on them: minidiff train --data {args.path}{' --buckets' * args.buckets}")
 
 
 def lines(usable, items) -> list[str]:
@@ -111,6 +115,21 @@ def lines(usable, items) -> list[str]:
         f"median {lengths[len(lengths) // 2]}; such as: {items[0].caption}",
         f"duplicates     {sum(len(group) - 1 for group in groups)}"]
     return text + [f"               {' = '.join(group[:NAMED])}" for group in groups[:NAMED]]
+
+
+def bucket_line(usable, found) -> str:
+    """How many images each bucket has at the size that training chooses for them."""
+    from collections import Counter
+
+    from ..data.buckets import bucket_shapes, nearest
+    from ..data.sources import side_multiple
+    from ..training.fitting import fit
+    from ..training.presets import Settings
+
+    settings = fit(Settings(), found)
+    shapes = bucket_shapes(settings.size, side_multiple(settings))
+    counts = Counter(nearest(shapes, *one.size) for one in usable)
+    return "buckets        " + ", ".join(f"{width} x {height} ({counts[width, height]})" for width, height in shapes)
 
 
 def fault_lines(faults) -> list[str]:

@@ -70,7 +70,7 @@ def open_data(name: str, model: Path, size: int, scratch: Path):
     """The source of this name in the model's size, with the settings of the run in whose folder the model lies, if any.
 
     The settings decide which images are held out, and which ones were trained on. Images that the run has not read are
-    read into the folder `scratch`.
+    read into the folder `scratch`. All images are squares, so that they can be compared.
     """
     from ..data.sources import SCENES, open_source
     from ..storage.files import read_json
@@ -80,7 +80,7 @@ def open_data(name: str, model: Path, size: int, scratch: Path):
     settings = from_dict(Settings(), read_json(path)) if path.exists() else Settings()
     wanted = name if name == SCENES else str(Path(name).expanduser().resolve())
     own = settings.data.source == wanted and settings.size == size
-    source = open_source(replace(settings, size=size, data=replace(settings.data, source=wanted)),
+    source = open_source(replace(settings, size=size, data=replace(settings.data, source=wanted, buckets=False)),
                          model.parent / "data" if own else scratch)
     if wanted != SCENES and not source.cache.whole:
         for _ in source.cache.fill():

@@ -45,6 +45,8 @@ def add_to(commands) -> None:
         "--resume continues from it with bit-identical results.")
     parser.add_argument("--data", dest="data.source", metavar="PATH", help="train on your own captioned images, in a "
                         "folder or a file (default: scenes, the built-in ones); see minidiff data check")
+    parser.add_argument("--buckets", dest="data.buckets", action="store_const", const="true", help="keep the shape of "
+                        "your images, roughly, instead of cutting out squares: a batch has images of one shape")
     parser.add_argument("--preset", metavar="NAME", help=f"the model size: {', '.join(PRESETS)} (default: small)")
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from the sizes and weights of MODEL (a "
                         "folder, or the name of a shipped model); its autoencoder and contrastive model stay fixed")

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ..data.folder_source import CROPS
 from ..data.reading.found import Found
+from ..data.sources import SCENES, side_multiple
 from ..data.survey import distinct_captions, median_side
 from ..errors import UserError
 from ..tokenizer import MIN_VOCAB_SIZE, split_words
@@ -44,8 +45,7 @@ def fit(settings: Settings, found: Found, chosen: Collection[str] = ()) -> Setti
 
 def divisor(settings: Settings) -> int:
     """What the image size must be a multiple of: the autoencoder and the UNet halve it, the image encoder cuts it."""
-    halvings = len(settings.autoencoder.block_out_channels) + len(settings.unet.block_out_channels) - 2
-    return math.lcm(8, 2**halvings, 1 if settings.text.class_labels else settings.image.patch_size)
+    return math.lcm(side_multiple(settings), 1 if settings.text.class_labels else settings.image.patch_size)
 
 
 def size_for(side: int | None, multiple: int) -> int:
@@ -71,6 +71,8 @@ def check_data(own: DataSettings) -> None:
     """Raises UserError for settings of the data that mean nothing."""
     if own.crop not in CROPS:
         raise UserError(f"unknown data.crop {own.crop!r}: use one of {', '.join(CROPS)}")
+    if own.buckets and own.source == SCENES:
+        raise UserError("buckets are for images of your own, all scenes are square: give them by --data PATH")
     if not 0 <= own.held_out_fraction <= 0.5:
         raise UserError(f"data.held_out_fraction {own.held_out_fraction}: use a number from 0 to 0.5")
     if "{}" not in own.caption_template:

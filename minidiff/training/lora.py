@@ -40,7 +40,8 @@ def enough_latents(settings: Settings) -> Settings:
     return replace(settings, diffusion=replace(own, latents=min(own.latents, max(1, drawn))))
 
 
-def lora_training(settings: Settings, parts: Parts, latents: Latents, device: str = "cpu") -> DiffusionTraining:
+def lora_training(settings: Settings, parts: Parts, latents: Sequence[Latents],
+                  device: str = "cpu") -> DiffusionTraining:
     """The diffusion stage of a trained model, with its own noise schedule and scaling factor; only factors learn."""
     own = replace(settings, train_diffusion=settings.train_lora,
                   diffusion=replace(settings.diffusion, train_text_encoder=False))

@@ -186,7 +186,7 @@ class Run:
             yield from write_latents(path, self.source, self.tokenizer(), self.finished("autoencoder").model,
                                      self.device, self.threads)
 
-    def latents(self) -> Latents:
+    def latents(self) -> list[Latents]:
         return read_latents(self.folder / "latents.safetensors")
 
     def parts(self) -> Parts:
