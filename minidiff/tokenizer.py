@@ -15,7 +15,7 @@ import json
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ START, END, END_OF_WORD = "<|startoftext|>", "<|endoftext|>", "</w>"
 # A run of letters, one digit, or a run of other characters; white space only separates. Special tokens are found before
 # a text is lower-cased: one written in capitals is not special, but split into its three parts.
 WORD = regex.compile(r"(<\|)((?:start|end)oftext)(\|>)|('s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+)")
+PART = regex.compile(r"\S+")  # between white space: no word or special token goes beyond it
 
 
 def byte_symbols() -> dict[int, str]:
@@ -46,11 +47,8 @@ MIN_VOCAB_SIZE = len(BASE) + 2
 
 
 def split_words(text: str) -> list[str]:
-    """The words, digits and runs of punctuation of a text without special tokens, in NFC and lower case.
-
-    Lower-cased letter by letter, because `text.lower()` turns a final Σ into ς, where CLIP has σ.
-    """
-    text = "".join(letter.lower() for letter in unicodedata.normalize("NFC", text))
+    """The words, digits and runs of punctuation of a text without special tokens, in NFC and lower case."""
+    text = unicodedata.normalize("NFC", text).replace("Σ", "σ").lower()  # alone, it turns a final Σ into ς; CLIP has σ
     return [part for parts in WORD.findall(text) for part in parts if part]
 
 
@@ -78,18 +76,13 @@ def learn_merges(words: Counter[str], count: int) -> list[Pair]:
     A merge changes only the words that contain its pair, so only their pairs are recounted. Outdated entries stay in
     the heap; an entry is valid if its count is still that of the pair.
     """
-    spelled = [(spell(word), times) for word, times in words.items()]
-    counts, change = Counter(), Counter()
+    spelled, times = [spell(word) for word in words], [*words.values()]
+    counts, change = defaultdict(int), defaultdict(int)
     words_with, heap, merges = defaultdict(set), [], []
-
-    def tally(i, sign):
-        symbols, times = spelled[i]
+    for i, symbols in enumerate(spelled):
         for pair in pairwise(symbols):
-            change[pair] += sign * times
+            change[pair] += times[i]
             words_with[pair].add(i)
-
-    for i in range(len(spelled)):
-        tally(i, 1)
     while len(merges) < count:
         for pair, difference in change.items():
             if difference:
@@ -102,9 +95,12 @@ def learn_merges(words: Counter[str], count: int) -> list[Pair]:
             break
         merges.append(best := heap[0][1])
         for i in words_with.pop(best):
-            tally(i, -1)
-            spelled[i] = merge(spelled[i][0], best), spelled[i][1]
-            tally(i, 1)
+            before, spelled[i] = spelled[i], merge(spelled[i], best)
+            for pair in pairwise(before):
+                change[pair] -= times[i]
+            for pair in pairwise(spelled[i]):
+                change[pair] += times[i]
+                words_with[pair].add(i)
     return merges
 
 
@@ -166,7 +162,10 @@ class Tokenizer:
         if vocab_size < MIN_VOCAB_SIZE:
             raise UserError(f"a vocabulary of {vocab_size} tokens is too small: use {MIN_VOCAB_SIZE} or more")
         split = cls([])._specials.split
-        words = Counter(word for caption in captions for text in split(caption)[::2] for word in split_words(text))
+        parts, words = Counter(part for caption in captions for part in PART.findall(caption)), Counter()
+        for part, times in parts.items():
+            for word in chain.from_iterable(map(split_words, split(part)[::2])):
+                words[word] += times
         return cls(learn_merges(words, vocab_size - MIN_VOCAB_SIZE), max_length)
 
     def encode(self, text: str) -> list[int]:

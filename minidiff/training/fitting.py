@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from itertools import chain
 
 from ..data.folder_source import CROPS
 from ..data.reading.found import Found
@@ -22,11 +23,12 @@ BYTES_PER_TOKEN = 4                 # of a word that is rare: common ones become
 def fit(settings: Settings, found: Found, chosen: Collection[str] = ()) -> Settings:
     """The settings with sizes that fit the data, but for those whose names are in `chosen`."""
     captions = distinct_captions(found.items)
-    words = {caption: split_words(caption) for caption in captions}
+    parts = {part for caption in captions for part in caption.split()}
+    words = {part: split_words(part) for part in parts}
     fitted = {
         "size": size_for(median_side(found.items), divisor(settings)),
-        "text.max_length": text_length(words.values()),
-        "text.vocab_size": vocabulary_size({word for part in words.values() for word in part}),
+        "text.max_length": text_length(captions, words),
+        "text.vocab_size": vocabulary_size({*chain.from_iterable(words.values())}),
         "train_contrastive.batch_size": min(settings.train_contrastive.batch_size, len(captions))}
     for name, value in fitted.items():
         if name not in chosen:
@@ -48,10 +50,14 @@ def size_for(side: int | None, multiple: int) -> int:
     return max(fitting, multiple * math.ceil(16 / multiple))
 
 
-def text_length(texts: Collection[list[str]]) -> int:
-    """An upper estimate, before there is a tokenizer, of the tokens of the longest text, with start and end."""
-    longest = max((sum(math.ceil(len(word.encode("utf-8", "replace")) / BYTES_PER_TOKEN) for word in words)
-                   for words in texts), default=0)
+def text_length(captions: Collection[str], words: Mapping[str, list[str]]) -> int:
+    """An upper estimate, before there is a tokenizer, of the tokens of the longest caption, with start and end.
+
+    `words` has the words of each part of a caption between white space: each of them is estimated once.
+    """
+    tokens = {part: sum(math.ceil(len(word.encode("utf-8", "replace")) / BYTES_PER_TOKEN) for word in inside)
+              for part, inside in words.items()}
+    longest = max((sum(map(tokens.get, caption.split())) for caption in captions), default=0)
     return min(max(longest + 2, LEAST_LENGTH), MOST_LENGTH)
 
 

@@ -91,8 +91,10 @@ def read_part(path: str | Path, offset: int = 0, size: int | None = None) -> byt
     """`size` bytes of a file, or all of a file that is not too large. Safe to call from any thread or process."""
     try:
         with open(path, "rb") as file:
+            if size is None and os.fstat(file.fileno()).st_size > LARGEST:
+                raise UserError(f"larger than {LARGEST >> 20} MB")
             file.seek(offset)
-            data = file.read(LARGEST if size is None else size)
+            data = file.read(size)
     except OSError as error:
         raise UserError(f"cannot be read ({error.strerror})") from error
     if size is not None and len(data) < size:
