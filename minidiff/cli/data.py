@@ -60,7 +60,7 @@ def own_images(args) -> list:
 
     items = find(args.path, args.caption_column, args.caption_template).items
     order = np.random.default_rng(args.seed).permutation(len(items))
-    read = read_images((items[i] for i in order), args.path, args.size)
+    read = read_images((items[i] for i in order), args.size)
     usable = ((pixels, entry.caption) for entry, pixels in read if not entry.fault)
     shown = [one for one, _ in zip(usable, range(args.count), strict=False)]
     if not shown:

@@ -25,7 +25,7 @@ from ..nn.threads import cores
 from ..storage.files import new_file, read_json
 from .reading.decode import decode
 from .reading.find import find
-from .reading.found import Found, Item, Problem
+from .reading.found import Found, Item, Problem, stamp_of
 
 AHEAD = 64   # images that threads may decode before they are needed: bounds the memory
 NAMED = 10   # names that a message lists
@@ -90,7 +90,7 @@ class ImageCache:
         with new_file(self.folder / "images.npy") as path:
             with open(path, "wb") as file:
                 _write_header(file, len(found.items), self.size)
-                for entry, pixels in read_images(found.items, self.source, self.size):
+                for entry, pixels in read_images(found.items, self.size):
                     read.append(entry)
                     if not entry.fault:
                         file.write(pixels.tobytes())
@@ -104,7 +104,7 @@ class ImageCache:
 
     def check_unchanged(self) -> None:
         """Raises UserError if the files are no longer those that were read. If they are gone, the cache is enough."""
-        if not self.whole:
+        if not self.whole or self._is_untouched_file():
             return
         try:
             found = self.find()
@@ -116,6 +116,11 @@ class ImageCache:
             raise UserError(f"{self.source} has changed since this run read it ({', '.join(changed[:NAMED])}{more}): "
                             "put it back as it was, or start another run with another --out")
 
+    def _is_untouched_file(self):
+        """Whether all images are in one file, which has the size and time that it had: it needs no search."""
+        return self.source.is_file() and {(one.bytes, one.changed) for one in self._read} == {
+            stamp_of(self.source.stat())}
+
     def changes(self, found: Found) -> list[str]:
         """The names of the files that were changed, added or removed since they were read.
 
@@ -126,13 +131,13 @@ class ImageCache:
                       if name not in before or name not in now or self._differs(before[name], now[name]))
 
     def _differs(self, entry, item):
-        touched = (entry.bytes, entry.changed) != stamp(self.source, item.name)
+        touched = (entry.bytes, entry.changed) != item.stamp
         return entry.caption != item.caption or (touched and entry.digest != _digest_now(item))
 
 
-def read_images(items: Iterable[Item], source: Path, size: int) -> Iterator[tuple[Entry, np.ndarray | None]]:
+def read_images(items: Iterable[Item], size: int) -> Iterator[tuple[Entry, np.ndarray | None]]:
     """Each item with its pixels, uint8 (size, size, 3), or with its fault. Decoded by one thread per core."""
-    return in_threads(lambda item: _read_image(item, source, size), items)
+    return in_threads(lambda item: _read_image(item, size), items)
 
 
 def in_threads(function: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
@@ -143,14 +148,14 @@ def in_threads(function: Callable[[Item], T], items: Iterable[Item]) -> Iterator
             yield from pool.map(function, part)
 
 
-def _read_image(item, source, size):
+def _read_image(item, size):
     digest, pixels, fault = "", None, ""
     try:
         data = item.read()
         digest, pixels = digest_of(data), fitted(decode(data, 2 * size), size)
     except (UserError, OSError) as error:
         fault = reason_of(error)
-    return Entry(item.name, item.caption, *stamp(source, item.name), digest, fault), pixels
+    return Entry(item.name, item.caption, *item.stamp, digest, fault), pixels
 
 
 def reason_of(error: Exception) -> str:
@@ -191,18 +196,6 @@ def check_usable(problems: list[Problem], rest: int) -> None:
 def digest_of(data: bytes | np.ndarray) -> str:
     content = data if isinstance(data, bytes) else f"{data.shape}".encode() + data.tobytes()
     return hashlib.blake2b(content, digest_size=12).hexdigest()
-
-
-def stamp(source: Path, name: str) -> tuple[int, int]:
-    """Size and time of last change of the file of that name, or of the archive or table that contains it."""
-    inside = (source if source.exists() else source.parent) / name  # a source can be a pattern of file names
-    for file in (inside, *inside.parents):
-        try:
-            info = file.stat()
-            return info.st_size, info.st_mtime_ns
-        except (OSError, ValueError):
-            continue
-    return 0, 0
 
 
 def _write_header(file, rows, size):

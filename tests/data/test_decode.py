@@ -125,12 +125,39 @@ def test_a_large_jpeg_is_decoded_no_larger_than_needed():
     assert np.abs(np.asarray(decode(data, at_least=60))[..., 0] - small).mean() < 2
 
 
-def png_header(width, height):
-    """A PNG file that claims a size and has no pixels."""
+def png_file(width, height, bits, colour, rows=b"", transparent=b""):
+    """A PNG file with these bytes as its rows; `colour` is 0 for gray, 2 for RGB."""
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
+    header += chunk(b"tRNS", transparent) if transparent else b""
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("colour", "bits"), [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16)])
+def test_one_transparent_colour_of_any_depth_is_white_and_no_other_is(colour, bits):
+    channels, most = 3 if colour else 1, 2**bits - 1
+    for transparent in {0, 1, most // 2, most}:
+        values = np.array([transparent, most - transparent] * 4).repeat(channels)
+        digits = "".join(f"{value:0{bits}b}" for value in values)
+        row = b"\0" + int(digits, 2).to_bytes(len(digits) // 8, "big")
+        data = png_file(8, 8, bits, colour, row * 8, struct.pack(">H", transparent) * channels)
+        expected = np.where(values == transparent, 255, np.round(values * 255 / most)).reshape(8, channels)
+        assert_allclose(np.asarray(decode(data)), np.broadcast_to(expected, (8, 8, 3)), rtol=0, atol=1)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "P", "CMYK", "I;16"])
+def test_a_large_image_is_scaled_down_by_a_whole_number(mode):
+    ramp = Image.linear_gradient("L").resize((400, 300))
+    file_format = "TIFF" if mode == "CMYK" else "PNG"
+    whole, small = (decode(encoded(ramp.convert(mode), file_format), at_least=least) for least in (None, 70))
+    assert (whole.size, small.size) == ((400, 300), (100, 75))
+    assert_allclose(np.asarray(small), np.asarray(whole.reduce(4)), rtol=0, atol=2)
+
+
+def png_header(width, height):
+    """A PNG file that claims a size and has no pixels."""
+    return png_file(width, height, 8, 2)
 
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))

@@ -16,7 +16,7 @@ from ...errors import UserError
 from .archives import ARCHIVES, in_archive
 from .file_tree import FileTree, in_folder, suffix
 from .forms import captioned
-from .found import Found, Problem
+from .found import Found, Problem, stamp_of
 from .npz_images import in_npz
 from .parquet_images import in_parquet
 
@@ -63,6 +63,12 @@ def _is_container(name):
 
 
 def _in_container(path, column, template):
+    found = _in_one(path, column, template)
+    stamp = stamp_of(path.stat())
+    return found._replace(items=[item._replace(stamp=stamp) for item in found.items])
+
+
+def _in_one(path, column, template):
     name = path.name.lower()
     if name.endswith(".npz"):
         return in_npz(path, template)
