@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from image_files import encoded, png
 from numpy.testing import assert_allclose, assert_array_equal
-from PIL import Image
+from PIL import Image, features
 
 from minidiff.data.reading.decode import decode
 from minidiff.errors import UserError
@@ -183,9 +183,14 @@ def test_what_is_no_usable_image_is_an_error_with_a_short_reason(data, reason):
         decode(data)
 
 
-@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"])
-def test_damaged_bytes_raise_nothing_but_the_users_error(file_format):
-    rng, data = np.random.default_rng(1), encoded(NOISE, file_format)
+@pytest.mark.parametrize(("file_format", "mode"), [
+    *[(name, "RGB") for name in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "DDS")],
+    ("TIFF", "LAB"), ("TIFF", "F"), ("PNG", "P"), ("JPEG", "CMYK"), ("BLP", "P")])
+def test_damaged_bytes_raise_nothing_but_the_users_error(file_format, mode):
+    if file_format == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    image = Image.merge("LAB", NOISE.split()) if mode == "LAB" else NOISE.convert(mode)
+    rng, data = np.random.default_rng(1), encoded(image, file_format)
     for _ in range(60):
         damaged = bytearray(data[: rng.integers(1, len(data))] if rng.random() < 0.3 else data)
         for index in rng.integers(0, min(len(damaged), 400), 4):

@@ -7,6 +7,7 @@ ignored. Gray images of 16 bits are scaled from 0-65535; those of 32 bits, whose
 from __future__ import annotations
 
 import io
+import warnings
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
@@ -16,11 +17,14 @@ from ...errors import UserError
 SMALLEST = 8                # pixels of a side
 LARGEST = 100_000_000       # pixels of an image
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")  # EPS, say, would run Ghostscript
+BLOCK = 1 << 20             # values that are converted at once, as float64
 PNG_BITS = 24               # the place of the number of bits of a value in a PNG file
 ORIENTATION = 0x0112        # the EXIF tag, and how each of its values is turned upright
 TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
          5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
          8: Image.Transpose.ROTATE_90}
+
+warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a file is said once, by its reason
 
 
 def decode(data: bytes | np.ndarray, at_least: int | None = None) -> Image.Image:
@@ -105,11 +109,11 @@ def _scaled(values, sixteen_bits):
     """Gray values of 16 or 32 bits as uint8."""
     finite = np.array([0, 65535]) if sixteen_bits else values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    scaled = np.empty(values.shape, np.uint8)
-    for row, result in zip(values, scaled, strict=True):  # all of them in float64 would take eight times the memory
-        row = np.nan_to_num(row.astype(np.float64), nan=low, posinf=high, neginf=low)
-        result[...] = ((row - low) * (255.0 / ((high - low) or 1.0))).round()
-    return scaled
+    flat, scaled = values.ravel(), np.empty(values.size, np.uint8)
+    for start in range(0, flat.size, BLOCK):
+        block = np.nan_to_num(flat[start:start + BLOCK], nan=low, posinf=high, neginf=low).astype(np.float64)
+        scaled[start:start + BLOCK] = ((block - low) * (255.0 / ((high - low) or 1.0))).round()
+    return scaled.reshape(values.shape)
 
 
 def _on_white(image):
