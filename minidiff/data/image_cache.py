@@ -25,10 +25,9 @@ from ..nn.threads import cores
 from ..storage.files import new_file, read_json
 from .reading.decode import decode
 from .reading.find import find
-from .reading.found import Found, Item, Problem, stamp_of
+from .reading.found import Found, Item, Problem, shortened, stamp_of
 
-AHEAD = 64   # images that threads may decode before they are needed: bounds the memory
-NAMED = 10   # names that a message lists
+AHEAD = 64  # images that threads may decode before they are needed: bounds the memory
 
 T = TypeVar("T")
 
@@ -98,7 +97,8 @@ class ImageCache:
                 rows = sum(not entry.fault for entry in read)
                 file.seek(0)
                 _write_header(file, rows, self.size)
-            check_usable(found.problems + [Problem(one.name, one.fault) for one in read if one.fault], rows)
+            check_usable(found.problems + [Problem(one.name, one.fault) for one in read if one.fault], rows,
+                         ", then train the run with --resume")
         with new_file(self.folder / "captions.json") as path:
             path.write_text(json.dumps({"read": read, "not_read": found.problems}), encoding="utf-8")
 
@@ -112,8 +112,7 @@ class ImageCache:
             return
         changed = self.changes(found)
         if changed:
-            more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
-            raise UserError(f"{self.source} has changed since this run read it ({', '.join(changed[:NAMED])}{more}): "
+            raise UserError(f"{self.source} has changed since this run read it ({', '.join(shortened(changed))}): "
                             "put it back as it was, or start another run with another --out")
 
     def _is_untouched_file(self):
@@ -181,16 +180,15 @@ def fitted(image: Image.Image, size: int) -> np.ndarray:
 
 
 def named(problems: list[Problem], rest: int) -> str:
-    """'2 of 12 images cannot be used: a.png (not an image), b.png (no caption)'; the first ten by name"""
-    names = ", ".join(f"{one.name} ({one.reason})" for one in problems[:NAMED])
-    more = f" and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
-    return f"{len(problems)} of {len(problems) + rest} images cannot be used: {names}{more}"
+    """'2 of 12 images cannot be used: a.png (not an image), b.png (no caption)'"""
+    names = ", ".join(shortened([f"{one.name} ({one.reason})" for one in problems]))
+    return f"{len(problems)} of {len(problems) + rest} images cannot be used: {names}"
 
 
-def check_usable(problems: list[Problem], rest: int) -> None:
-    """Raises UserError if more images cannot be used than can."""
+def check_usable(problems: list[Problem], rest: int, then: str = "") -> None:
+    """Raises UserError if more images cannot be used than can; `then` says what to do after mending them."""
     if len(problems) > rest:
-        raise UserError(f"{named(problems, rest)}: mend or remove them")
+        raise UserError(f"{named(problems, rest)}: mend or remove them{then}")
 
 
 def digest_of(data: bytes | np.ndarray) -> str:

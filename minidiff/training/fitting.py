@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import chain
 
 from ..data.folder_source import CROPS
+from ..data.reading.captions import check_template
 from ..data.reading.found import Found
 from ..data.survey import distinct_captions, median_side
 from ..errors import UserError
@@ -73,5 +74,4 @@ def check_data(own: DataSettings) -> None:
         raise UserError(f"unknown data.crop {own.crop!r}: use one of {', '.join(CROPS)}")
     if not 0 <= own.held_out_fraction <= 0.5:
         raise UserError(f"data.held_out_fraction {own.held_out_fraction}: use a number from 0 to 0.5")
-    if "{}" not in own.caption_template:
-        raise UserError(f"data.caption_template {own.caption_template!r} has no place for the name: use one with {{}}")
+    check_template(own.caption_template)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 NO_STAMP = 0, 0
+NAMED = 10  # names that a message lists
 
 
 def stamp_of(status: os.stat_result) -> tuple[int, int]:
@@ -38,3 +39,8 @@ class Found(NamedTuple):
     form: str
     items: list[Item]
     problems: list[Problem]
+
+
+def shortened(names: list[str]) -> list[str]:
+    """The first ten, and how many more there are."""
+    return [*names[:NAMED], *([f"and {len(names) - NAMED} more"] if len(names) > NAMED else [])]
