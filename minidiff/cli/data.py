@@ -7,8 +7,6 @@ from pathlib import Path
 from ..errors import UserError
 from .options import check_image_name, whole_number
 
-NAMED = 10  # names that a list shows
-
 
 def add_to(commands) -> None:
     data = commands.add_parser("data", help="look at the training images")
@@ -62,7 +60,7 @@ def own_images(args) -> list:
 
     items = find(args.path, args.caption_column, args.caption_template).items
     order = np.random.default_rng(args.seed).permutation(len(items))
-    read = read_images((items[i] for i in order), args.path, args.size)
+    read = read_images((items[i] for i in order), args.size)
     usable = ((pixels[None], entry.caption) for entry, pixels in read if not entry.fault)
     shown = [one for one, _ in zip(usable, range(args.count), strict=False)]
     if not shown:
@@ -96,6 +94,7 @@ def lines(usable, items) -> list[str]:
     """What a person should know of the images that can be used."""
     from collections import Counter
 
+    from ..data.reading.found import shortened
     from ..data.survey import distinct_captions, duplicates
     from ..tokenizer import split_words
 
@@ -114,7 +113,7 @@ def lines(usable, items) -> list[str]:
         f"captions       {len(distinct_captions(items))} different; {lengths[0]} to {lengths[-1]} words, "
         f"median {lengths[len(lengths) // 2]}; such as: {items[0].caption}",
         f"duplicates     {sum(len(group) - 1 for group in groups)}"]
-    return text + [f"               {' = '.join(group[:NAMED])}" for group in groups[:NAMED]]
+    return text + [f"               {line}" for line in shortened([" = ".join(shortened(group)) for group in groups])]
 
 
 def bucket_line(usable, found) -> str:
@@ -134,8 +133,9 @@ def bucket_line(usable, found) -> str:
 
 def fault_lines(faults) -> list[str]:
     """What cannot be used, and what to do about it."""
+    from ..data.reading.found import shortened
+
     if not faults:
         return ["unusable       0"]
-    more = [f"               and {len(faults) - NAMED} more"] if len(faults) > NAMED else []
     return [f"unusable       {len(faults)}: mend or remove them; training leaves them out",
-            *(f"               {one.name}: {one.reason}" for one in faults[:NAMED]), *more]
+            *(f"               {line}" for line in shortened([f"{one.name}: {one.reason}" for one in faults]))]

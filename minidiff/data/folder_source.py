@@ -1,11 +1,11 @@
 """A person's own captioned images as a source of training data, read from their cache.
 
-Some are held out: those whose names have the smallest hashes, so that new files don't move old ones to the other side.
+Some are held out: those whose contents have the smallest digests. So equal images are never on both sides, and neither
+new nor renamed files move others to the other side.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -76,7 +76,7 @@ class FolderSource:
     @cached_property
     def split(self) -> tuple[np.ndarray, np.ndarray]:
         """The rows to train on, and those held out."""
-        parts = split([entry.name for entry in self.cache.entries], self.held_out_fraction)
+        parts = split([entry.digest for entry in self.cache.entries], self.held_out_fraction)
         training, held_out = (rows[np.isin(rows, self.kept[1])] for rows in parts)
         return training, held_out
 
@@ -157,16 +157,18 @@ class FolderSource:
         return to_float(pixels)
 
 
-def split(names: Sequence[str], fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """The rows to train on, in their order, and the rows held out, by the hashes of their names.
+def split(digests: Sequence[str], fraction: float) -> tuple[np.ndarray, np.ndarray]:
+    """The rows to train on, in their order, and the rows held out, by the digests of their contents.
 
-    Of 8 or more images, at least 1 and at most 512 are held out; of fewer, or with fraction 0, none.
+    Of 8 or more different images, at least 1 and at most 512 are held out; of fewer, or with fraction 0, none. Copies
+    of an image that is held out are on neither side.
     """
-    hashes = [hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names]
-    order = np.array(sorted(range(len(names)), key=hashes.__getitem__), dtype=int)
-    below = sum(int.from_bytes(one, "big") < fraction * 2**64 for one in hashes)
-    count = min(max(below, 1), MOST_HELD_OUT) if fraction > 0 and len(names) >= LEAST_TO_HOLD_OUT else 0
-    return np.sort(order[count:]), order[:count]
+    row_of = {digest: row for row, digest in enumerate(digests)}
+    below = sum(int(digest, 16) < fraction * 16**len(digest) for digest in row_of)
+    count = min(max(below, 1), MOST_HELD_OUT) if fraction > 0 and len(row_of) >= LEAST_TO_HOLD_OUT else 0
+    held_out = {digest: row_of[digest] for digest in sorted(row_of)[:count]}
+    training = [row for row, digest in enumerate(digests) if digest not in held_out]
+    return np.array(training, dtype=int), np.array([*held_out.values()], dtype=int)
 
 
 def check_captions(distinct: int, name: str) -> None:

@@ -29,10 +29,9 @@ from .array_file import new_rows
 from .buckets import Shape, nearest
 from .reading.decode import decode
 from .reading.find import find
-from .reading.found import Found, Item, Problem
+from .reading.found import Found, Item, Problem, shortened, stamp_of
 
-AHEAD = 64   # images that threads may decode before they are needed: bounds the memory
-NAMED = 10   # names that a message lists
+AHEAD = 64  # images that threads may decode before they are needed: bounds the memory
 
 T = TypeVar("T")
 
@@ -104,19 +103,19 @@ class ImageCache:
         with ExitStack() as files:
             arrays = {name: files.enter_context(new_rows(self._file(name), (height, width, 3)))
                       for name, (width, height) in shapes.items()}
-            for entry, pixels in read_images(found.items, self.source, self.size, self.shapes):
+            for entry, pixels in read_images(found.items, self.size, self.shapes):
                 read.append(entry)
                 for shape, image in pixels.items():
                     arrays[shape].append(image)
                 yield len(read), len(found.items)
             check_usable(found.problems + [Problem(one.name, one.fault) for one in read if one.fault],
-                         arrays[None].count)
+                         arrays[None].count, ", then train the run with --resume")
         with new_file(self.folder / "captions.json") as path:
             path.write_text(json.dumps({"read": read, "not_read": found.problems}), encoding="utf-8")
 
     def check_unchanged(self) -> None:
         """Raises UserError if the files are no longer those that were read. If they are gone, the cache is enough."""
-        if not self.whole:
+        if not self.whole or self._is_untouched_file():
             return
         try:
             found = self.find()
@@ -124,9 +123,13 @@ class ImageCache:
             return
         changed = self.changes(found)
         if changed:
-            more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
-            raise UserError(f"{self.source} has changed since this run read it ({', '.join(changed[:NAMED])}{more}): "
+            raise UserError(f"{self.source} has changed since this run read it ({', '.join(shortened(changed))}): "
                             "put it back as it was, or start another run with another --out")
+
+    def _is_untouched_file(self):
+        """Whether all images are in one file, which has the size and time that it had: it needs no search."""
+        return self.source.is_file() and {(one.bytes, one.changed) for one in self._read} == {
+            stamp_of(self.source.stat())}
 
     def changes(self, found: Found) -> list[str]:
         """The names of the files that were changed, added or removed since they were read.
@@ -138,17 +141,17 @@ class ImageCache:
                       if name not in before or name not in now or self._differs(before[name], now[name]))
 
     def _differs(self, entry, item):
-        touched = (entry.bytes, entry.changed) != stamp(self.source, item.name)
+        touched = (entry.bytes, entry.changed) != item.stamp
         return entry.caption != item.caption or (touched and entry.digest != _digest_now(item))
 
 
-def read_images(items: Iterable[Item], source: Path, size: int,
+def read_images(items: Iterable[Item], size: int,
                 shapes: Sequence[Shape] = ()) -> Iterator[tuple[Entry, dict[Shape | None, np.ndarray]]]:
     """Each item with its pixels, uint8 (H, W, 3): at size x size under None, and at the nearest of `shapes`.
 
     One with a fault has none. Decoded by one thread per core.
     """
-    return in_threads(lambda item: _read_image(item, source, size, shapes), items)
+    return in_threads(lambda item: _read_image(item, size, shapes), items)
 
 
 def in_threads(function: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
@@ -159,7 +162,7 @@ def in_threads(function: Callable[[Item], T], items: Iterable[Item]) -> Iterator
             yield from pool.map(function, part)
 
 
-def _read_image(item, source, size, shapes):
+def _read_image(item, size, shapes):
     digest, pixels, fault, shape = "", {}, "", None
     try:
         data = item.read()
@@ -170,7 +173,7 @@ def _read_image(item, source, size, shapes):
             pixels[shape] = fitted(image, shape)
     except (UserError, OSError) as error:
         fault = reason_of(error)
-    return Entry(item.name, item.caption, *stamp(source, item.name), digest, fault, shape), pixels
+    return Entry(item.name, item.caption, *item.stamp, digest, fault, shape), pixels
 
 
 def reason_of(error: Exception) -> str:
@@ -198,16 +201,15 @@ def fitted(image: Image.Image, shape: Shape) -> np.ndarray:
 
 
 def named(problems: list[Problem], rest: int) -> str:
-    """'2 of 12 images cannot be used: a.png (not an image), b.png (no caption)'; the first ten by name"""
-    names = ", ".join(f"{one.name} ({one.reason})" for one in problems[:NAMED])
-    more = f" and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
-    return f"{len(problems)} of {len(problems) + rest} images cannot be used: {names}{more}"
+    """'2 of 12 images cannot be used: a.png (not an image), b.png (no caption)'"""
+    names = ", ".join(shortened([f"{one.name} ({one.reason})" for one in problems]))
+    return f"{len(problems)} of {len(problems) + rest} images cannot be used: {names}"
 
 
-def check_usable(problems: list[Problem], rest: int) -> None:
-    """Raises UserError if more images cannot be used than can."""
+def check_usable(problems: list[Problem], rest: int, then: str = "") -> None:
+    """Raises UserError if more images cannot be used than can; `then` says what to do after mending them."""
     if len(problems) > rest:
-        raise UserError(f"{named(problems, rest)}: mend or remove them")
+        raise UserError(f"{named(problems, rest)}: mend or remove them{then}")
 
 
 def digest_of(data: bytes | np.ndarray) -> str:
@@ -215,13 +217,3 @@ def digest_of(data: bytes | np.ndarray) -> str:
     return hashlib.blake2b(content, digest_size=12).hexdigest()
 
 
-def stamp(source: Path, name: str) -> tuple[int, int]:
-    """Size and time of last change of the file of that name, or of the archive or table that contains it."""
-    inside = (source if source.exists() else source.parent) / name  # a source can be a pattern of file names
-    for file in (inside, *inside.parents):
-        try:
-            info = file.stat()
-            return info.st_size, info.st_mtime_ns
-        except (OSError, ValueError):
-            continue
-    return 0, 0
