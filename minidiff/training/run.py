@@ -4,14 +4,15 @@
 
 `start/` is a copy of the trained model that the run started from, if there is one; `data/` has the person's own images.
 
-Each stage continues from its files: a run that was stopped, in whatever way, resumes from its last checkpoint.
+Each stage continues from its files: a run that was stopped, in whatever way, resumes from its last checkpoint. Each
+file appears when it is whole, settings.json first. One process at a time trains in a folder.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ..data.folder_source import check_captions
@@ -20,7 +21,9 @@ from ..data.sources import open_source
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
 from ..errors import UserError
-from ..storage.files import new_file, read_json, write_json
+from ..storage.checkpoint import list_checkpoints
+from ..storage.files import new_folder, read_json
+from ..storage.lock import held
 from ..storage.pipeline_folder import Parts, load_clip, load_pipeline, save_pipeline
 from ..tokenizer import Tokenizer
 from .autoencoder import AutoencoderTraining
@@ -33,10 +36,10 @@ from .latents import read_latents, write_latents
 from .loop import Progress, Trainer
 from .optimizers import optimizer_class
 from .presets import Settings, from_dict
+from .run_folder import SETTINGS_FILE, check_new, model_of, remove_leftovers, write_settings
 from .start import check_sizes, take_over
 
 STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
-SETTINGS_FILE = "settings.json"
 LATENTS_FRACTION = 0.02  # of the minutes of a run
 
 
@@ -56,14 +59,10 @@ class Run:
         check_settings(settings)
         check_new(folder)
         if start is not None:
-            parts, clip = load_pipeline(start), load_clip(start)
-            check_sizes(settings, parts, clip)
-            save_pipeline(parts, folder / "start", clip, "float32")
-            parts.tokenizer.save_pretrained(folder / "tokenizer")
-        self._open(folder, settings, device, threads, found)
-        for stage in ("autoencoder", "contrastive") if start is not None else ():
-            self.trainer(stage).end()
-        write_settings(folder, settings)
+            check_sizes(settings, load_pipeline(start), load_clip(start))
+        with held(folder):
+            write_settings(folder, settings, start)
+            self._open(folder, settings, device, threads, found)
 
     @classmethod
     def resume(cls, folder: Path, device: str = "cpu", threads: int | None = None) -> Run:
@@ -80,32 +79,53 @@ class Run:
         self.source, self.found = open_source(settings, folder / "data"), found
         self.cache = getattr(self.source, "cache", None)
         self.trainers: dict[str, Trainer] = {}
+        if (model := model_of(folder)) is not None:
+            self._take_over(model)
+
+    def _take_over(self, model):
+        """Copy the model that the run starts from, and mark the stages done that go no further; what is done stays."""
+        stages = [stage for stage in ("autoencoder", "contrastive")
+                  if not list_checkpoints(self.folder / "checkpoints" / stage)]
+        if not stages:
+            return
+        with held(self.folder):
+            if not (self.folder / "start").exists():
+                save_pipeline(load_pipeline(model), self.folder / "start", load_clip(model), "float32")
+            if not (self.folder / "tokenizer").exists():
+                self._save_tokenizer(load_pipeline(self.folder / "start").tokenizer)
+            for stage in stages:
+                self.trainer(stage).end()
 
     def train(self, stages: Sequence[str] = STAGES, minutes: float | None = None) -> Iterator[Progress]:
         """Train the stages one after the other, each to its end, and write the model after the last.
 
+        Raises UserError if another process trains in the folder.
         `minutes` is divided among the stages; time that one saves or overruns is added to or taken from those after it.
         """
         unknown = [stage for stage in stages if stage not in STAGES]
         if unknown:
             raise UserError(f"unknown stage {unknown[0]!r}: use some of {', '.join(STAGES)}")
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
-        yield from read_images(self)
-        if self.cache is not None and "contrastive" in stages and not (self.folder / "start").exists():
-            check_captions(len(self.source.rows_of), self.source.name)
-        for stage in (stage for stage in STAGES if stage in stages):
-            if stage == "tokenizer":
-                self.tokenizer(train=True)
-            elif stage == "latents":
-                yield from self._encode()
-            else:
-                trainer = self.trainer(stage)
-                seconds = None if deadline is None else self._seconds(stage, deadline, stages)
-                for progress in trainer.train(seconds):
-                    progress.log(self.folder / "metrics.jsonl")
-                    yield progress
-        if "diffusion" in stages:
-            self.save()
+        with held(self.folder):
+            remove_leftovers(self.folder)
+            yield from read_images(self)
+            if self.cache is not None and "contrastive" in stages and not (self.folder / "start").exists():
+                check_captions(len(self.source.rows_of), self.source.name)
+            for stage in (stage for stage in STAGES if stage in stages):
+                yield from self._train_stage(stage, stages, deadline)
+            if "diffusion" in stages:
+                self.save()
+
+    def _train_stage(self, stage, stages, deadline):
+        if stage == "tokenizer":
+            self.tokenizer(train=True)
+        elif stage == "latents":
+            yield from self._encode()
+        else:
+            trainer = self.trainer(stage)
+            for progress in trainer.train(None if deadline is None else self._seconds(stage, deadline, stages)):
+                progress.log(self.folder / "metrics.jsonl")
+                yield progress
 
     def _seconds(self, stage, deadline, stages):
         """The seconds of a stage: the time left is divided in proportion to the fractions of the stages to come."""
@@ -130,7 +150,8 @@ class Run:
         made = {"autoencoder": "latents.safetensors", "contrastive": "checkpoints/diffusion"}.get(stage)
         if made and (self.folder / made).exists():
             raise UserError(f"{self.folder / made} was made with the {stage} stage as it is: start another run")
-        self.trainer(stage).lengthen(steps)
+        with held(self.folder):
+            self.trainer(stage).lengthen(steps)
 
     def _stage(self, stage):
         """A stage before its first step: with new parameters, or with those of the model that the run started from."""
@@ -161,8 +182,12 @@ class Run:
         folder = self.folder / "tokenizer"
         if train and not folder.exists():
             own = self.settings.text
-            Tokenizer.train(self.source.captions(), own.vocab_size, own.max_length).save_pretrained(folder)
+            self._save_tokenizer(Tokenizer.train(self.source.captions(), own.vocab_size, own.max_length))
         return Tokenizer.from_pretrained(folder)
+
+    def _save_tokenizer(self, tokenizer):
+        with new_folder(self.folder / "tokenizer") as temporary:
+            tokenizer.save_pretrained(temporary)
 
     def _encode(self) -> Iterator[Progress]:
         """Encode the images of the diffusion stage into latents.safetensors, unless it exists."""
@@ -190,18 +215,6 @@ class Run:
         """Write the model folder: the averages of all stages."""
         with self.trainer("diffusion").averaged():
             save_pipeline(self.parts(), self.model_folder, self.finished("contrastive").model)
-
-
-def write_settings(folder: Path, settings: Settings, **others: str) -> None:
-    """Write the settings.json of a new run, with what else is needed to resume it."""
-    with new_file(folder / SETTINGS_FILE) as path:
-        write_json(path, asdict(settings) | others)
-
-
-def check_new(folder: Path) -> None:
-    """Raises UserError where a folder holds a run already."""
-    if (folder / SETTINGS_FILE).exists():
-        raise UserError(f"{folder} holds a training run: continue it with --resume, or choose another --out")
 
 
 def read_settings(folder: Path) -> Settings:
