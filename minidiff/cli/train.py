@@ -108,6 +108,7 @@ def run(args) -> int:
     from ..report.events import check_events
     from ..storage.lock import held
     from ..training.lora import LoRARun, resume
+    from ..training.memory import shortage_explained
     from ..training.run import Run
 
     if args.tensorboard:
@@ -115,7 +116,7 @@ def run(args) -> int:
     device = resolve_device(args.device)
     run = (resume(folder, device, args.threads) if args.resume
            else (LoRARun if settings.lora.rank else Run)(folder, settings, device, args.threads, args.start, found))
-    with held(folder), output_may_vanish():
+    with held(folder), output_may_vanish(), shortage_explained():
         for name in longer if args.resume else ():
             group = name.partition(".")[0]
             run.lengthen(group.removeprefix("train_"), getattr(settings, group).steps)

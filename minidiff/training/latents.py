@@ -19,14 +19,18 @@ from .workers import worker_count
 
 
 def write_latents(path: Path, source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str,
-                  threads: int | None = None) -> Iterator[Progress]:
-    """Encode a source's images and captions into a file."""
+                  threads: int | None = None, seconds: float | None = None) -> Iterator[Progress]:
+    """Encode a source's images and captions into a file; with `seconds`, those that can be encoded in that time."""
     parts, done, count, start = [], 0, source.latent_count, time.monotonic()
     for part in encode_images(source, tokenizer, autoencoder, device, worker_count(ENCODE_BATCH, device, threads)):
         parts.append(part)
         done += len(part.ids)
-        seconds = (time.monotonic() - start) / done
-        yield Progress("latents", done, count, {}, 0.0, 0.0, 1 / seconds, seconds * (count - done))
+        spent = time.monotonic() - start
+        if seconds is not None and spent >= seconds:
+            count = done
+        yield Progress("latents", done, count, {}, 0.0, 0.0, done / spent, spent / done * (count - done))
+        if done == count:
+            break
     save_checkpoint(path, {name: np.concatenate([getattr(part, name) for part in parts])
                            for name in ("mean", "ids")}, {})
 

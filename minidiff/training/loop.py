@@ -116,11 +116,6 @@ class Trainer:
                 yield Progress(self.stage.name, self.step, total, means, self._rate(self.step - 1), float(norm), speed,
                                (total - self.step) * step_time)
                 looked, sums, since = time.monotonic(), {}, 0
-        except MemoryError as error:
-            name = self.stage.name
-            raise UserError(f"out of memory at step {self.step} of the {name} stage, its checkpoints are kept: go on "
-                            f"with --resume and fewer --threads, or start another run with a smaller "
-                            f"--train_{name}.batch_size") from error
         finally:
             workers.close()
 

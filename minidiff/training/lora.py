@@ -27,8 +27,9 @@ from .held_out import held_out_losses
 from .images import read_images
 from .latents import read_latents, write_latents
 from .loop import Progress, Trainer
+from .memory import shortage_explained
 from .presets import Settings
-from .run import Run, check_settings, read_settings
+from .run import MOST_ENCODING, Run, check_settings, read_settings
 from .run_folder import check_new, model_of, remove_leftovers, write_settings
 
 FACTORS = 33  # key of the random stream of the initial factors
@@ -87,12 +88,13 @@ class LoRARun:
         if unknown:
             raise UserError(f"unknown stage {unknown[0]!r}: with --lora, use some of {', '.join(self.stages)}")
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
-        with held(self.folder):
+        with held(self.folder), shortage_explained():
             remove_leftovers(self.folder)
             yield from read_images(self)
             path, parts = self.folder / "latents.safetensors", self.model_parts
             if "latents" in stages and not path.exists():
-                yield from write_latents(path, self.source, parts.tokenizer, parts.vae, self.device, self.threads)
+                yield from write_latents(path, self.source, parts.tokenizer, parts.vae, self.device, self.threads,
+                                         None if minutes is None else MOST_ENCODING * 60 * minutes)
             if "lora" in stages:
                 seconds = None if deadline is None else max(1.0, deadline - time.monotonic())
                 for progress in self.trainer("lora").train(seconds):

@@ -34,6 +34,7 @@ from .held_out import held_out_losses
 from .images import read_images
 from .latents import read_latents, write_latents
 from .loop import Progress, Trainer
+from .memory import shortage_explained
 from .optimizers import optimizer_class
 from .presets import Settings, from_dict
 from .run_folder import SETTINGS_FILE, check_new, model_of, remove_leftovers, write_settings
@@ -41,6 +42,7 @@ from .start import check_sizes, take_over
 
 STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
 LATENTS_FRACTION = 0.02  # of the minutes of a run
+MOST_ENCODING = 0.2      # of the minutes that are left: what is encoded by then is trained on
 
 
 class Run:
@@ -106,7 +108,7 @@ class Run:
         if unknown:
             raise UserError(f"unknown stage {unknown[0]!r}: use some of {', '.join(STAGES)}")
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
-        with held(self.folder):
+        with held(self.folder), shortage_explained():
             remove_leftovers(self.folder)
             yield from read_images(self)
             if self.cache is not None and "contrastive" in stages and not (self.folder / "start").exists():
@@ -120,7 +122,7 @@ class Run:
         if stage == "tokenizer":
             self.tokenizer(train=True)
         elif stage == "latents":
-            yield from self._encode()
+            yield from self._encode(None if deadline is None else MOST_ENCODING * (deadline - time.monotonic()))
         else:
             trainer = self.trainer(stage)
             for progress in trainer.train(None if deadline is None else self._seconds(stage, deadline, stages)):
@@ -189,12 +191,12 @@ class Run:
         with new_folder(self.folder / "tokenizer") as temporary:
             tokenizer.save_pretrained(temporary)
 
-    def _encode(self) -> Iterator[Progress]:
+    def _encode(self, seconds) -> Iterator[Progress]:
         """Encode the images of the diffusion stage into latents.safetensors, unless it exists."""
         path = self.folder / "latents.safetensors"
         if not path.exists():
             yield from write_latents(path, self.source, self.tokenizer(), self.finished("autoencoder").model,
-                                     self.device, self.threads)
+                                     self.device, self.threads, seconds)
 
     def latents(self) -> Latents:
         return read_latents(self.folder / "latents.safetensors")
