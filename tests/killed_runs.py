@@ -26,9 +26,10 @@ from minidiff.training.presets import DataSettings, LoRASettings
 from minidiff.training.run import Run
 
 KINDS = ("scenes", "images", "from a model", "lora")
+WORKER_KILLED = 3  # exit code
 FILE_EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 SHORT = replace(SETTINGS, lora=LoRASettings(rank=0), **{
-    f"train_{stage}": replace(SETTINGS.train_autoencoder, steps=3)
+    f"train_{stage}": replace(SETTINGS.train_autoencoder, steps=2)
     for stage in ("autoencoder", "contrastive", "diffusion", "lora")})
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else None)
 CONTEXT.set_forkserver_preload(["killed_runs"])
@@ -62,7 +63,7 @@ def go_on(kind, folder, inputs, kill_at, events):
         for _ in run.train():
             pass
     except UserError as error:
-        sys.exit(0 if "a worker process was killed" in str(error) else f"{kind}: {error}")
+        sys.exit(WORKER_KILLED if "a worker process was killed" in str(error) else f"{kind}: {error}")
 
 
 def attempt(kind, folder, inputs, kill_at=0, seconds=None, kill_worker=False):
@@ -83,22 +84,25 @@ def attempt(kind, folder, inputs, kill_at=0, seconds=None, kill_worker=False):
 
 
 def kill_until_it_ends(kind, folder, inputs, rng, most, usual):
-    """How often a run was killed until it ended, at most `most` times. `usual`: uses of files and seconds of a run."""
+    """How often a run was killed until it ended, at most `most` times.
+
+    `usual`: how often an undisturbed run uses its files, and how many seconds it takes.
+    """
     uses, seconds = usual
     for kills in range(most):
         by_file = rng.random() < 0.5
         code, _ = (attempt(kind, folder, inputs, kill_at=int(rng.integers(1, uses // 2))) if by_file else
                    attempt(kind, folder, inputs, seconds=rng.uniform(0, seconds), kill_worker=rng.random() < 0.3))
-        assert code in (0, -signal.SIGKILL)
-        if (folder / "done").exists() or (code == 0 and by_file):
+        if code == 0:
             return kills
+        assert code in (-signal.SIGKILL, WORKER_KILLED)
     code, _ = attempt(kind, folder, inputs)
     assert code == 0
     return most
 
 
 def outcome(folder):
-    """All that a run leaves behind: its files by digest, but for those that have times; the last record of each step."""
+    """All that a run leaves behind: the digest of each file, and the last record of each step without its times."""
     records = {}
     for line in (folder / "metrics.jsonl").read_text().splitlines():
         with suppress(ValueError):

@@ -81,7 +81,7 @@ def _beside(path):
     """The paths NEW/NAME and OLD/NAME in a locked folder of this process's own; it is removed in the end."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _clear_left_behind(path.parent)
+        clear_left_behind(path.parent)
         place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=path.parent))
         with _lock(place):
             try:
@@ -106,7 +106,8 @@ def _left_behind(folder):
     return found
 
 
-def _clear_left_behind(folder):
+def clear_left_behind(folder: Path) -> None:
+    """Finish, in one folder, what processes that died there have begun: remove it, or put back what it replaced."""
     for place in _left_behind(folder):
         with suppress(OSError), _lock(place) as free:
             if free:
@@ -146,7 +147,7 @@ def _clear(place):
 def _check_nothing_lost(path, new):
     """Raises UserError if a folder holds anything that the new one lacks, but for what dead processes left there."""
     for folder in [path, *(place for place in path.rglob("*") if place.is_dir())]:
-        _clear_left_behind(folder)
+        clear_left_behind(folder)
     lost = {file.relative_to(path).as_posix() for file in path.rglob("*")} - {
         file.relative_to(new).as_posix() for file in new.rglob("*")}
     if lost:

@@ -6,14 +6,12 @@ A run that was killed while it started has this file already, which says all tha
 
 from __future__ import annotations
 
-import re
 import shutil
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import UserError
-from ..storage.files import new_file, read_json, write_json
+from ..storage.files import NEW, OLD, PREFIX, clear_left_behind, new_file, read_json, write_json
 from ..storage.pipeline_folder import shipped_models
 from .presets import Settings
 
@@ -21,8 +19,6 @@ SETTINGS_FILE = "settings.json"
 MODEL = "model"  # the entry of settings.json that says which model a run started from
 OTHERS = ("start", "data", "tokenizer", "checkpoints", "latents.safetensors", "metrics.jsonl", "samples", "events",
           "model", "lora.safetensors")
-LEFTOVER = re.compile(r"\.(settings\.json|start|tokenizer|images\.npy|captions\.json|checkpoint-\d{8}\.safetensors|"
-                      r"latents\.safetensors|lora\.safetensors|model)\.new")
 
 
 def write_settings(folder: Path, settings: Settings, start: str | Path | None = None) -> None:
@@ -53,14 +49,15 @@ def model_of(folder: Path) -> str | None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what processes that were killed left of files and folders that they were writing.
+    """Remove what processes that were killed left of the files that they were writing.
 
-    While this process holds the run's folder, nobody writes there, and only a run gives such names to what it writes.
+    While this process holds the run's folder, none of them lives, so folders that are not complete are theirs as well.
     """
-    for path in [*folder.glob(".*"), *folder.glob("*/.*"), *folder.glob("checkpoints/*/.*")]:
-        if LEFTOVER.fullmatch(path.name):
-            with suppress(OSError):
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    for place in [folder, folder / "data", folder / "samples", *folder.glob("checkpoints/*")]:
+        clear_left_behind(place)
+        for left in place.glob(f"{PREFIX}????????"):
+            if left.is_dir() and not left.is_symlink() and {path.name for path in left.iterdir()} < {NEW, OLD}:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def append_line(path: Path, text: str) -> None:
