@@ -112,3 +112,16 @@ def outcome(folder):
     files = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
              for path in folder.rglob("*") if path.is_file() and path.name != "metrics.jsonl"}
     return files, records
+
+
+def train_with_small_files(folder, largest, answer):
+    """Go on with a run where no file can be larger than that, as on a full disk; sends the message it ends with."""
+    import resource
+
+    loop.LOOK_EVERY = 1
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
+    try:
+        run = resume(folder, threads=1) if (folder / "settings.json").exists() else Run(folder, SHORT, threads=1)
+        list(run.train())
+    except UserError as error:
+        answer.send(str(error))

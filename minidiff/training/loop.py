@@ -71,8 +71,10 @@ class Trainer:
     def workers(self) -> Workers:
         return Workers(self.stage, self.flat, self.threads)
 
-    def train(self, seconds: float | None = None) -> Iterator[Progress]:
+    def train(self, seconds: float | None = None, metrics: Path | None = None) -> Iterator[Progress]:
         """Train to the end, and save a checkpoint every two minutes. With `seconds`, train for that time.
+
+        Each Progress is appended to the file `metrics`, before the checkpoint, so that no step of it is missing there.
 
         The number of steps that fits into `seconds` is estimated from the time per step so far: first at the end of the
         warm-up, then again at every Progress, until the learning rate begins to fall. Up to there the learning rate
@@ -109,12 +111,15 @@ class Trainer:
                 step_time = spent / (self.step - start_step)
                 if fitting and self.step >= self.settings.warmup and not self._fallen():
                     self.total = self.step + max(1, round((seconds - spent) / step_time))
+                total = self.total or round(seconds / step_time)
+                progress = Progress(self.stage.name, self.step, total, means, self._rate(self.step - 1), float(norm),
+                                    speed, (total - self.step) * step_time)
+                if metrics is not None:
+                    progress.log(metrics)
                 if now - saved > CHECKPOINT_SECONDS or self.step == self.total:
                     self.save()
                     saved = now
-                total = self.total or round(seconds / step_time)
-                yield Progress(self.stage.name, self.step, total, means, self._rate(self.step - 1), float(norm), speed,
-                               (total - self.step) * step_time)
+                yield progress
                 looked, sums, since = time.monotonic(), {}, 0
         finally:
             workers.close()

@@ -97,9 +97,7 @@ class LoRARun:
                                          None if minutes is None else MOST_ENCODING * 60 * minutes)
             if "lora" in stages:
                 seconds = None if deadline is None else max(1.0, deadline - time.monotonic())
-                for progress in self.trainer("lora").train(seconds):
-                    progress.log(self.folder / "metrics.jsonl")
-                    yield progress
+                yield from self.trainer("lora").train(seconds, self.folder / "metrics.jsonl")
                 with self.trainer("lora").averaged():
                     save_lora(parts.unet, self.lora_file)
 

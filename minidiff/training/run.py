@@ -125,9 +125,8 @@ class Run:
             yield from self._encode(None if deadline is None else MOST_ENCODING * (deadline - time.monotonic()))
         else:
             trainer = self.trainer(stage)
-            for progress in trainer.train(None if deadline is None else self._seconds(stage, deadline, stages)):
-                progress.log(self.folder / "metrics.jsonl")
-                yield progress
+            seconds = None if deadline is None else self._seconds(stage, deadline, stages)
+            yield from trainer.train(seconds, self.folder / "metrics.jsonl")
 
     def _seconds(self, stage, deadline, stages):
         """The seconds of a stage: the time left is divided in proportion to the fractions of the stages to come."""
