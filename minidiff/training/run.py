@@ -92,7 +92,9 @@ class Run:
             return
         with held(self.folder):
             if not (self.folder / "start").exists():
-                save_pipeline(load_pipeline(model), self.folder / "start", load_clip(model), "float32")
+                parts, clip = load_pipeline(model), load_clip(model)
+                check_sizes(self.settings, parts, clip)
+                save_pipeline(parts, self.folder / "start", clip, "float32")
             if not (self.folder / "tokenizer").exists():
                 self._save_tokenizer(load_pipeline(self.folder / "start").tokenizer)
             for stage in stages:
