@@ -32,7 +32,7 @@ def run(args) -> None:
     from ..evaluation import evaluate, evaluate_images
     from ..pipeline import Pipeline
     from ..report.failures import failures
-    from ..storage.pipeline_folder import find_model, load_clip
+    from ..storage.pipeline_folder import find_clip, find_model
 
     if args.failures and args.data:
         raise UserError("--failures shows what the judge saw, and --data has no judge: use one of them")
@@ -40,8 +40,10 @@ def run(args) -> None:
         check_image_name(args.failures)
     device = resolve_device(args.device)
     pipe = Pipeline.from_pretrained(args.model, device)
-    clip = load_clip(args.model, device=device) if (find_model(args.model) / "clip").is_dir() else None
+    clip = find_clip(args.model, device)
     if args.data:
+        if clip is None:
+            say("note", f"{args.model} has no image encoder: its images are compared by their pixels alone")
         size = pipe.unet.config.sample_size * pipe.vae.config.downsampling
         with tempfile.TemporaryDirectory() as scratch:
             source = open_data(args.data, find_model(args.model), size, Path(scratch))

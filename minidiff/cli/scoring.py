@@ -14,13 +14,13 @@ def score(run, count: int) -> tuple[dict | None, str]:
     from ..evaluation import LEAST, evaluate, evaluate_images
     from ..pipeline import Pipeline
     from ..storage.files import new_file, write_json
-    from ..storage.pipeline_folder import load_clip
+    from ..storage.pipeline_folder import find_clip
 
     is_judged = isinstance(run.source, SceneSource)
     if not is_judged and len(run.source.held_out(LEAST).captions) < LEAST:
         return None, "is trained"
     pipe = Pipeline.from_pretrained(run.model_folder, run.device)
-    clip = load_clip(run.model_folder, device=run.device)
+    clip = find_clip(run.model_folder, run.device)
     if is_judged:
         scores = evaluate(pipe, clip, count, judging)
         learned = (f"draws {scores['seen']:.2f} of seen and {scores['held_out']:.2f} of held-out prompts right "
@@ -28,9 +28,10 @@ def score(run, count: int) -> tuple[dict | None, str]:
     else:
         scores = evaluate_images(pipe, clip, run.source, count, drawing)
         copies, recall = scores["copies"], scores["recall"]
-        learned = (f"drew {scores['images']} held-out captions: {recall['drawn']:.2f} of them find their image among "
-                   f"{recall['among']}, and {copies['copied']:.2f} of the images are close to training images "
-                   f"({copies['by_chance']:.2f} by chance)")
+        found = (f"{recall['drawn']:.2f} of them find their image among {recall['among']}, and " if recall else
+                 "without a contrastive stage no image encoder can say whether they are right; ")
+        learned = (f"drew {scores['images']} held-out captions: {found}{copies['copied']:.2f} of the images are close "
+                   f"to training images ({copies['by_chance']:.2f} by chance)")
     with new_file(run.folder / "scores.json") as path:
         write_json(path, scores)
     return scores, learned

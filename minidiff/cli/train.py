@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..training.presets import PRESETS, DataSettings, override, preset, setting_names
 from ..training.setting_help import sentence
+from .from_model import Start
 from .options import add_device, make_folder, say, whole_number
 from .own_images import fitted, note_left_out
 from .progress import output_may_vanish, shown
@@ -48,6 +49,8 @@ def add_to(commands) -> None:
                         "folder, or the name of a shipped model); its autoencoder and contrastive model stay fixed")
     parser.add_argument("--lora", type=whole_number(1), metavar="RANK", help="leave MODEL as it is and train low-rank "
                         "factors of its UNet's attention; ends with DIR/lora.safetensors")
+    parser.add_argument("--class-labels", action="store_true", help="learn each caption as one token, without a text "
+                        "model: for images of up to 1000 classes")
     parser.add_argument("--minutes", type=float, help="choose the numbers of steps so that training takes this long")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the run (default: runs/PRESET)")
     parser.add_argument("--resume", action="store_true",
@@ -75,6 +78,8 @@ def run(args) -> int:
     changes = {name: vars(args)[name] for name in setting_names() if vars(args)[name] is not None}
     if args.lora:
         changes["lora.rank"] = str(args.lora)
+    if args.class_labels:
+        changes["text.class_labels"] = "true"
     longer = [name for name in changes if name.startswith("train_") and name.endswith(".steps")]
     if args.resume and (len(longer) < len(changes) or (args.preset and args.out) or args.start):
         raise UserError("a resumed run keeps its own settings, except for --train_STAGE.steps: leave out --preset, "
@@ -84,12 +89,8 @@ def run(args) -> int:
     if args.minutes is not None and not 0 < args.minutes < 1e6:
         raise UserError(f"--minutes {args.minutes}: use a number greater than 0")
     name = args.preset or "small"
-    settings = preset(name)
-    if args.start:
-        from ..storage.pipeline_folder import load_clip, load_pipeline
-        from ..training.start import settings_of
-        clip = None if "lora.rank" in changes else load_clip(args.start)
-        settings = settings_of(load_pipeline(args.start), clip, settings)
+    start = Start(args.start, preset(name), "lora.rank" in changes) if args.start else None
+    settings = start.own if start else preset(name)
     if changes.get("data.source", SCENES) != SCENES:
         changes["data.source"] = str(Path(changes["data.source"]).expanduser().resolve())
     for path, text in changes.items():
@@ -97,6 +98,12 @@ def run(args) -> int:
     found = None
     if settings.data.source != SCENES:
         settings, found = fitted(settings, changes, args.start, args.stage)
+
+    from ..training.run import check_settings
+
+    check_settings(settings)
+    if start:
+        start.check(settings, changes, args.preset, found)
     if args.dry_run:
         print(json.dumps(asdict(settings), indent=2))
         return 0

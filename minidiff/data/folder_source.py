@@ -130,7 +130,7 @@ def check_captions(distinct: int, name: str) -> None:
     """Raises UserError if there is nothing to contrast."""
     if distinct < 2:
         raise UserError("contrastive training needs at least two different captions: caption the images of "
-                        f"{name} by what they show, or start from a model with --from")
+                        f"{name} by what they show, train with --class-labels, or start from a model with --from")
 
 
 def tags(caption: str) -> list[str]:

@@ -61,5 +61,6 @@ def image_table(scores: dict) -> list[str]:
     verdict = "The model copies training images" if beyond_chance else "No sign that the model copies training images"
     return [*lines, "", f"{verdict}: {copies['copied']:.0%} of what it draws, and {copies['by_chance']:.0%} of true "
             f"images that were never trained on, are nearer than the threshold to one of {copies['training_images']}. "
-            f"The autoencoder's reconstructions have a PSNR of {scores['psnr']} dB. Distances are those of "
-            f"{scores['features'] or 'no features, since the model has no image encoder'}."]
+            f"The autoencoder's reconstructions have a PSNR of {scores['psnr']} dB. " +
+            (f"Distances are those of {scores['features']}." if scores["features"] else
+             "The model has no image encoder, so its images are compared by their pixels alone.")]

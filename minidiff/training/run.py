@@ -17,16 +17,17 @@ from pathlib import Path
 
 from ..data.folder_source import check_captions
 from ..data.reading.found import Found
-from ..data.sources import open_source
+from ..data.sources import SCENES, open_source
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
 from ..errors import UserError
 from ..storage.checkpoint import list_checkpoints
 from ..storage.files import new_folder, read_json
 from ..storage.lock import held
-from ..storage.pipeline_folder import Parts, load_clip, load_pipeline, save_pipeline
+from ..storage.pipeline_folder import Parts, load_pipeline, save_pipeline
 from ..tokenizer import Tokenizer
 from .autoencoder import AutoencoderTraining
+from .class_labels import check_class_labels, class_encoder, class_tokenizer
 from .contrastive import ContrastiveTraining
 from .diffusion import DiffusionTraining, Latents, check, schedule_of
 from .fitting import check_data
@@ -38,7 +39,7 @@ from .memory import shortage_explained
 from .optimizers import optimizer_class
 from .presets import Settings, from_dict
 from .run_folder import SETTINGS_FILE, check_new, model_of, remove_leftovers, write_settings
-from .start import check_sizes, take_over
+from .start import copy_start, load_start, take_over
 
 STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
 LATENTS_FRACTION = 0.02  # of the minutes of a run
@@ -46,9 +47,7 @@ MOST_ENCODING = 0.2      # of the minutes that are left: what is encoded by then
 
 
 class Run:
-    """A folder, its settings, and the trainers of the stages that have been used so far."""
-
-    stages = STAGES
+    """A folder, its settings, its stages, and the trainers of those that have been used so far."""
 
     def __init__(self, folder: Path, settings: Settings, device: str = "cpu", threads: int | None = None,
                  start: str | Path | None = None, found: Found | None = None):
@@ -61,7 +60,7 @@ class Run:
         check_settings(settings)
         check_new(folder)
         if start is not None:
-            check_sizes(settings, load_pipeline(start), load_clip(start))
+            load_start(start, settings)
         with held(folder):
             write_settings(folder, settings, start)
             self._open(folder, settings, device, threads, found)
@@ -78,6 +77,7 @@ class Run:
     def _open(self, folder, settings, device, threads, found=None):
         self.folder, self.settings, self.device, self.threads = folder, settings, device, threads
         self.model_folder = folder / "model"
+        self.stages = tuple(stage for stage in STAGES if stage != "contrastive" or not settings.text.class_labels)
         self.source, self.found = open_source(settings, folder / "data"), found
         self.cache = getattr(self.source, "cache", None)
         self.trainers: dict[str, Trainer] = {}
@@ -86,36 +86,32 @@ class Run:
 
     def _take_over(self, model):
         """Copy the model that the run starts from, and mark the stages done that go no further; what is done stays."""
-        stages = [stage for stage in ("autoencoder", "contrastive")
-                  if not list_checkpoints(self.folder / "checkpoints" / stage)]
+        stages = [stage for stage in ("autoencoder", "contrastive") if stage in self.stages and
+                  not list_checkpoints(self.folder / "checkpoints" / stage)]
         if not stages:
             return
         with held(self.folder):
-            if not (self.folder / "start").exists():
-                parts, clip = load_pipeline(model), load_clip(model)
-                check_sizes(self.settings, parts, clip)
-                save_pipeline(parts, self.folder / "start", clip, "float32")
+            copy_start(model, self.folder / "start", self.settings)
             if not (self.folder / "tokenizer").exists():
                 self._save_tokenizer(load_pipeline(self.folder / "start").tokenizer)
             for stage in stages:
                 self.trainer(stage).end()
 
-    def train(self, stages: Sequence[str] = STAGES, minutes: float | None = None) -> Iterator[Progress]:
-        """Train the stages one after the other, each to its end, and write the model after the last.
+    def train(self, stages: Sequence[str] | None = None, minutes: float | None = None) -> Iterator[Progress]:
+        """Train the stages, by default all, one after the other, each to its end; write the model after the last.
 
         Raises UserError if another process trains in the folder.
         `minutes` is divided among the stages; time that one saves or overruns is added to or taken from those after it.
         """
-        unknown = [stage for stage in stages if stage not in STAGES]
-        if unknown:
-            raise UserError(f"unknown stage {unknown[0]!r}: use some of {', '.join(STAGES)}")
+        stages = self.stages if stages is None else stages
+        self._check_stages(stages)
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
         with held(self.folder), shortage_explained():
             remove_leftovers(self.folder)
             yield from read_images(self)
             if self.cache is not None and "contrastive" in stages and not (self.folder / "start").exists():
                 check_captions(len(self.source.rows_of), self.source.name)
-            for stage in (stage for stage in STAGES if stage in stages):
+            for stage in (stage for stage in self.stages if stage in stages):
                 yield from self._train_stage(stage, stages, deadline)
             if "diffusion" in stages:
                 self.save()
@@ -140,6 +136,7 @@ class Run:
 
     def trainer(self, stage: str) -> Trainer:
         """The trainer of a stage, in the state of its newest checkpoint."""
+        self._check_stages([stage])
         if stage not in self.trainers:
             made = self._stage(stage)
             held_out = held_out_losses(made, self.source, lambda: self.finished("autoencoder").model)
@@ -148,8 +145,14 @@ class Run:
             self.trainers[stage].resume()
         return self.trainers[stage]
 
+    def _check_stages(self, stages):
+        unknown = [stage for stage in stages if stage not in self.stages]
+        if unknown:
+            raise UserError(f"unknown stage {unknown[0]!r}: use some of {', '.join(self.stages)}")
+
     def lengthen(self, stage: str, steps: int) -> None:
         """Have a stage end at `steps`. Raises UserError if it is past them, or if a later stage has used its result."""
+        self._check_stages([stage])
         made = {"autoencoder": "latents.safetensors", "contrastive": "checkpoints/diffusion"}.get(stage)
         if made and (self.folder / made).exists():
             raise UserError(f"{self.folder / made} was made with the {stage} stage as it is: start another run")
@@ -168,9 +171,14 @@ class Run:
             return AutoencoderTraining(self.settings, self.device, self.source)
         if stage == "contrastive":
             return ContrastiveTraining(self.settings, self.tokenizer(), self.device, self.source)
+        return DiffusionTraining(self.settings, self.tokenizer(), self._text_encoder(), self.latents(), self.device)
+
+    def _text_encoder(self):
+        """That of the contrastive stage, or a new one for class labels."""
+        if self.settings.text.class_labels:
+            return class_encoder(self.settings, self.tokenizer())
         # A replica: if it is trained on, its trainer moves it to a buffer of its own, and CLIP's stays as it is.
-        text_encoder = self.finished("contrastive").model.replica().text_model
-        return DiffusionTraining(self.settings, self.tokenizer(), text_encoder, self.latents(), self.device)
+        return self.finished("contrastive").model.replica().text_model
 
     def finished(self, stage: str):
         """A stage that is done; its models have the moving average of their parameters."""
@@ -184,8 +192,9 @@ class Run:
     def tokenizer(self, train: bool = False) -> Tokenizer:
         folder = self.folder / "tokenizer"
         if train and not folder.exists():
-            own = self.settings.text
-            self._save_tokenizer(Tokenizer.train(self.source.captions(), own.vocab_size, own.max_length))
+            own, captions = self.settings.text, self.source.captions()
+            self._save_tokenizer(class_tokenizer(captions, own.max_length) if own.class_labels else
+                                 Tokenizer.train(captions, own.vocab_size, own.max_length))
         return Tokenizer.from_pretrained(folder)
 
     def _save_tokenizer(self, tokenizer):
@@ -217,7 +226,8 @@ class Run:
     def save(self):
         """Write the model folder: the averages of all stages."""
         with self.trainer("diffusion").averaged():
-            save_pipeline(self.parts(), self.model_folder, self.finished("contrastive").model)
+            clip = self.finished("contrastive").model if "contrastive" in self.stages else None
+            save_pipeline(self.parts(), self.model_folder, clip)
 
 
 def read_settings(folder: Path) -> Settings:
@@ -235,4 +245,5 @@ def check_settings(settings: Settings) -> None:
                   settings.train_lora):
         optimizer_class(stage.optimizer)
     check_data(settings.data)
+    check_class_labels(settings, settings.data.source == SCENES)
     check(settings)
