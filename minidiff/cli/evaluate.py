@@ -40,7 +40,7 @@ def run(args) -> None:
         check_image_name(args.failures)
     device = resolve_device(args.device)
     pipe = Pipeline.from_pretrained(args.model, device)
-    clip = find_clip(args.model, device)
+    clip = find_clip(args.model, device=device)
     if args.data:
         if clip is None:
             say("note", f"{args.model} has no image encoder: its images are compared by their pixels alone")

@@ -6,7 +6,7 @@ from .options import drawing, judging
 
 
 def score(run, count: int) -> tuple[dict | None, str]:
-    """The scores of the model of a run, also written to scores.json, and half a sentence that says what they mean.
+    """The scores of what a run learned, also written to scores.json, and half a sentence that says what they mean.
 
     `count` prompts are drawn, of scenes as many of each split. The scores are None where too few images are held out.
     """
@@ -20,7 +20,9 @@ def score(run, count: int) -> tuple[dict | None, str]:
     if not is_judged and len(run.source.held_out(LEAST).captions) < LEAST:
         return None, "is trained"
     pipe = Pipeline.from_pretrained(run.model_folder, run.device)
-    clip = find_clip(run.model_folder, run.device)
+    clip = find_clip(run.model_folder, device=run.device)
+    if run.lora_file:
+        pipe.load_lora(run.lora_file)
     if is_judged:
         scores = evaluate(pipe, clip, count, judging)
         learned = (f"draws {scores['seen']:.2f} of seen and {scores['held_out']:.2f} of held-out prompts right "

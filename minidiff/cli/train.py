@@ -48,7 +48,7 @@ def add_to(commands) -> None:
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from the sizes and weights of MODEL (a "
                         "folder, or the name of a shipped model); its autoencoder and contrastive model stay fixed")
     parser.add_argument("--lora", type=whole_number(1), metavar="RANK", help="leave MODEL as it is and train low-rank "
-                        "factors of its UNet's attention; ends with DIR/lora.safetensors")
+                        "factors of its UNet's attention; ends with DIR/lora.safetensors and a report")
     parser.add_argument("--class-labels", action="store_true", help="learn each caption as one token, without a text "
                         "model: for images of up to 1000 classes")
     parser.add_argument("--minutes", type=float, help="choose the numbers of steps so that training takes this long")
@@ -59,6 +59,8 @@ def add_to(commands) -> None:
                         help="run only these stages: tokenizer, autoencoder, contrastive, latents, diffusion; "
                         "with --lora: latents, lora")
     parser.add_argument("--threads", type=whole_number(1), help="number of threads (default: all cores)")
+    parser.add_argument("--no-samples", action="store_true", help="draw no samples and compute no scores, for which "
+                        "a large model takes hours on a CPU")
     parser.add_argument("--tensorboard", action="store_true",
                         help="also write losses as event files, into DIR/events; needs minidiff[tensorboard]")
     parser.add_argument("--dry-run", action="store_true", help="print all settings as JSON and stop")
@@ -95,6 +97,9 @@ def run(args) -> int:
         changes["data.source"] = str(Path(changes["data.source"]).expanduser().resolve())
     for path, text in changes.items():
         settings = override(settings, path, text)
+    if settings.lora.rank and args.minutes is None and "diffusion.latents" not in changes:
+        from ..training.lora import enough_latents
+        settings = enough_latents(settings)
     found = None
     if settings.data.source != SCENES:
         settings, found = fitted(settings, changes, args.start, args.stage)
@@ -127,10 +132,10 @@ def run(args) -> int:
         for name in longer if args.resume else ():
             group = name.partition(".")[0]
             run.lengthen(group.removeprefix("train_"), getattr(settings, group).steps)
-        return train(run, args.stage or run.stages, args.minutes, args.tensorboard)
+        return train(run, args.stage or run.stages, args.minutes, args.tensorboard, args.no_samples)
 
 
-def train(run, stages, minutes: float | None, tensorboard: bool) -> int:
+def train(run, stages, minutes: float | None, tensorboard: bool, no_samples: bool) -> int:
     """Train the stages of a run that is open, and report on the model; the exit code."""
     from ..report.events import with_events
     from ..training.images import read_images
@@ -144,14 +149,12 @@ def train(run, stages, minutes: float | None, tensorboard: bool) -> int:
             note_left_out(run.cache)
         progress = run.train(stages, minutes)
         for now in shown(with_events(progress, run.folder / "events") if tensorboard else progress):
-            write_samples(run, now, drawn)
+            if not no_samples:
+                write_samples(run, now, drawn)
             if stop and (now.step < now.total or now.stage != stages[-1]):
                 return stopped(run, now, stop)
-    if "diffusion" in stages:
-        finish(run)
-    if "lora" in stages:
-        [caption] = run.source.latent_batch(0, 1).captions
-        print(f"try it: minidiff generate --model {run.model} --lora {run.lora_file} {quoted(caption)}")
+    if run.stages[-1] in stages:
+        finish(run, no_samples)
     return 0
 
 
@@ -182,14 +185,15 @@ def write_samples(run, now, drawn) -> None:
         page.save(path, "png")
 
 
-def finish(run) -> None:
-    """Score the model, and write scores.json and report.md."""
+def finish(run, no_samples: bool) -> None:
+    """Score what the run learned, unless nothing is to be drawn, and write scores.json and report.md."""
     from ..report.training import examples, write_report
 
-    scores, learned = score(run, FINAL_COUNT)
+    scores, learned = (None, "is trained") if no_samples else score(run, FINAL_COUNT)
     prompt = "a red heart above a blue square" if run.source.name == SCENES else examples(run.source, 1).captions[0]
-    print(f"{run.model_folder} {learned}; see {write_report(run.folder, scores)}")
-    print(f"try it: minidiff generate --model {run.model_folder} {quoted(prompt)}")
+    lora, option = (f" with {run.lora_file}", f" --lora {run.lora_file}") if run.lora_file else ("", "")
+    print(f"{run.model_folder}{lora} {learned}; see {write_report(run.folder, scores)}")
+    print(f"try it: minidiff generate --model {run.model_folder}{option} {quoted(prompt)}")
 
 
 def quoted(prompt: str) -> str:

@@ -22,7 +22,7 @@ from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
 from ..errors import UserError
 from ..storage.checkpoint import list_checkpoints
-from ..storage.files import new_folder, read_json
+from ..storage.files import new_folder
 from ..storage.lock import held
 from ..storage.pipeline_folder import Parts, load_pipeline, save_pipeline
 from ..tokenizer import Tokenizer
@@ -38,7 +38,7 @@ from .loop import Progress, Trainer
 from .memory import shortage_explained
 from .optimizers import optimizer_class
 from .presets import Settings, from_dict
-from .run_folder import SETTINGS_FILE, check_new, model_of, remove_leftovers, write_settings
+from .run_folder import check_new, model_of, remove_leftovers, settings_file, write_settings
 from .start import copy_start, load_start, take_over
 
 STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
@@ -48,6 +48,8 @@ MOST_ENCODING = 0.2      # of the minutes that are left: what is encoded by then
 
 class Run:
     """A folder, its settings, its stages, and the trainers of those that have been used so far."""
+
+    lora_file = None  # all that it learns is in its model
 
     def __init__(self, folder: Path, settings: Settings, device: str = "cpu", threads: int | None = None,
                  start: str | Path | None = None, found: Found | None = None):
@@ -232,9 +234,7 @@ class Run:
 
 def read_settings(folder: Path) -> Settings:
     """The settings of the run in a folder. Raises UserError if there is none, or if they are bad."""
-    if not (folder / SETTINGS_FILE).exists():
-        raise UserError(f"{folder} holds no training run: start one without --resume")
-    settings = from_dict(Settings(), read_json(folder / SETTINGS_FILE))
+    settings = from_dict(Settings(), settings_file(folder))
     check_settings(settings)
     return settings
 

@@ -39,9 +39,16 @@ def check_new(folder: Path) -> None:
                         "remove what is not needed, or choose another --out")
 
 
+def settings_file(folder: Path) -> dict:
+    """The content of settings.json. Raises UserError if there is no run in the folder."""
+    if not (folder / SETTINGS_FILE).exists():
+        raise UserError(f"{folder} holds no training run: start one without --resume")
+    return read_json(folder / SETTINGS_FILE)
+
+
 def model_of(folder: Path) -> str | None:
     """The model that the run in a folder started from. Raises UserError if settings.json is bad."""
-    model = read_json(folder / SETTINGS_FILE).get(MODEL)
+    model = settings_file(folder).get(MODEL)
     if not isinstance(model, str | None):
         raise UserError(f"{folder / SETTINGS_FILE} has {str(model)[:40]!r} as its {MODEL}: set it to the model's name "
                         "or folder")
