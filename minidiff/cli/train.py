@@ -5,9 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +14,9 @@ from ..training.setting_help import sentence
 from .from_model import Start
 from .options import add_device, make_folder, say, whole_number
 from .own_images import fitted, note_left_out
+from .progress import output_may_vanish, shown
 from .scoring import score
+from .stopping import asked_to_stop
 
 SAMPLE_GRIDS = 10  # per stage
 FINAL_COUNT = 48   # prompts per split that score the finished model
@@ -41,8 +40,8 @@ def add_to(commands) -> None:
     parser = commands.add_parser(
         "train", help="train a model, from scratch or from another model",
         usage="%(prog)s [options] [--SETTING VALUE ...]", formatter_class=SettingsHelp, description="Train tokenizer, "
-        "autoencoder, contrastive model and diffusion model, one after the other. Ctrl-C saves a checkpoint and stops; "
-        "--resume continues from it with bit-identical results.")
+        "autoencoder, contrastive model and diffusion model, one after the other. Ctrl-C saves a checkpoint and stops, "
+        "as the signals TERM and HUP do; --resume continues from it with bit-identical results.")
     parser.add_argument("--data", dest="data.source", metavar="PATH", help="train on your own captioned images, in a "
                         "folder or a file (default: scenes, the built-in ones); see minidiff data check")
     parser.add_argument("--buckets", dest="data.buckets", action="store_const", const="true", help="keep the shape of "
@@ -120,9 +119,10 @@ def run(args) -> int:
         make_folder(folder)
 
     from ..backend import resolve_device
-    from ..report.events import check_events, with_events
-    from ..training.images import read_images
+    from ..report.events import check_events
+    from ..storage.lock import held
     from ..training.lora import LoRARun, resume
+    from ..training.memory import shortage_explained
     from ..training.run import Run
 
     if args.tensorboard:
@@ -130,41 +130,50 @@ def run(args) -> int:
     device = resolve_device(args.device)
     run = (resume(folder, device, args.threads) if args.resume
            else (LoRARun if settings.lora.rank else Run)(folder, settings, device, args.threads, args.start, found))
-    for name in longer if args.resume else ():
-        group = name.partition(".")[0]
-        run.lengthen(group.removeprefix("train_"), getattr(settings, group).steps)
-    stages = args.stage or run.stages
+    with held(folder), output_may_vanish(), shortage_explained():
+        for name in longer if args.resume else ():
+            group = name.partition(".")[0]
+            run.lengthen(group.removeprefix("train_"), getattr(settings, group).steps)
+        return train(run, args.stage or run.stages, args.minutes, args.tensorboard, args.no_samples)
+
+
+def train(run, stages, minutes: float | None, tensorboard: bool, no_samples: bool) -> int:
+    """Train the stages of a run that is open, and report on the model; the exit code."""
+    from ..report.events import with_events
+    from ..training.images import read_images
+
     drawn: dict[str, int] = {}
     with asked_to_stop() as stop:
         if run.cache is not None and not run.cache.whole:
             for now in shown(read_images(run)):
                 if stop:
-                    return stopped(run, now)
+                    return stopped(run, now, stop)
             note_left_out(run.cache)
-        progress = run.train(stages, args.minutes)
-        for now in shown(with_events(progress, folder / "events") if args.tensorboard else progress):
-            if not args.no_samples:
+        progress = run.train(stages, minutes)
+        for now in shown(with_events(progress, run.folder / "events") if tensorboard else progress):
+            if not no_samples:
                 write_samples(run, now, drawn)
             if stop and (now.step < now.total or now.stage != stages[-1]):
-                return stopped(run, now)
+                return stopped(run, now, stop)
     if run.stages[-1] in stages:
-        finish(run, args.no_samples)
+        finish(run, no_samples)
     return 0
 
 
-def stopped(run, now) -> int:
-    """Save a checkpoint and print how to resume."""
+def stopped(run, now, stop: list[int]) -> int:
+    """Save a checkpoint and print how to resume; the exit code of a program that a signal has stopped."""
     if now.stage in run.trainers:
         run.trainer(now.stage).save()
     say("stopped", f"{now.stage} at step {now.step} of {now.total}; resume with: "
         f"minidiff train --resume --out {run.folder}")
-    return 130
+    return 128 + stop[0]
 
 
 def write_samples(run, now, drawn) -> None:
     """Write a grid of sample images, ten times per stage; `drawn` counts the tenths of each stage so far."""
     from ..pipeline import Pipeline
     from ..report.training import reconstructions, samples
+    from ..storage.files import new_file
 
     tenth = now.step * SAMPLE_GRIDS // now.total
     if now.stage not in ("autoencoder", "diffusion", "lora") or tenth <= drawn.get(now.stage, 0):
@@ -174,8 +183,8 @@ def write_samples(run, now, drawn) -> None:
         page = (reconstructions(run.trainer("autoencoder").stage.model, run.source) if now.stage == "autoencoder" else
                 samples(Pipeline(**vars(run.parts())), run.source))
     folder = run.folder / "samples"
-    folder.mkdir(exist_ok=True)
-    page.save(folder / f"{now.stage}-{now.step:08d}.png")
+    with new_file(folder / f"{now.stage}-{now.step:08d}.png") as path:
+        page.save(path, "png")
 
 
 def finish(run, no_samples: bool) -> None:
@@ -192,46 +201,3 @@ def finish(run, no_samples: bool) -> None:
 def quoted(prompt: str) -> str:
     """The prompt as the shell takes it: in double quotes, if nothing in it is special there."""
     return shlex.quote(prompt) if set(prompt) & set('"$`\\!') else f'"{prompt}"'
-
-
-@contextmanager
-def asked_to_stop() -> Iterator[list]:
-    """Yields a list that is empty until Ctrl-C, so that a training step can finish; a second Ctrl-C interrupts it."""
-    stop: list = []
-
-    def remember(*_):
-        stop.append(True)
-        signal.signal(signal.SIGINT, before)
-        say("stopping", "finishing a few steps first (press Ctrl-C again to stop at once, at the last checkpoint)")
-
-    before = signal.signal(signal.SIGINT, remember)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def shown(progress: Iterator) -> Iterator:
-    """The same progress, with a bar for each stage: loss, last held-out loss, speed, time left."""
-    from tqdm import tqdm
-
-    bar, held_out = None, {}
-    try:
-        for now in progress:
-            if bar is None or bar.desc != now.stage:
-                if bar is not None:
-                    bar.close()
-                bar = tqdm(desc=now.stage, total=now.total,
-                           bar_format="{desc:<12} {percentage:3.0f}% |{bar}| {n}/{total}{postfix}")
-            bar.total, bar.n = now.total, now.step
-            if "held_out" in now.losses:
-                held_out[now.stage] = f"held-out {now.losses['held_out']:.4f}, "
-            loss = f"loss {now.losses['loss']:.4f}, " if "loss" in now.losses else ""
-            left = f"{int(now.seconds_left) // 60}:{int(now.seconds_left) % 60:02}"
-            loss += held_out.get(now.stage, "")
-            bar.set_postfix_str(f"{loss}{now.samples_per_second:.0f} images/s, {left} left")
-            yield now
-    finally:
-        progress.close()
-        if bar is not None:
-            bar.close()

@@ -15,7 +15,7 @@ from ..models.configs import AutoencoderConfig, CLIPConfig, TextConfig, UNetConf
 from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
 from ..tokenizer import Tokenizer
-from .files import finish_swap, new_folder, read_json, write_json
+from .files import new_folder, read_json, surviving, write_json
 from .folders import load_model, refuse_pickle, save_model
 
 INDEX, SCHEDULER, CLIP = "model_index.json", "scheduler_config.json", "clip"
@@ -83,8 +83,7 @@ def find_model(model: str | Path) -> Path:
     shipped = shipped_models()
     if str(model) in shipped:
         return shipped[str(model)]
-    folder = Path(model)
-    finish_swap(folder)
+    folder = surviving(Path(model))
     refuse_pickle(folder)
     if not folder.exists():
         names = ", ".join(shipped) or "(none)"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,17 +24,22 @@ from .workers import worker_count
 
 
 def write_latents(path: Path, source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str,
-                  threads: int | None = None) -> Iterator[Progress]:
-    """Encode a source's images and captions into a file, shape by shape."""
+                  threads: int | None = None, seconds: float | None = None) -> Iterator[Progress]:
+    """Encode a source's images and captions into a file, shape by shape; with `seconds`, as many as take that long."""
     buckets, arrays, done, start = buckets_of(source), {}, 0, time.monotonic()
-    count = sum(bucket.latent_count for bucket in buckets)
+    counts = [bucket.latent_count for bucket in buckets]
+    count = sum(counts)
     for number, bucket in enumerate(buckets):
-        parts, workers = [], worker_count(ENCODE_BATCH, device, threads)
+        parts, left, workers = [], counts[number], worker_count(ENCODE_BATCH, device, threads)
+        until = math.inf if seconds is None else seconds * sum(counts[:number + 1]) / sum(counts)
         for part in encode_images(bucket, tokenizer, autoencoder, device, workers):
             parts.append(part)
-            done += len(part.ids)
-            seconds = (time.monotonic() - start) / done
-            yield Progress("latents", done, count, {}, 0.0, 0.0, 1 / seconds, seconds * (count - done))
+            done, left, spent = done + len(part.ids), left - len(part.ids), time.monotonic() - start
+            if spent >= until:
+                count, left = count - left, 0
+            yield Progress("latents", done, count, {}, 0.0, 0.0, done / spent, spent / done * (count - done))
+            if not left:
+                break
         arrays[key("mean", number)] = np.concatenate([part.mean for part in parts])
         arrays[key("ids", number)] = np.concatenate([part.ids for part in parts])
     save_checkpoint(path, arrays, {})

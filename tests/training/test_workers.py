@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from run_python import run_python
 from tiny_training import SETTINGS, stages
 
 from minidiff.errors import UserError
@@ -66,8 +69,9 @@ def test_an_error_in_a_worker_reaches_the_caller(two_workers):
     assert np.isfinite(two_workers.stage.step(two_workers, 0, 1.0)["loss"])
 
 
-def test_a_worker_leaves_ctrl_c_to_the_first_process(two_workers):
-    os.kill(two_workers.processes[0].pid, signal.SIGINT)
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_worker_leaves_requests_to_stop_to_the_first_process(two_workers, name):
+    os.kill(two_workers.processes[0].pid, getattr(signal, name))
     assert np.isfinite(two_workers.stage.step(two_workers, 0, 1.0)["loss"])
 
 
@@ -80,3 +84,36 @@ def test_a_worker_that_was_ended_is_told_in_one_line(two_workers):
 def test_workers_end_with_their_training(two_workers):
     two_workers.close()
     assert not two_workers.processes[0].is_alive()
+
+
+def test_workers_of_a_training_that_was_left_in_its_middle_end_with_the_process_and_without_a_word(tmp_path):
+    ended = run_python("-c", "import sys; from pathlib import Path; from tiny_training import SETTINGS, STAGE\n"
+                       "from minidiff.training import loop; from minidiff.training.autoencoder import *\n"
+                       "loop.LOOK_EVERY = 1\n"
+                       "progress = loop.Trainer(AutoencoderTraining(SETTINGS), STAGE, Path(sys.argv[1]), 2).train()\n"
+                       "next(progress)", str(tmp_path))
+    assert ended.stderr == ""
+
+
+def test_a_worker_whose_first_process_was_killed_ends_without_a_word(tmp_path):
+    killed = run_python("-c", "import os, signal, time; from tiny_training import SETTINGS\n"
+                        "from minidiff.training.autoencoder import *; from minidiff.training.flat import Flat\n"
+                        "stage = AutoencoderTraining(SETTINGS)\n"
+                        "stage.learn = lambda *_: time.sleep(0.3)\n"
+                        "workers = Workers(stage, Flat(stage.model.parameters()), 2)\n"
+                        "workers.pipes[0].send(('learn', (1, None)))\n"
+                        "print(workers.processes[0].pid, flush=True)\n"
+                        "os.kill(os.getpid(), signal.SIGKILL)", check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert killed.stderr == ""  # which was open until the worker ended
+    deadline = time.monotonic() + 10
+    while is_running(int(killed.stdout)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
