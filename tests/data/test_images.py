@@ -62,8 +62,12 @@ def test_arrays_of_16_bits_are_their_8_bit_copies():
 def test_what_is_transparent_is_white_in_an_image_and_in_a_mask(mode):
     image = Image.new("RGBA", (8, 8), (0, 0, 0, 255))
     image.paste((9, 9, 9, 0), (0, 0, 4, 8))
-    image = image.quantize() if mode == "P" else image.convert("LA").convert(mode) if "a" in mode.lower()[1:2] else (
-        image.convert(mode))
+    if mode in ("P", "PA"):
+        gray = image.convert("L").convert("P")
+        gray.info["transparency"] = gray.getpixel((0, 0))
+        image = gray if mode == "P" else gray.convert("PA")
+    else:
+        image = image.convert("LA" if mode in ("LA", "La") else "RGBA").convert(mode)
     assert_array_equal(as_image(image)[0], np.repeat([[1.0], [-1.0]], 4, axis=0).repeat(3, axis=1))
     assert_array_equal(as_mask(image)[0, :, 0], [1] * 4 + [0] * 4)
 
@@ -106,7 +110,7 @@ def test_damaged_files_are_one_line(tmp_path, kind):
 def test_what_is_no_file_of_an_image_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "page.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n")
-    for name, words in (("pipe.png", "not a file"), ("", "not a file"), ("gone.png", "No such file"),
+    for name, words in (("pipe.png", "not a file"), ("", "not a file"), ("gone.png", "No such file or directory"),
                         ("page.eps", "not an image")):
         with pytest.raises(UserError, match=f"cannot read .*: {words}; give an image file"):
             open_image(tmp_path / name)
