@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from .arguments import whole
-from .data.images import ImageLike, as_image, as_mask, decoded, height_and_width, latent_mask
+from .data.images import ImageLike, as_image, decoded, decoded_mask, height_and_width, latent_mask, scaled_mask
 from .errors import UserError
 from .models.configs import AutoencoderConfig, UNetConfig
 from .models.unet_inputs import is_for_inpainting
@@ -48,11 +48,11 @@ def canvas_for(unet: UNetConfig, vae: AutoencoderConfig, init_image: ImageLike |
     canvas = canvas._replace(image=pixels, latents=encode(pixels))
     if mask is None:
         return canvas
-    given = as_mask(mask)
-    if given.shape[:2] != height_and_width(image):
-        raise UserError(f"the mask has height and width {given.shape[:2]}, the image {height_and_width(image)}: "
+    gray = decoded_mask(mask)
+    if height_and_width(gray) != height_and_width(image):
+        raise UserError(f"the mask has height and width {height_and_width(gray)}, the image {height_and_width(image)}: "
                         "use the same size for both")
-    mask = given if given.shape[:2] == size else as_mask(mask, size)
+    mask = scaled_mask(gray, size)
     if not is_for_inpainting(unet):
         coarse = latent_mask(mask, vae.downsampling)
         return canvas._replace(mask=place(mask[None]), latent_mask=place(coarse[None]))

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import warnings
 from collections.abc import Iterator, Sequence
@@ -32,6 +31,7 @@ from .diffusion.guidance import guided, inpainted, inpainting
 from .diffusion.samplers import step_noise
 from .diffusion.scheduler_config import with_sampler
 from .errors import UserError
+from .finite import check_finite, finite_steps, quiet
 from .models.autoencoder import AutoencoderKL
 from .models.clip import CLIPModel
 from .models.text_encoder import CLIPTextModel
@@ -95,7 +95,8 @@ class Pipeline:
 
     def load_lora(self, file: str | Path, scale: float = 1.0) -> None:
         """Add the updates of a LoRA file, times `scale`, to the weights. Raises UserError if the file does not fit."""
-        merge_lora(arguments.path("LoRA", file), self.unet, self.text_encoder, number("LoRA scale", scale))
+        with np.errstate(all="ignore"):  # what overflows is found when it is drawn with
+            merge_lora(arguments.path("LoRA", file), self.unet, self.text_encoder, number("LoRA scale", scale))
 
     def save_pretrained(self, folder: str | Path, clip: CLIPModel | None = None, dtype: str = "float16") -> None:
         """Write a folder that diffusers opens; UNet and autoencoder in `dtype`, the text encoder in float32."""
@@ -219,30 +220,3 @@ class Pipeline:
     def _forward(self, function, *arrays):
         wide = max(self.unet.config.block_out_channels) >= WIDE
         return share_rows(quiet(function), *arrays, wide=wide)
-
-
-def quiet(function):
-    """The function without NumPy's warnings of overflow, since what it returns is looked at."""
-    def call(*arrays):
-        with np.errstate(all="ignore"):
-            return function(*arrays)
-    return call
-
-
-def finite_steps(states, scale):
-    """The same states. Raises UserError at the first that is not finite."""
-    for i in itertools.count(1):
-        with np.errstate(all="ignore"):  # not around the yield: it would hold for the caller, too
-            state = next(states, None)
-        if state is None:
-            return
-        check_finite(f"the UNet's answer at step {i}, with guidance {scale:g},", state.x)
-        yield state
-
-
-def check_finite(part, values):
-    """The same values. Raises UserError, which names the part that they come from, if any is infinite or no number."""
-    if not array_module(values).isfinite(values).all():
-        raise UserError(f"{part} is not finite: its weights, or those of a LoRA, are damaged or too large for this "
-                        "dtype, or a setting is too large; use float32, a guidance near 7.5, or get the model again")
-    return values

@@ -50,7 +50,7 @@ def decoded(image: ImageLike, what: str = "an image") -> Image.Image | np.ndarra
         try:
             return as_rgb(image)
         except UserError as error:
-            raise UserError(f"{what} cannot be read: {error}") from error
+            raise UserError(f"{what} cannot be read ({error}): give another one") from error
     if not isinstance(image, np.ndarray):
         raise UserError(f"{what} is a {type(image).__name__}: give a Pillow image, an array, or the name of a file")
     if image.ndim == 3 and image.size and image.shape[2] in (3, 4) and image.dtype in BYTES:
@@ -71,8 +71,8 @@ def as_image(image: ImageLike, size: tuple[int, int] | None = None) -> np.ndarra
     return np.asarray(_scaled(image, size), np.float32) / np.float32(127.5) - np.float32(1)
 
 
-def as_mask(mask: ImageLike, size: tuple[int, int] | None = None) -> np.ndarray:
-    """A mask as float32 (H, W, 1): 1 (white) is repainted, 0 (black) is kept; scaled to `size` if one is given.
+def decoded_mask(mask: ImageLike) -> Image.Image:
+    """A mask of any kind as a gray image of 8 bits.
 
     A mask is a Pillow image or a file, of any kind, whose transparent pixels count as white, or an array (H, W): uint8,
     uint16, bool, or float in [0, 1]. Raises UserError for everything else.
@@ -81,8 +81,17 @@ def as_mask(mask: ImageLike, size: tuple[int, int] | None = None) -> np.ndarray:
         if mask.ndim != 2 or not mask.size or not (mask.dtype in BYTES or _within(mask, 0, 1)):
             raise UserError("a mask array must be (H, W), uint8, uint16, bool, or float in [0, 1]; this one is "
                             f"{mask.dtype} {mask.shape}")
-        mask = Image.fromarray(_bytes(mask) if mask.dtype in BYTES else (mask * 255.0).round().astype(np.uint8))
-    return np.asarray(_scaled(decoded(mask, "the mask").convert("L"), size), np.float32)[..., None] / np.float32(255)
+        return Image.fromarray(_bytes(mask) if mask.dtype in BYTES else (mask * 255.0).round().astype(np.uint8))
+    return decoded(mask, "the mask").convert("L")
+
+
+def as_mask(mask: ImageLike, size: tuple[int, int] | None = None) -> np.ndarray:
+    """A mask (see `decoded_mask`) as float32 (H, W, 1): 1 (white) is repainted, 0 (black) is kept; scaled to `size`."""
+    return scaled_mask(decoded_mask(mask), size)
+
+
+def scaled_mask(mask: Image.Image, size: tuple[int, int] | None) -> np.ndarray:
+    return np.asarray(_scaled(mask, size), np.float32)[..., None] / np.float32(255)
 
 
 def height_and_width(image: Image.Image | np.ndarray) -> tuple[int, int]:
