@@ -45,6 +45,14 @@ def test_gray_of_16_bits_is_its_8_bit_copy_as_an_image_and_as_a_mask(tmp_path, n
             assert_array_equal(as_mask(deep), as_mask(expected))
 
 
+def test_the_transparent_gray_of_16_bits_is_white(tmp_path):
+    deep = Image.fromarray(RAMP.astype(np.uint16) * 257)
+    deep.save(tmp_path / "a.png", transparency=3 * 257)
+    expected = RAMP.copy()
+    expected[expected == 3] = 255
+    assert_array_equal(as_mask(tmp_path / "a.png"), as_mask(expected))
+
+
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_gray_of_32_bits_is_scaled_by_its_own_range(mode):
     deep = Image.fromarray(RAMP.astype(np.int32 if mode == "I" else np.float32) * 1000 - 7)

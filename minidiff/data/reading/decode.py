@@ -115,6 +115,7 @@ def _eight_bits(image):
     for top, band in _bands(image):
         values = np.nan_to_num(np.asarray(band).astype(np.float64), nan=low, posinf=high, neginf=low)
         scaled = (values - low) * (255.0 / ((high - low) or 1.0))
+        scaled[values == image.info.get("transparency", np.nan)] = 255.0  # the one gray that is transparent
         rgb.paste(Image.fromarray(scaled.round().astype(np.uint8)), (0, top))
     return rgb
 
