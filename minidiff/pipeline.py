@@ -37,7 +37,8 @@ from .models.clip import CLIPModel
 from .models.text_encoder import CLIPTextModel
 from .models.unet import UNet2DConditionModel
 from .models.unet_inputs import check_inputs
-from .nn.threads import blas_threads, share_rows
+from .nn.blas import blas_threads
+from .nn.threads import share_rows
 from .ops import no_grad
 from .storage.lora import merge_lora
 from .storage.pipeline_folder import Parts, load_pipeline, save_pipeline

@@ -17,6 +17,7 @@ from minidiff.diffusion.scheduler import SAMPLERS
 from minidiff.diffusion.scheduler_config import with_sampler
 from minidiff.errors import UserError
 from minidiff.nn import threads
+from minidiff.nn.blas import blas
 from minidiff.nn.transformer import Attention
 from minidiff.ops import no_grad
 from minidiff.ops.op import grad_enabled
@@ -157,7 +158,7 @@ def test_the_steps_have_names_and_can_be_watched(pipe):
 def test_two_threads_that_draw_at_once_draw_what_each_draws_alone(pipe):
     prompts = [HEART, STAR, "", f"{STAR} {HEART}"]
     alone, together = [pixels(pipe(prompt, num_images_per_prompt=3)) for prompt in prompts], {}
-    before = threads.blas().info()
+    before = blas().info()
     drawing = [threading.Thread(target=lambda i=i: together.update({i: pipe(prompts[i], num_images_per_prompt=3)}))
                for i in range(len(prompts))]
     for thread in drawing:
@@ -166,7 +167,7 @@ def test_two_threads_that_draw_at_once_draw_what_each_draws_alone(pipe):
         thread.join()
     for i, expected in enumerate(alone):
         assert_array_equal(pixels(together[i]), expected)
-    assert threads.blas().info() == before
+    assert blas().info() == before
 
 
 def test_between_two_steps_gradients_are_as_the_caller_left_them(pipe):

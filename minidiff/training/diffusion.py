@@ -17,8 +17,8 @@ from ..models.autoencoder import AutoencoderKL
 from ..models.configs import UNetConfig
 from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
+from ..nn.blas import set_blas_threads
 from ..nn.module import frozen
-from ..nn.threads import set_blas_threads
 from ..tokenizer import Tokenizer
 from .presets import Settings
 from .workers import Workers, worker_count

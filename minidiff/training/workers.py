@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ..backend import array_module, keep_memory, shared
 from ..errors import UserError
-from ..nn.threads import cores, set_blas_threads
+from ..nn.blas import set_blas_threads
+from ..nn.threads import cores
 from ..ops import fast
 from .flat import Flat
 

@@ -13,7 +13,7 @@ from tiny_training import SETTINGS, stages
 
 from minidiff.data.scene_source import SceneSource
 from minidiff.errors import UserError
-from minidiff.nn.threads import blas
+from minidiff.nn.blas import blas
 from minidiff.tokenizer import Tokenizer
 from minidiff.training.autoencoder import AutoencoderTraining
 from minidiff.training.diffusion import encode_images
