@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..training.presets import PRESETS, DataSettings, override, preset, setting_names
 from ..training.setting_help import sentence
 from .from_model import Start
-from .options import add_device, make_folder, say, whole_number
+from .options import add_device, make_folder, save_image, say, whole_number
 from .own_images import fitted, note_left_out
 from .progress import output_may_vanish, shown
 from .scoring import score
@@ -60,7 +60,7 @@ def add_to(commands) -> None:
     parser.add_argument("--stage", nargs="+", metavar="NAME",
                         help="run only these stages: tokenizer, autoencoder, contrastive, latents, diffusion; "
                         "with --lora: latents, lora")
-    parser.add_argument("--threads", type=whole_number(1), help="number of threads (default: all cores)")
+    parser.add_argument("--threads", type=whole_number(1), help="number of cores to use (default: all)")
     parser.add_argument("--no-samples", action="store_true", help="draw no samples and compute no scores, for which "
                         "a large model takes hours on a CPU")
     parser.add_argument("--tensorboard", action="store_true",
@@ -119,6 +119,7 @@ def run(args) -> int:
         make_folder(folder)
 
     from ..backend import resolve_device
+    from ..nn.threads import at_most
     from ..report.events import check_events
     from ..storage.lock import held
     from ..training.lora import LoRARun, resume
@@ -130,7 +131,7 @@ def run(args) -> int:
     device = resolve_device(args.device)
     run = (resume(folder, device, args.threads) if args.resume
            else (LoRARun if settings.lora.rank else Run)(folder, settings, device, args.threads, args.start, found))
-    with held(folder), output_may_vanish(), shortage_explained():
+    with held(folder), output_may_vanish(), shortage_explained(), at_most(args.threads):
         for name in longer if args.resume else ():
             group = name.partition(".")[0]
             run.lengthen(group.removeprefix("train_"), getattr(settings, group).steps)
@@ -173,7 +174,6 @@ def write_samples(run, now, drawn) -> None:
     """Write a grid of sample images, ten times per stage; `drawn` counts the tenths of each stage so far."""
     from ..pipeline import Pipeline
     from ..report.training import reconstructions, samples
-    from ..storage.files import new_file
 
     tenth = now.step * SAMPLE_GRIDS // now.total
     if now.stage not in ("autoencoder", "diffusion", "lora") or tenth <= drawn.get(now.stage, 0):
@@ -183,8 +183,8 @@ def write_samples(run, now, drawn) -> None:
         page = (reconstructions(run.trainer("autoencoder").stage.model, run.source) if now.stage == "autoencoder" else
                 samples(Pipeline(**vars(run.parts())), run.source))
     folder = run.folder / "samples"
-    with new_file(folder / f"{now.stage}-{now.step:08d}.png") as path:
-        page.save(path, "png")
+    folder.mkdir(exist_ok=True)
+    save_image(page, folder / f"{now.stage}-{now.step:08d}.png")
 
 
 def finish(run, no_samples: bool) -> None:

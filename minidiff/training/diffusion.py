@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from .. import ops
 from ..backend import random_stream, to_device, to_host
@@ -21,10 +20,11 @@ from ..models.autoencoder import AutoencoderKL
 from ..models.configs import UNetConfig
 from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
+from ..nn.blas import set_blas_threads
 from ..nn.module import frozen
 from ..tokenizer import Tokenizer
 from .presets import Settings
-from .workers import Workers
+from .workers import Workers, worker_count
 
 INITIAL, DRAWS = 31, 32  # keys of random streams: initial parameters, everything drawn for a batch
 ENCODE_BATCH = 32        # images of 64 x 64 pixels encoded at once
@@ -47,10 +47,10 @@ def scaling_factor(latents: Sequence[Latents]) -> float:
     return float(1 / np.concatenate([one.mean.ravel() for one in latents]).std(dtype=np.float64))
 
 
-def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str, threads: int):
+def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str,
+                  threads: int | None = None):
     """Encode the images of this stage, once: training reads latents only. Yields Latents, batch by batch."""
-
-    size = at_once(ENCODE_BATCH, source.size)
+    workers, size = worker_count(ENCODE_BATCH, device, threads), at_once(ENCODE_BATCH, source.size)
 
     @ops.no_grad()
     def encode(index):
@@ -58,8 +58,12 @@ def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: Autoencoder
         (mean, _), _ = autoencoder.encode(to_device(batch.images, device))
         return Latents(to_host(mean).astype(np.float16), tokenizer(batch.captions).astype(np.int32))
 
-    with ThreadPoolExecutor(threads) as pool, threadpool_limits(1 if threads > 1 else None, "blas"):
-        yield from pool.map(encode, range(math.ceil(source.latent_count / size)))
+    restore = set_blas_threads(1 if workers > 1 else threads)
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            yield from pool.map(encode, range(math.ceil(source.latent_count / size)))
+    finally:
+        restore()
 
 
 def predict_noise(unet, text_encoder, x, timesteps, ids, answer, weight=None):

@@ -18,9 +18,8 @@ from ..errors import UserError
 from ..models.autoencoder import AutoencoderKL
 from ..storage.checkpoint import load_checkpoint, save_checkpoint
 from ..tokenizer import Tokenizer
-from .diffusion import ENCODE_BATCH, Latents, encode_images
+from .diffusion import Latents, encode_images
 from .loop import Progress
-from .workers import worker_count
 
 
 def write_latents(path: Path, source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str,
@@ -30,9 +29,9 @@ def write_latents(path: Path, source: Source, tokenizer: Tokenizer, autoencoder:
     counts = [bucket.latent_count for bucket in buckets]
     count = sum(counts)
     for number, bucket in enumerate(buckets):
-        parts, left, workers = [], counts[number], worker_count(ENCODE_BATCH, device, threads)
+        parts, left = [], counts[number]
         until = math.inf if seconds is None else seconds * sum(counts[:number + 1]) / sum(counts)
-        for part in encode_images(bucket, tokenizer, autoencoder, device, workers):
+        for part in encode_images(bucket, tokenizer, autoencoder, device, threads):
             parts.append(part)
             done, left, spent = done + len(part.ids), left - len(part.ids), time.monotonic() - start
             if spent >= until:

@@ -16,10 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.util import Finalize
 
-from threadpoolctl import threadpool_limits
-
 from ..backend import array_module, keep_memory, shared
 from ..errors import UserError
+from ..nn.blas import set_blas_threads
 from ..nn.threads import cores
 from ..ops import fast
 from .flat import Flat
@@ -28,15 +27,18 @@ LEAST_PART = 4  # samples of a batch below which another worker costs more than 
 
 
 class Workers:
-    """A stage in this process and in count - 1 forked ones; `gather` adds the gradients of those to its own."""
+    """A stage in this process and in count - 1 forked ones; `gather` adds the gradients of those to its own.
 
-    def __init__(self, stage, flat: Flat, count: int):
+    Each has one thread of BLAS; a single one has `threads`, or with None as many as BLAS itself would take.
+    """
+
+    def __init__(self, stage, flat: Flat, count: int, threads: int | None = None):
         keep_memory()
         self.stage, self.flat = stage, flat
         self.gradients, self.pipes, self.processes = [], [], []
         # Before multiprocessing, at the end of this process, waits for its children.
         self._end = Finalize(None, stop_all, (self.pipes, self.processes), exitpriority=1)
-        self.limit = threadpool_limits(1, "blas") if count > 1 else None
+        self.restore = set_blas_threads(1 if count > 1 else threads)
         for _ in range(count - 1):
             self._fork()
         self.pool = ThreadPoolExecutor(count) if count > 1 else None  # for the update of the parameters
@@ -122,7 +124,7 @@ class Workers:
         self._end()
         if self.pool is not None:
             self.pool.shutdown()
-            self.limit.restore_original_limits()
+        self.restore()
 
 
 def stop_all(pipes: list, processes: list) -> None:

@@ -1,4 +1,4 @@
-"""One rule for every image file: 8-bit RGB, upright, on white.
+"""One rule for every image from outside, of training or to start drawing from: 8-bit RGB, upright, on white.
 
 Transparency is composited on white, animations show their first frame, EXIF orientation is applied, colour profiles are
 ignored. Gray images of 16 bits are scaled from 0-65535; those of 32 bits, whose unit is unknown, from their own range.
@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
@@ -18,7 +21,7 @@ SMALLEST = 8                # pixels of a side
 LARGEST = 100_000_000       # pixels of an image
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")  # EPS, say, would run Ghostscript
 BLOCK = 1 << 20             # values that are converted at once, as float64
-PNG_BITS = 24               # the place of the number of bits of a value in a PNG file
+PNG_BITS = "png bits"       # where an image that was opened here has the bits of a value in its file
 ORIENTATION = 0x0112        # the EXIF tag, and how each of its values is turned upright
 TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
          5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
@@ -37,22 +40,12 @@ def decode(data: bytes | np.ndarray, at_least: int | None = None) -> Image.Image
     if isinstance(data, np.ndarray):
         check_size(data.shape[1::-1])
         return Image.fromarray(data)
-    try:
+    with short_reasons():
         image = opened(data)
         check_size(image.size)
         if at_least:
             image.draft(None, (at_least, at_least))
-        image.load()
-        turn = TURNS.get(_orientation(image))
-        image = _eight_bits(image, data)
-        if at_least and min(image.size) >= 2 * at_least:
-            image = image.reduce(min(image.size) // at_least)
-        image = _on_white(image)
-    except UserError:
-        raise
-    except Exception as error:  # on damaged files, Pillow's plugins raise nearly all there are
-        raise UserError(_reason(error)) from error
-    return image if turn is None else image.transpose(turn)
+        return as_rgb(image, at_least)
 
 
 def check_size(size: tuple[int, int]) -> None:
@@ -63,12 +56,50 @@ def check_size(size: tuple[int, int]) -> None:
         raise UserError(f"{width} x {height} pixels: too large")
 
 
-def opened(data: bytes) -> Image.Image:
-    """The image in the bytes of a file, of one of FORMATS, of which only the header is read."""
-    if not data:
+def opened(file: bytes | Path) -> Image.Image:
+    """The image in the bytes of a file, or in a file, of one of FORMATS, of which only the header is read."""
+    if not file:
         raise UserError("empty")
     Image.init()
-    return Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
+    image = Image.open(io.BytesIO(file) if isinstance(file, bytes) else file,
+                       formats=[name for name in FORMATS if name in Image.OPEN])
+    if image.format == "PNG":
+        image.info[PNG_BITS] = _png_bits(file)
+    return image
+
+
+def _png_bits(file):
+    """The bits of a value in a PNG file, from its header."""
+    if isinstance(file, bytes):
+        return file[24]
+    with open(file, "rb") as stream:
+        return stream.read(25)[24]
+
+
+def as_rgb(image: Image.Image, at_least: int | None = None) -> Image.Image:
+    """A Pillow image of any mode, by the rule; with `at_least`, scaled down by a whole number (see `decode`).
+
+    Raises UserError, with a short reason, if it cannot be decoded.
+    """
+    with short_reasons():
+        image.load()
+        turn = TURNS.get(_orientation(image))
+        image = _eight_bits(image)
+        if at_least and min(image.size) >= 2 * at_least:
+            image = image.reduce(min(image.size) // at_least)
+        image = _on_white(image)
+        return image if turn is None else image.transpose(turn)
+
+
+@contextmanager
+def short_reasons() -> Iterator[None]:
+    """Whatever is raised inside becomes a UserError: on damaged files, Pillow's plugins raise nearly all there are."""
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        raise UserError(_reason(error)) from error
 
 
 def _orientation(image):
@@ -78,8 +109,9 @@ def _orientation(image):
         return None
 
 
-def _eight_bits(image, data):
+def _eight_bits(image):
     """An image of any mode as one of 8 bits whose values can be averaged: without a palette or a transparent colour."""
+    image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode]) if image.mode in ("La", "RGBa") else image
     transparent = image.info.get("transparency")
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image)
@@ -91,8 +123,9 @@ def _eight_bits(image, data):
     if image.mode == "LAB":
         profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         return ImageCms.profileToProfile(image, *profiles, outputMode="RGB")
-    if image.format == "PNG" and image.mode != "P" and transparent is not None:
-        image.info["transparency"] = _as_pixels_are(transparent, data[PNG_BITS])
+    if image.mode != "P" and transparent is not None:
+        image = image.copy()
+        image.info["transparency"] = _as_pixels_are(transparent, image.info.get(PNG_BITS, 8))
     if image.mode in ("P", "PA") or transparent is not None:
         return image.convert("RGBA")
     return image.convert("L") if image.mode == "1" else image
