@@ -71,7 +71,7 @@ def open_data(name: str, model: Path, size: int, scratch: Path):
     read into the folder `scratch`.
     """
     from ..data.sources import SCENES, open_source
-    from ..storage.files import read_json
+    from ..reading import read_json
     from ..training.presets import Settings, from_dict
 
     path = model.parent / "settings.json"

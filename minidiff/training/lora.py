@@ -19,7 +19,7 @@ from ..data.sources import open_source
 from ..diffusion.scheduler_config import from_config
 from ..errors import UserError
 from ..nn.lora import add_lora
-from ..storage.files import read_json
+from ..reading import read_json
 from ..storage.lora_writing import save_lora
 from ..storage.pipeline_folder import Parts, load_pipeline, shipped_models
 from .diffusion import DiffusionTraining, Latents

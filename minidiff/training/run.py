@@ -20,7 +20,8 @@ from ..data.sources import open_source
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
 from ..errors import UserError
-from ..storage.files import new_file, read_json, write_json
+from ..reading import read_json
+from ..storage.files import new_file, write_json
 from ..storage.pipeline_folder import Parts, load_clip, load_pipeline, save_pipeline
 from ..tokenizer import Tokenizer
 from .autoencoder import AutoencoderTraining
