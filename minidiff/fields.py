@@ -1,16 +1,14 @@
 """What a field of a dataclass may hold, said once, by its type; files, the command line and Python are read by it.
 
     @dataclass(frozen=True)
-    class Sizes:
+    class Sizes(Checked):
         layers_per_block: Layers = 2
         block_out_channels: Widths = (320, 640)
         hidden_act: Literal["gelu", "quick_gelu"] = "gelu"
 
-        def __post_init__(self):
-            check_fields(self)             # UserError: layers_per_block is 0: use a whole number from 1 to 100
-
+    Sizes(layers_per_block=0)              # UserError: layers_per_block is 0: use a whole number from 1 to 100
     read(Sizes(), {"layers_per_block": 1}, "unet/config.json")       # the same checks, and the file in the message
-    parsed("8,16", type_of(Sizes(), "block_out_channels"))           # (8, 16)
+    parsed("8,16", Widths, "block_out_channels")                     # (8, 16)
 
 Types are strict: no text counts as a number, and no number as true or false; NaN and infinity are no numbers.
 """
@@ -45,6 +43,7 @@ class Between(NamedTuple):
         return f"from {least} to less than {most}" if self.open else f"from {least} to {most}"
 
 
+Steps = Annotated[int, Between(0, 1_000_000_000)]
 Count = Annotated[int, Between(1, 1_000_000_000)]
 Layers = Annotated[int, Between(1, 100)]
 Width = Annotated[int, Between(1, 16384)]              # channels: the widest published model of this kind has 5120
@@ -58,6 +57,8 @@ Fraction = Annotated[float, Between(0, 1)]
 Decay = Annotated[float, Between(0, 1, open=True)]
 Factor = Annotated[float, Between(0, 1e6)]
 Text = Annotated[str, Between(0, 4096)]
+Name = Annotated[str, Between(1, 60)]
+Activation = Literal["gelu", "quick_gelu"]
 
 
 def fits(value: Any, kind: Any) -> bool:
@@ -94,16 +95,33 @@ def described(kind: Any) -> str:
         kind, "an object")
 
 
-def parsed(text: str, kind: Any) -> Any:
-    """A value of this kind as people write it: 8, 1e-4, true, or 8,16,32. Raises ValueError if it is none."""
+def parsed(text: str, kind: Any, name: str) -> Any:
+    """A value of this kind as people write it: 8, 1e-4, true, or 8,16,32. Raises UserError, which says the `name`."""
+    try:
+        value = _converted(text, kind)
+    except ValueError:
+        value = text
+    if not fits(value, kind):
+        raise misfit(name, value, kind)
+    return value
+
+
+def _converted(text, kind):
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return parsed(text, parts[0])
+        return _converted(text, parts[0])
     if origin is tuple:
-        return tuple(parsed(part, parts[0]) for part in text.split(","))
+        return tuple(_converted(part, parts[0]) for part in text.split(","))
     if kind is bool:
-        return {"true": True, "1": True, "false": False, "0": False}.get(text.lower())
+        return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     return kind(text) if kind in (int, float) else text
+
+
+class Checked:
+    """A dataclass whose fields are checked whenever one is made."""
+
+    def __post_init__(self):
+        check_fields(self)
 
 
 def check_fields(instance: Any) -> None:
@@ -131,11 +149,6 @@ def read(default: T, values: dict, source: str) -> T:
         return replace(default, **known)
     except UserError as error:
         raise UserError(f"{source}: {error}") from error
-
-
-def type_of(instance: Any, name: str) -> Any:
-    """The kind of a field of a dataclass."""
-    return types_of(type(instance))[name]
 
 
 @cache

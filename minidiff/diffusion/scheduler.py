@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from ..errors import UserError
-from ..fields import Between, Text, check_fields
+from ..fields import Between, Checked, Name
 from . import objectives, spacing
 from .sampler_table import SAMPLERS, Sampler, sampler_named
 from .samplers import Step
@@ -27,10 +27,10 @@ STABLE_DIFFUSION = Schedule()
 
 
 @dataclass(frozen=True)
-class Scheduler:
+class Scheduler(Checked):
     """How to sample a model. Fields are named as in scheduler_config.json; the default spacing is the sampler's own."""
 
-    sampler: Text = "unipc"
+    sampler: Name = "unipc"
     schedule: Schedule = STABLE_DIFFUSION
     prediction_type: Literal[objectives.KINDS] = "epsilon"
     timestep_spacing: Literal[spacing.SPACINGS] | None = None
@@ -43,7 +43,7 @@ class Scheduler:
     flow_shift: Annotated[float, Between(0.01, 100)] = 1.0
 
     def __post_init__(self):
-        check_fields(self)
+        super().__post_init__()
         if self.solver_order > max(2, len(self.entry.orders)):
             raise UserError(f"{self.sampler} of solver_order {self.solver_order}: use 1 or 2")
         whole = self.entry.family == WHOLE

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 
 from ..errors import UserError
-from ..fields import Between, read, shown
+from ..fields import Between, Checked, read, shown
 from .sampler_table import SAMPLERS, sampler_named
 from .scheduler import Scheduler
 from .schedules import MOST_TIMES, Schedule
@@ -55,7 +55,7 @@ NEAREST = {
 
 
 @dataclass(frozen=True)
-class Recommended:
+class Recommended(Checked):
     """What a model recommends in its scheduler_config.json, where it recommends something."""
 
     num_inference_steps: Annotated[int, Between(1, MOST_TIMES)] = 50

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..backend import array_module
 from ..errors import UserError
-from ..fields import Between, check_fields
+from ..fields import Between, Checked
 
 KINDS = ("linear", "scaled_linear", "squaredcos_cap_v2", "flow")
 MOST_TIMES = 10_000
@@ -40,7 +40,7 @@ class Time(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Checked):
     """α and σ of every training time. Fields are named as in scheduler_config.json; "flow" needs no betas."""
 
     beta_schedule: Literal[KINDS] = "scaled_linear"
@@ -51,7 +51,7 @@ class Schedule:
     trained_betas: Annotated[tuple[Beta, ...], Between(2, MOST_TIMES)] | None = None
 
     def __post_init__(self):
-        check_fields(self)
+        super().__post_init__()
         given = self.num_train_timesteps if self.trained_betas is None else len(self.trained_betas)
         if given != self.num_train_timesteps:
             raise UserError(f"trained_betas has {given} numbers: use as many as num_train_timesteps, which is "

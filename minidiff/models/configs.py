@@ -11,7 +11,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from ..errors import UserError
 from ..fields import (
+    Activation,
     Between,
+    Checked,
     Epsilon,
     Fraction,
     Id,
@@ -21,7 +23,6 @@ from ..fields import (
     Tokens,
     Width,
     Widths,
-    check_fields,
     fits,
     read,
     shown,
@@ -30,18 +31,14 @@ from ..fields import (
 
 Down = Annotated[tuple[Literal["CrossAttnDownBlock2D", "DownBlock2D"], ...], Between(1, 8)]
 Up = Annotated[tuple[Literal["CrossAttnUpBlock2D", "UpBlock2D"], ...], Between(1, 8)]
-Activation = Literal["gelu", "quick_gelu"]
 FirstSides = Annotated[int, Between(1, 63)]
 Scale = Annotated[float, Between(1e-3, 1e3)]
 
 
-class Config:
+class Config(Checked):
     """What all configurations share: conversion from and to the dictionary of a `config.json`."""
 
     fixed: ClassVar[dict] = {}  # options of the published classes, with the only value supported here
-
-    def __post_init__(self):
-        check_fields(self)
 
     @classmethod
     def from_dict(cls, values: dict, source: str = "config.json"):

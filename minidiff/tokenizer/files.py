@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from ..errors import UserError
-from ..fields import Between, Length, check_fields, fits, read, shown
+from ..fields import Between, Checked, Length, fits, read, shown
 from ..reading import LARGEST_VOCABULARY, read_json, read_text, reason
 from .added_tokens import AddedToken
 from .merges import Pair
@@ -21,14 +21,11 @@ FLAGS = ("normalized", "single_word")
 
 
 @dataclass(frozen=True)
-class TokenizerConfig:
+class TokenizerConfig(Checked):
     """tokenizer_config.json."""
 
     model_max_length: Annotated[float, Between(2, 1e30)] = 77
     pad_token: Token | None = None
-
-    def __post_init__(self):
-        check_fields(self)
 
     @property
     def length(self) -> int:

@@ -34,6 +34,7 @@ from .latents import read_latents, write_latents
 from .loop import Progress, Trainer
 from .optimizers import optimizer_class
 from .presets import Settings, from_dict
+from .sizes import check_fit
 from .start import check_sizes, take_over
 
 STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
@@ -209,7 +210,8 @@ def read_settings(folder: Path) -> Settings:
     """The settings of the run in a folder. Raises UserError if there is none, or if they are bad."""
     if not (folder / SETTINGS_FILE).exists():
         raise UserError(f"{folder} holds no training run: start one without --resume")
-    settings = from_dict(Settings(), read_json(folder / SETTINGS_FILE))
+    path = folder / SETTINGS_FILE
+    settings = from_dict(Settings(), read_json(path), str(path))
     check_settings(settings)
     return settings
 
@@ -221,3 +223,4 @@ def check_settings(settings: Settings) -> None:
         optimizer_class(stage.optimizer)
     check_data(settings.data)
     check(settings)
+    check_fit(settings)

@@ -22,7 +22,7 @@ def test_every_setting_can_be_overridden_in_its_own_type(name, text, expected):
 
 @pytest.mark.parametrize("name, text, message", [
     ("train_diffusion.size", "1", "unknown setting"), ("nothing", "1", "unknown setting"),
-    ("seed", "x", "'x' is not a valid int"), ("diffusion.train_text_encoder", "maybe", "is not a valid bool")])
+    ("seed", "x", "seed is 'x': use a whole number"), ("diffusion.train_text_encoder", "maybe", "train_text_encoder is 'maybe': use true or false")])
 def test_a_bad_setting_is_one_clear_line(name, text, message):
     with pytest.raises(UserError, match=message):
         presets.override(SETTINGS, name, text)
