@@ -48,7 +48,7 @@ class Config(Checked):
         supported, or none that is possible.
         """
         kinds = types_of(cls)
-        values = {name: one_number(value, kinds.get(name)) for name, value in cls.published(values).items()}
+        values = {name: one_number(value, kinds.get(name, int)) for name, value in cls.published(values).items()}
         for name, value in cls.fixed.items():
             if values.get(name, value) != value:
                 raise UserError(f"{source}: {name} = {shown(values[name])} is not supported: use a model with "
