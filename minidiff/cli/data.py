@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import UserError
-from .options import check_image_name, whole_number
+from .options import check_image_name, save_image, whole_number
 
 NAMED = 10  # names that a list shows
 
@@ -47,7 +47,7 @@ def run_preview(args) -> None:
     from ..report.images import grid
 
     images, captions = zip(*(own_images(args) if args.path else preview(args.count, args.size, args.seed)), strict=True)
-    grid([Image.fromarray(image) for image in images], captions).save(args.output)
+    save_image(grid([Image.fromarray(image) for image in images], captions), args.output)
     print(args.output)
 
 

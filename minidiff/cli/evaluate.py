@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UserError
-from .options import add_device, check_image_name, drawing, judging, say, whole_number
+from .options import add_device, check_image_name, drawing, judging, save_image, say, whole_number
 
 
 def add_to(commands) -> None:
@@ -59,7 +59,7 @@ def run(args) -> None:
     scores = evaluate(pipe, clip, args.count, keep_wrong)
     print(json.dumps(scores, indent=2) if args.json else "\n".join(as_lines(scores)))
     if args.failures and wrong:
-        failures(wrong).save(args.failures)
+        save_image(failures(wrong), args.failures)
     elif args.failures:
         say("note", f"{args.failures} was not written: no image is wrong")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..training.presets import PRESETS, DataSettings, override, preset, setting_names
 from ..training.setting_help import sentence
-from .options import add_device, make_folder, say, whole_number
+from .options import add_device, make_folder, save_image, say, whole_number
 from .own_images import fitted, note_left_out
 from .scoring import score
 
@@ -56,7 +56,7 @@ def add_to(commands) -> None:
     parser.add_argument("--stage", nargs="+", metavar="NAME",
                         help="run only these stages: tokenizer, autoencoder, contrastive, latents, diffusion; "
                         "with --lora: latents, lora")
-    parser.add_argument("--threads", type=whole_number(1), help="number of threads (default: all cores)")
+    parser.add_argument("--threads", type=whole_number(1), help="number of cores to use (default: all)")
     parser.add_argument("--tensorboard", action="store_true",
                         help="also write losses as event files, into DIR/events; needs minidiff[tensorboard]")
     parser.add_argument("--dry-run", action="store_true", help="print all settings as JSON and stop")
@@ -106,6 +106,7 @@ def run(args) -> int:
         make_folder(folder)
 
     from ..backend import resolve_device
+    from ..nn.threads import at_most
     from ..report.events import check_events, with_events
     from ..training.images import read_images
     from ..training.lora import LoRARun, resume
@@ -121,7 +122,7 @@ def run(args) -> int:
         run.lengthen(group.removeprefix("train_"), getattr(settings, group).steps)
     stages = args.stage or run.stages
     drawn: dict[str, int] = {}
-    with asked_to_stop() as stop:
+    with at_most(args.threads), asked_to_stop() as stop:
         if run.cache is not None and not run.cache.whole:
             for now in shown(read_images(run)):
                 if stop:
@@ -133,7 +134,8 @@ def run(args) -> int:
             if stop and (now.step < now.total or now.stage != stages[-1]):
                 return stopped(run, now)
     if "diffusion" in stages:
-        finish(run)
+        with at_most(args.threads):
+            finish(run)
     if "lora" in stages:
         [caption] = run.source.latent_batch(0, 1).captions
         print(f"try it: minidiff generate --model {run.model} --lora {run.lora_file} {quoted(caption)}")
@@ -163,7 +165,7 @@ def write_samples(run, now, drawn) -> None:
                 samples(Pipeline(**vars(run.parts())), run.source))
     folder = run.folder / "samples"
     folder.mkdir(exist_ok=True)
-    page.save(folder / f"{now.stage}-{now.step:08d}.png")
+    save_image(page, folder / f"{now.stage}-{now.step:08d}.png")
 
 
 def finish(run) -> None:

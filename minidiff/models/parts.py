@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import UserError
 from .configs import AutoencoderConfig, TextConfig, UNetConfig
+from .unet_inputs import check_inputs
 
 
 def check_parts(unet: UNetConfig, vae: AutoencoderConfig, text_encoder: TextConfig, tokens: int, length: int) -> None:
@@ -11,9 +12,9 @@ def check_parts(unet: UNetConfig, vae: AutoencoderConfig, text_encoder: TextConf
 
     An encoder may know more tokens than its tokenizer has: some round up the height of their table of embeddings.
     """
+    check_inputs(unet)
     latents, context = vae.latent_channels, text_encoder.hidden_size
     for what, own, other in (
-            ("the UNet reads {} channels, the autoencoder's latents have {}", unet.in_channels, latents),
             ("the UNet predicts {} channels, the autoencoder's latents have {}", unet.out_channels, latents),
             ("the UNet reads texts of width {}, the text encoder's have {}", unet.cross_attention_dim, context)):
         if own != other:

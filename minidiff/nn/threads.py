@@ -9,7 +9,9 @@ long, when a batch has fewer rows than there are cores.
 from __future__ import annotations
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -19,6 +21,7 @@ from ..backend import array_module, keep_memory
 from ..ops import fast, no_grad
 
 LEAST_ROWS = 8  # per thread; with fewer, threads are slower than one, since they wait for Python's global lock
+most = None     # cores to use, if fewer than there are: see `at_most`
 
 
 def share_rows(function, *arrays, wide=False):
@@ -29,13 +32,60 @@ def share_rows(function, *arrays, wide=False):
     keep_memory()
     function = no_grad()(fast()(function))
     count = min(cores(), len(arrays[0]) // (1 if wide else LEAST_ROWS))
-    if array_module(arrays[0]) is not np or (wide and count < cores()):
+    if array_module(arrays[0]) is not np:
         return function(*arrays)
-    with blas().limit(limits=1, user_api="blas"):
+    if wide and count < cores():
+        with blas_threads(None):
+            return function(*arrays)
+    with blas_threads(1):
         if count < 2:
             return function(*arrays)
         with ThreadPoolExecutor(count) as pool:
             return np.concatenate(list(pool.map(function, *(np.array_split(array, count) for array in arrays))))
+
+
+class Turns:
+    """How many BLAS threads those who compute now have agreed on, and how many they are."""
+
+    def __init__(self):
+        self.changed, self.users, self.agreed, self.limit = threading.Condition(), 0, None, None
+
+
+TURNS = Turns()
+
+
+@contextmanager
+def blas_threads(count):
+    """Inside, BLAS has `count` threads, or with None as many as it had.
+
+    Their number is that of the whole process, and products round differently with another one. So whoever needs
+    another number waits until the others are done, and the last to leave restores the number from before.
+    """
+    with TURNS.changed:
+        TURNS.changed.wait_for(lambda: TURNS.users == 0 or TURNS.agreed == count)
+        if TURNS.users == 0:
+            TURNS.agreed, TURNS.limit = count, blas().limit(limits=count, user_api="blas")
+        TURNS.users += 1
+    try:
+        yield
+    finally:
+        with TURNS.changed:
+            TURNS.users -= 1
+            if TURNS.users == 0:
+                TURNS.limit.restore_original_limits()
+                TURNS.changed.notify_all()
+
+
+@contextmanager
+def at_most(count):
+    """Inside, everything that asks `cores()`, and BLAS, uses at most `count` cores; with None, all."""
+    global most
+    before, most = most, count
+    try:
+        with blas().limit(limits=count, user_api="blas"):
+            yield
+    finally:
+        most = before
 
 
 @cache
@@ -46,4 +96,5 @@ def blas():
 
 def cores() -> int:
     """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(found, most or found)

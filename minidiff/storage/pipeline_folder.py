@@ -19,7 +19,7 @@ from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
 from ..reading import read_json
 from ..tokenizer import Tokenizer
-from .files import finish_swap, new_folder, write_json
+from .files import new_folder, surviving, write_json
 from .folders import load_model, read_config, refuse_pickle, save_model
 
 INDEX, SCHEDULER = "model_index.json", "scheduler_config.json"
@@ -84,8 +84,7 @@ def find_model(model: str | Path) -> Path:
     shipped = shipped_models()
     if str(model) in shipped:
         return shipped[str(model)]
-    folder = Path(model)
-    finish_swap(folder)
+    folder = surviving(Path(model))
     refuse_pickle(folder)
     if not folder.exists():
         names = ", ".join(shipped) or "(none)"

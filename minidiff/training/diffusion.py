@@ -21,7 +21,7 @@ from ..models.unet import UNet2DConditionModel
 from ..nn.module import frozen
 from ..tokenizer import Tokenizer
 from .presets import Settings
-from .workers import Workers
+from .workers import Workers, worker_count
 
 INITIAL, DRAWS = 31, 32  # keys of random streams: initial parameters, everything drawn for a batch
 ENCODE_BATCH = 32
@@ -43,8 +43,10 @@ class Latents:
         return float(1 / self.mean.std(dtype=np.float64))
 
 
-def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str, threads: int):
+def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str,
+                  threads: int | None = None):
     """Encode the images of this stage, once: training reads latents only. Yields Latents, batch by batch."""
+    workers = worker_count(ENCODE_BATCH, device, threads)
 
     @ops.no_grad()
     def encode(index):
@@ -52,7 +54,7 @@ def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: Autoencoder
         (mean, _), _ = autoencoder.encode(to_device(batch.images, device))
         return Latents(to_host(mean).astype(np.float16), tokenizer(batch.captions).astype(np.int32))
 
-    with ThreadPoolExecutor(threads) as pool, threadpool_limits(1 if threads > 1 else None, "blas"):
+    with ThreadPoolExecutor(workers) as pool, threadpool_limits(1 if workers > 1 else threads, "blas"):
         yield from pool.map(encode, range(math.ceil(source.latent_count / ENCODE_BATCH)))
 
 

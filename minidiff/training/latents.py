@@ -13,16 +13,15 @@ from ..errors import UserError
 from ..models.autoencoder import AutoencoderKL
 from ..storage.checkpoint import load_checkpoint, save_checkpoint
 from ..tokenizer import Tokenizer
-from .diffusion import ENCODE_BATCH, Latents, encode_images
+from .diffusion import Latents, encode_images
 from .loop import Progress
-from .workers import worker_count
 
 
 def write_latents(path: Path, source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str,
                   threads: int | None = None) -> Iterator[Progress]:
     """Encode a source's images and captions into a file."""
     parts, done, count, start = [], 0, source.latent_count, time.monotonic()
-    for part in encode_images(source, tokenizer, autoencoder, device, worker_count(ENCODE_BATCH, device, threads)):
+    for part in encode_images(source, tokenizer, autoencoder, device, threads):
         parts.append(part)
         done += len(part.ids)
         seconds = (time.monotonic() - start) / done

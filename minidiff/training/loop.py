@@ -66,10 +66,10 @@ class Trainer:
         self.optimizer = optimizer_class(settings.optimizer)(self.flat, stage.models, settings)
         self.average = self.flat.value.copy()
         self.step, self.total = 0, settings.steps
-        self.threads = worker_count(settings.batch_size, stage.device, threads)
+        self.threads, self.wanted = worker_count(settings.batch_size, stage.device, threads), threads
 
     def workers(self) -> Workers:
-        return Workers(self.stage, self.flat, self.threads)
+        return Workers(self.stage, self.flat, self.threads, self.wanted)
 
     def train(self, seconds: float | None = None) -> Iterator[Progress]:
         """Train to the end, and save a checkpoint every two minutes. With `seconds`, train for that time.

@@ -1,4 +1,4 @@
-"""Whether the sizes of a run's models fit each other and its images: asked before any work, not by the first product."""
+"""Whether the sizes of a run's models fit each other and its images, asked before any work."""
 
 from __future__ import annotations
 

@@ -26,13 +26,16 @@ LEAST_PART = 4  # samples of a batch below which another worker costs more than 
 
 
 class Workers:
-    """A stage in this process and in count - 1 forked ones; `gather` adds the gradients of those to its own."""
+    """A stage in this process and in count - 1 forked ones; `gather` adds the gradients of those to its own.
 
-    def __init__(self, stage, flat: Flat, count: int):
+    Each has one thread of BLAS; a single one has `threads`, or with None as many as BLAS itself would take.
+    """
+
+    def __init__(self, stage, flat: Flat, count: int, threads: int | None = None):
         keep_memory()
         self.stage, self.flat = stage, flat
         self.gradients, self.pipes, self.processes = [], [], []
-        self.limit = threadpool_limits(1, "blas") if count > 1 else None
+        self.limit = threadpool_limits(1 if count > 1 else threads, "blas")
         for _ in range(count - 1):
             self._fork()
         self.pool = ThreadPoolExecutor(count) if count > 1 else None  # for the update of the parameters
@@ -119,7 +122,7 @@ class Workers:
             process.join()
         if self.pool is not None:
             self.pool.shutdown()
-            self.limit.restore_original_limits()
+        self.limit.restore_original_limits()
 
 
 def worker_count(batch_size: int, device: str, wanted: int | None = None) -> int:

@@ -1,4 +1,4 @@
-"""One rule for every image file: 8-bit RGB, upright, on white.
+"""One rule for every image from outside, of training or to start drawing from: 8-bit RGB, upright, on white.
 
 Transparency is composited on white, animations show their first frame, EXIF orientation is applied, colour profiles are
 ignored. Gray images of 16 bits are scaled from 0-65535; those of 32 bits, whose unit is unknown, from their own range.
@@ -7,6 +7,9 @@ ignored. Gray images of 16 bits are scaled from 0-65535; those of 32 bits, whose
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
@@ -15,6 +18,7 @@ from ...errors import UserError
 
 SMALLEST = 8                # pixels of a side
 LARGEST = 100_000_000       # pixels of an image
+BAND = 256                  # rows converted at once
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")  # EPS, say, would run Ghostscript
 ORIENTATION = 0x0112        # the EXIF tag, and how each of its values is turned upright
 TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -31,19 +35,12 @@ def decode(data: bytes | np.ndarray, at_least: int | None = None) -> Image.Image
     if isinstance(data, np.ndarray):
         check_size(data.shape[1::-1])
         return Image.fromarray(data)
-    try:
+    with short_reasons():
         image = opened(data)
         check_size(image.size)
         if at_least:
             image.draft(None, (at_least, at_least))
-        image.load()
-        turn = TURNS.get(_orientation(image))
-        image = _on_white(image)
-    except UserError:
-        raise
-    except Exception as error:  # on damaged files, Pillow's plugins raise nearly all there are
-        raise UserError(_reason(error)) from error
-    return image if turn is None else image.transpose(turn)
+        return as_rgb(image)
 
 
 def check_size(size: tuple[int, int]) -> None:
@@ -54,12 +51,33 @@ def check_size(size: tuple[int, int]) -> None:
         raise UserError(f"{width} x {height} pixels: too large")
 
 
-def opened(data: bytes) -> Image.Image:
-    """The image in the bytes of a file, of one of FORMATS, of which only the header is read."""
-    if not data:
+def opened(file: bytes | Path) -> Image.Image:
+    """The image in the bytes of a file, or in a file, of one of FORMATS, of which only the header is read."""
+    if not file:
         raise UserError("empty")
     Image.init()
-    return Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
+    return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file,
+                      formats=[name for name in FORMATS if name in Image.OPEN])
+
+
+def as_rgb(image: Image.Image) -> Image.Image:
+    """A Pillow image of any mode, by the rule. Raises UserError, with a short reason, if it cannot be decoded."""
+    with short_reasons():
+        image.load()
+        turn = TURNS.get(_orientation(image))
+        image = _on_white(image)
+        return image if turn is None else image.transpose(turn)
+
+
+@contextmanager
+def short_reasons() -> Iterator[None]:
+    """Whatever is raised inside becomes a UserError: on damaged files, Pillow's plugins raise nearly all there are."""
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        raise UserError(_reason(error)) from error
 
 
 def _orientation(image):
@@ -72,27 +90,39 @@ def _orientation(image):
 def _on_white(image):
     """An image of any mode as RGB."""
     if image.mode.startswith("I") or image.mode == "F":
-        image = Image.fromarray(_eight_bits(image))
-    elif image.mode == "LAB":
+        return _eight_bits(image)
+    if image.mode == "LAB":
         profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        image = ImageCms.profileToProfile(image, *profiles, outputMode="RGB")
-    elif image.mode in ("P", "PA", "LA") or "transparency" in image.info:
-        image = image.convert("RGBA")
+        return ImageCms.profileToProfile(image, *profiles, outputMode="RGB")
+    if image.mode not in ("PA", "LA", "La", "RGBA", "RGBa") and "transparency" not in image.info:
+        return image.convert("RGB") if image.mode != "RGB" else image
     rgb = Image.new("RGB", image.size, "white")
-    rgb.paste(image.convert("RGB"), mask=image.getchannel("A") if image.mode == "RGBA" else None)
+    for top, band in _bands(image):
+        band = (band.convert("LA") if band.mode == "La" else band).convert("RGBA")
+        rgb.paste(band, (0, top), band)
     return rgb
 
 
 def _eight_bits(image):
-    """Gray values of 16 or 32 bits as uint8."""
-    values = np.asarray(image).astype(np.float64)
+    """Gray values of 16 or 32 bits as 8-bit RGB."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):  # have 16 bits at most
         low, high = 0.0, 65535.0
     else:
-        finite = values[np.isfinite(values)]
-        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
-    scaled = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) * (255.0 / ((high - low) or 1.0))
-    return scaled.round().astype(np.uint8)
+        finite = [values[np.isfinite(values)] for values in (np.asarray(band) for _, band in _bands(image))]
+        low = min((float(values.min()) for values in finite if values.size), default=0.0)
+        high = max((float(values.max()) for values in finite if values.size), default=0.0)
+    rgb = Image.new("RGB", image.size)
+    for top, band in _bands(image):
+        values = np.nan_to_num(np.asarray(band).astype(np.float64), nan=low, posinf=high, neginf=low)
+        scaled = (values - low) * (255.0 / ((high - low) or 1.0))
+        rgb.paste(Image.fromarray(scaled.round().astype(np.uint8)), (0, top))
+    return rgb
+
+
+def _bands(image):
+    """Yields (top, rows from there on): what is computed for a large image at once stays small."""
+    for top in range(0, image.height, BAND):
+        yield top, image.crop((0, top, image.width, min(top + BAND, image.height)))
 
 
 def _reason(error):
