@@ -67,7 +67,7 @@ class Scheduler(Checked):
         if not 0 <= strength <= 1:
             raise UserError(f"strength {strength}: use a number from 0 to 1")
         stride = self.schedule.num_train_timesteps // n
-        steps, skipped = self._all_steps(n, stride), n - int(n * strength)
+        steps, skipped = spacing.moving(self._all_steps(n, stride)), n - int(n * strength)
         if self.entry.repeats_first and strength > 0:
             return spacing.first_repeated(steps, self.schedule, stride, skipped)
         return steps[skipped:]

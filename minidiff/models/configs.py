@@ -119,7 +119,7 @@ class UNetConfig(Config):
 
     in_channels: Width = 4
     out_channels: Width = 4
-    sample_size: Side = 64
+    sample_size: Annotated[int, Between(1, 256)] = 64
     block_out_channels: Widths = (320, 640, 1280, 1280)
     down_block_types: Down = ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",)
     up_block_types: Up = ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3

@@ -16,18 +16,21 @@ import numpy as np
 import pytest
 
 from minidiff.errors import UserError
+from minidiff.pipeline import Pipeline
+from minidiff.storage.pipeline_folder import load_clip
 
 COUNT = int(os.environ.get("MINIDIFF_HOSTILE", "0"))  # inputs for each test instead of its own number
 SECONDS = 10  # for one input; the slowest takes a tenth of that
 DEEP = "<deep>"  # stands for lists in lists, deeper than Python can go
 VALUES = [
-    None, True, False, 0, 1, -1, 2, 3, 7, 64, 1000, 4096, 10**6, 2**31, 2**63, 10**30, 10**400, -(2**63), 0.0, -0.0, 0.5,
-    1.0, 1.5, -0.5, 1e-8, 1e-300, 1e30, 1e308, -1e308, math.nan, math.inf, -math.inf, "", "1", "0.5", "true", "none",
-    "nan", "x" * 100_000, "\n", "\0", "🙂é", "\ud800", "{}", "../../x", [], [0], [1], [-1], [8, 16], [16, 8], [1.5], ["1"],
-    [True], [None], [math.nan], [[]], [[1], [2]], [1] * 10_000, ["a", "b"], {}, {"a": 1}, {"content": 1}, [{}], DEEP]
-TEXTS = ["", " ", "0", "1", "-1", "2", "3", "7", "0.5", "1.5", "1e-8", "1e308", "-1e308", "nan", "inf", "-inf", "true", "x",
-         "1,2", "8,16", "16,8", "0,0", ",", "1,,2", "true,false", "9" * 400, "9" * 5000, "1_0", "٣", "\n", "\0", "🙂",
-         "x" * 100_000, "{}", "[1]", "null", "../x", "%s", "1e9", "100000", "2147483648", "9223372036854775808"]
+    None, True, False, 0, 1, -1, 2, 3, 7, 64, 1000, 4096, 10**6, 2**31, 2**63, 10**30, 10**400, -(2**63), 0.0, -0.0,
+    0.5, 1.0, 1.5, -0.5, 1e-8, 1e-300, 1e30, 1e308, -1e308, math.nan, math.inf, -math.inf, "", "1", "0.5", "true",
+    "none", "nan", "x" * 100_000, "\n", "\0", "🙂é", "\ud800", "{}", "../../x", [], [0], [1], [-1], [8, 16], [16, 8],
+    [1.5], ["1"], [True], [None], [math.nan], [[]], [[1], [2]], [1] * 10_000, ["a", "b"], {}, {"a": 1}, {"content": 1},
+    [{}], DEEP]
+TEXTS = ["", " ", "0", "1", "-1", "2", "3", "7", "0.5", "1.5", "1e-8", "1e308", "-1e308", "nan", "inf", "-inf", "true",
+         "x", "1,2", "8,16", "16,8", "0,0", ",", "1,,2", "true,false", "9" * 400, "9" * 5000, "1_0", "٣", "\n", "\0",
+         "🙂", "x" * 100_000, "{}", "[1]", "null", "../x", "%s", "1e9", "100000", "2147483648", "9223372036854775808"]
 
 
 class TooLong(BaseException):
@@ -70,8 +73,6 @@ def with_value(content, path, value):
     """A copy of a JSON object with another value at a path."""
     copy = json.loads(json.dumps(content))
     *parents, last = path
-    for name in parents:
-        content = copy if content is None else content
     place = copy
     for name in parents:
         place = place[name]
@@ -81,6 +82,23 @@ def with_value(content, path, value):
 
 def as_text(content):
     return json.dumps(content).replace(f'"{DEEP}"', "[" * 100_000 + "]" * 100_000)
+
+
+def draw(pipe, sampler=None):
+    for moment in pipe.stream("a red heart", num_inference_steps=2, sampler=sampler):
+        assert moment.name != "images" or np.isfinite(moment.value).all()
+
+
+def load_and_draw(model, name):
+    """What a file of a model's folder belongs to is used."""
+    if name.startswith("clip"):
+        load_clip(model)
+    else:
+        draw(Pipeline.from_pretrained(model))
+
+
+def pick(rng, things):
+    return things[rng.integers(len(things))]
 
 
 def damaged(rng, data):
