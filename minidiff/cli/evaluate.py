@@ -75,7 +75,7 @@ def open_data(name: str, model: Path, size: int, scratch: Path):
     from ..training.presets import Settings, from_dict
 
     path = model.parent / "settings.json"
-    settings = from_dict(Settings(), read_json(path)) if path.exists() else Settings()
+    settings = from_dict(Settings(), read_json(path), str(path)) if path.exists() else Settings()
     wanted = name if name == SCENES else str(Path(name).expanduser().resolve())
     own = settings.data.source == wanted and settings.size == size
     source = open_source(replace(settings, size=size, data=replace(settings.data, source=wanted)),
