@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 from .backend import array_module
 from .errors import UserError
+
+LONGEST_NAME = 255  # bytes, on nearly all file systems
 
 
 def whole(name: str, value: int, minimum: int) -> int:
@@ -44,9 +47,10 @@ def texts(name: str, value: str | Sequence[str]) -> list[str]:
     """One text or several as a list. Raises UserError unless all are texts that can be written as UTF-8."""
     if isinstance(value, str):
         value = [value]
-    if isinstance(value, bytes) or not hasattr(value, "__iter__"):
-        raise UserError(f"{name} {value!r}: use a text, or a list of texts")
-    found = list(value)
+    try:
+        found = list(value)
+    except TypeError:
+        found = [value]
     for one in found:
         if not isinstance(one, str):
             raise UserError(f"{name} has {one!r} in it: use a text, or a list of texts")
@@ -62,7 +66,8 @@ def name(what: str, value: str) -> str:
 
 
 def path(name: str, value: str | Path) -> Path:
-    if not isinstance(value, str | Path) or "\0" in str(value):
+    if not isinstance(value, str | Path) or "\0" in str(value) or any(
+            len(os.fsencode(part)) > LONGEST_NAME for part in Path(value).parts):
         raise UserError(f"{name} {value!r}: use the name of a file or folder")
     return Path(value)
 

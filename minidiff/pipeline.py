@@ -83,8 +83,9 @@ class Pipeline:
         Weights are converted to `dtype`: float32, float16 or float64. `load_single_file` explains `tokenizer` and
         `prediction_type`. Raises UserError if the model cannot be loaded.
         """
-        device = resolve_device(device)
-        tokenizer = tokenizer and arguments.path("tokenizer", tokenizer)
+        device = resolve_device(arguments.name("device", device))
+        tokenizer = None if tokenizer is None else arguments.path("tokenizer", tokenizer)
+        prediction_type = None if prediction_type is None else arguments.name("prediction type", prediction_type)
         if arguments.path("model", model).suffix == ".safetensors":
             return cls(**vars(load_single_file(model, tokenizer, prediction_type, dtype, device)))
         if tokenizer or prediction_type:
@@ -98,6 +99,8 @@ class Pipeline:
 
     def save_pretrained(self, folder: str | Path, clip: CLIPModel | None = None, dtype: str = "float16") -> None:
         """Write a folder that diffusers opens; UNet and autoencoder in `dtype`, the text encoder in float32."""
+        if not isinstance(clip, CLIPModel | None):
+            raise UserError(f"clip is a {type(clip).__name__}: give a CLIPModel, or none")
         parts = Parts(self.unet, self.vae, self.text_encoder, self.tokenizer, self.scheduler)
         save_pipeline(parts, arguments.path("folder", folder), clip, dtype)
 
@@ -179,7 +182,7 @@ class Pipeline:
 
     def _read(self, prompts, negative, each):
         """Token ids and embeddings of every distinct text, and for each image the indices of its two texts."""
-        negatives = arguments.texts("negative prompt", negative or "")
+        negatives = arguments.texts("negative prompt", "" if negative is None else negative)
         if isinstance(negative, str | None):
             negatives = negatives * len(prompts)
         if len(negatives) != len(prompts):

@@ -154,6 +154,21 @@ def test_the_steps_have_names_and_can_be_watched(pipe):
     assert_allclose(final, decoded.clip(-1, 1), rtol=0, atol=1e-6)
 
 
+def test_two_threads_that_draw_at_once_draw_what_each_draws_alone(pipe):
+    prompts = [HEART, STAR, "", f"{STAR} {HEART}"]
+    alone, together = [pixels(pipe(prompt, num_images_per_prompt=3)) for prompt in prompts], {}
+    before = threads.blas().info()
+    drawing = [threading.Thread(target=lambda i=i: together.update({i: pipe(prompts[i], num_images_per_prompt=3)}))
+               for i in range(len(prompts))]
+    for thread in drawing:
+        thread.start()
+    for thread in drawing:
+        thread.join()
+    for i, expected in enumerate(alone):
+        assert_array_equal(pixels(together[i]), expected)
+    assert threads.blas().info() == before
+
+
 def test_between_two_steps_gradients_are_as_the_caller_left_them(pipe):
     assert all(grad_enabled() for _ in pipe.stream(HEART))
 

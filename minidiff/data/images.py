@@ -27,9 +27,9 @@ def open_image(path: str | Path) -> Image.Image:
     """The image in a file as `as_rgb` has it: 8-bit RGB, upright, on white. Raises UserError if it cannot be read."""
     path = Path(path)
     try:
-        if path.exists() and not path.is_file():
-            raise UserError("not a file")
         with short_reasons():
+            if path.exists() and not path.is_file():
+                raise UserError("not a file")
             with opened(path) as image:
                 return as_rgb(image)
     except UserError as error:

@@ -48,7 +48,7 @@ class Turns:
     """How many BLAS threads those who compute now have agreed on, and how many they are."""
 
     def __init__(self):
-        self.changed, self.users, self.agreed, self.limit = threading.Condition(), 0, None, None
+        self.changed, self.users, self.agreed, self.restore = threading.Condition(), 0, None, None
 
 
 TURNS = Turns()
@@ -64,7 +64,7 @@ def blas_threads(count):
     with TURNS.changed:
         TURNS.changed.wait_for(lambda: TURNS.users == 0 or TURNS.agreed == count)
         if TURNS.users == 0:
-            TURNS.agreed, TURNS.limit = count, blas().limit(limits=count, user_api="blas")
+            TURNS.agreed, TURNS.restore = count, set_blas_threads(count)
         TURNS.users += 1
     try:
         yield
@@ -72,7 +72,7 @@ def blas_threads(count):
         with TURNS.changed:
             TURNS.users -= 1
             if TURNS.users == 0:
-                TURNS.limit.restore_original_limits()
+                TURNS.restore()
                 TURNS.changed.notify_all()
 
 
@@ -80,12 +80,30 @@ def blas_threads(count):
 def at_most(count):
     """Inside, everything that asks `cores()`, and BLAS, uses at most `count` cores; with None, all."""
     global most
-    before, most = most, count
+    before, most, restore = most, count, set_blas_threads(count)
     try:
-        with blas().limit(limits=count, user_api="blas"):
-            yield
+        yield
     finally:
         most = before
+        restore()
+
+
+def set_blas_threads(count):
+    """Give BLAS `count` threads, or with None leave it as it is. Returns a function that restores what was before."""
+    libraries = blas().select(user_api="blas").lib_controllers
+    before = [library.num_threads for library in libraries]
+
+    def set_all(counts):
+        for library, number in zip(libraries, counts, strict=True):
+            # Newer versions of threadpoolctl ignore all threads but the first that has ever set a number.
+            release = getattr(library, "clear_controlling_thread", lambda force: None)
+            release(force=True)
+            library.set_num_threads(number)
+            release(force=True)
+
+    if count is not None:
+        set_all([count] * len(libraries))
+    return lambda: set_all(before)
 
 
 @cache

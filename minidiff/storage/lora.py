@@ -23,8 +23,9 @@ from ..backend import array_module
 from ..errors import UserError
 from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
-from .folders import from_file, refuse_pickle
+from .folders import from_file
 from .tensors import map_tensors
+from .weight_files import refuse_pickle
 
 ENDS = {"down": r"\.(lora_A|lora_down|(lora\.|lora_linear_layer\.)?down)\.weight$",
         "up": r"\.(lora_B|lora_up|(lora\.|lora_linear_layer\.)?up)\.weight$", "alpha": r"\.alpha$"}

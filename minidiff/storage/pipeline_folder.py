@@ -20,7 +20,8 @@ from ..models.unet import UNet2DConditionModel
 from ..reading import read_json
 from ..tokenizer import Tokenizer
 from .files import new_folder, surviving, write_json
-from .folders import load_model, read_config, refuse_pickle, save_model
+from .folders import float_dtype, load_model, read_config, save_model
+from .weight_files import refuse_pickle
 
 INDEX, SCHEDULER = "model_index.json", "scheduler_config.json"
 MODELS = {"unet": (UNet2DConditionModel, UNetConfig), "vae": (AutoencoderKL, AutoencoderConfig),
@@ -45,6 +46,7 @@ def save_pipeline(parts: Parts, folder: str | Path, clip: CLIPModel | None = Non
     The text encoder is always stored as float32: without a dtype argument, transformers loads it in the file's dtype
     but diffusers loads the UNet as float32, and the two dtypes would not work together.
     """
+    dtype = float_dtype(dtype)
     with new_folder(Path(folder)) as temporary:
         save_model(parts.unet, temporary / "unet", dtype)
         save_model(parts.vae, temporary / "vae", dtype)

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from .. import ops
 from ..backend import random_stream, to_device, to_host
@@ -19,6 +18,7 @@ from ..models.configs import UNetConfig
 from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
 from ..nn.module import frozen
+from ..nn.threads import set_blas_threads
 from ..tokenizer import Tokenizer
 from .presets import Settings
 from .workers import Workers, worker_count
@@ -54,8 +54,12 @@ def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: Autoencoder
         (mean, _), _ = autoencoder.encode(to_device(batch.images, device))
         return Latents(to_host(mean).astype(np.float16), tokenizer(batch.captions).astype(np.int32))
 
-    with ThreadPoolExecutor(workers) as pool, threadpool_limits(1 if workers > 1 else threads, "blas"):
-        yield from pool.map(encode, range(math.ceil(source.latent_count / ENCODE_BATCH)))
+    restore = set_blas_threads(1 if workers > 1 else threads)
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            yield from pool.map(encode, range(math.ceil(source.latent_count / ENCODE_BATCH)))
+    finally:
+        restore()
 
 
 def predict_noise(unet, text_encoder, x, timesteps, ids, answer, weight=None):

@@ -14,11 +14,9 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from threadpoolctl import threadpool_limits
-
 from ..backend import array_module, keep_memory, shared
 from ..errors import UserError
-from ..nn.threads import cores
+from ..nn.threads import cores, set_blas_threads
 from ..ops import fast
 from .flat import Flat
 
@@ -35,7 +33,7 @@ class Workers:
         keep_memory()
         self.stage, self.flat = stage, flat
         self.gradients, self.pipes, self.processes = [], [], []
-        self.limit = threadpool_limits(1 if count > 1 else threads, "blas")
+        self.restore = set_blas_threads(1 if count > 1 else threads)
         for _ in range(count - 1):
             self._fork()
         self.pool = ThreadPoolExecutor(count) if count > 1 else None  # for the update of the parameters
@@ -122,7 +120,7 @@ class Workers:
             process.join()
         if self.pool is not None:
             self.pool.shutdown()
-        self.limit.restore_original_limits()
+        self.restore()
 
 
 def worker_count(batch_size: int, device: str, wanted: int | None = None) -> int:

@@ -34,6 +34,59 @@ def test_a_wide_model_with_fewer_rows_than_cores_keeps_the_threads_of_blas(monke
         assert seen == (0, blas_threads(), threading.get_ident())
 
 
+def test_two_who_compute_at_once_agree_on_the_threads_of_blas_and_leave_them_as_they_were():
+    with threads.blas().limit(limits=2, user_api="blas"):
+        before, seen, met = blas_threads(), [], threading.Barrier(2, timeout=20)
+
+        def compute(first):
+            with threads.blas_threads(1):
+                met.wait()
+                if first:
+                    left.wait(20)  # the other has left, and this one goes on
+                seen.append(blas_threads())
+            if not first:
+                left.set()
+
+        left = threading.Event()
+        run_at_once(lambda: compute(True), lambda: compute(False))
+        assert seen == [1, 1] and blas_threads() == before
+
+
+def test_who_needs_other_threads_of_blas_waits():
+    order, inside = [], threading.Event()
+
+    def one():
+        with threads.blas_threads(1):
+            inside.set()
+            for _ in range(50):
+                order.append(blas_threads())
+
+    def all_of_them():
+        inside.wait(20)
+        with threads.blas_threads(None):
+            order.append("all")
+
+    run_at_once(one, all_of_them)
+    assert order == [1] * 50 + ["all"]
+
+
+def test_no_more_cores_are_used_than_asked_for():
+    before = threads.cores(), blas_threads()
+    with threads.at_most(1):
+        assert (threads.cores(), blas_threads()) == (1, 1)
+    with threads.at_most(None):
+        assert (threads.cores(), blas_threads()) == before
+    assert (threads.cores(), blas_threads()) == before
+
+
+def run_at_once(*functions):
+    running = [threading.Thread(target=function) for function in functions]
+    for one in running:
+        one.start()
+    for one in running:
+        one.join(30)
+
+
 @pytest.mark.parametrize("rows", [1, 16])
 def test_forward_passes_keep_no_gradient_and_take_fast_kernels(rows, monkeypatch):
     """Whole numbers have an exact convolution in float32; a fast kernel is close to it, but rounds fractions."""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from tiny_training import SETTINGS, stages
 
+from minidiff.data.scene_source import SceneSource
 from minidiff.errors import UserError
+from minidiff.nn.threads import blas
+from minidiff.tokenizer import Tokenizer
 from minidiff.training.autoencoder import AutoencoderTraining
+from minidiff.training.diffusion import encode_images
 from minidiff.training.flat import Flat
 from minidiff.training.workers import Workers, worker_count
 
@@ -41,6 +46,37 @@ def test_workers_are_as_many_as_a_batch_is_worth(monkeypatch):
     assert worker_count(64, "cuda", 3) == 1
     monkeypatch.setattr("sys.platform", "darwin")
     assert worker_count(64, "cpu", 3) == 1
+
+
+@pytest.mark.parametrize(("count", "threads", "expected"), [(1, 1, 1), (1, 2, 2), (2, None, 1), (1, None, 3)])
+def test_blas_has_as_many_threads_as_were_asked_for(count, threads, expected):
+    stage = AutoencoderTraining(SETTINGS)
+    with blas().limit(limits=3, user_api="blas"):
+        workers = Workers(stage, Flat([*stage.model.parameters()]), count, threads)
+        assert blas_threads() == expected
+        workers.close()
+        assert blas_threads() == 3
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_encoding_uses_as_many_cores_as_were_asked_for(monkeypatch, threads):
+    seen, tokenizer, autoencoder = set(), Tokenizer([], 16), AutoencoderTraining(SETTINGS).model
+    encode = autoencoder.encode
+
+    def spy(images):
+        seen.add((threading.current_thread().name, blas_threads()))
+        return encode(images)
+
+    monkeypatch.setattr(autoencoder, "encode", spy)
+    with blas().limit(limits=3, user_api="blas"):
+        for _ in encode_images(SceneSource(16, 0, 96), tokenizer, autoencoder, "cpu", threads):
+            pass
+        assert blas_threads() == 3
+    assert len(seen) <= threads and {count for _, count in seen} == {1}
+
+
+def blas_threads():
+    return blas().select(user_api="blas").info()[0]["num_threads"]
 
 
 @pytest.fixture
