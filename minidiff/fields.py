@@ -24,6 +24,9 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args
 from .errors import UserError
 
 T = TypeVar("T")
+SHORT = Repr()   # how values from outside are shown
+SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
+SHORT.maxlevel = SHORT.maxlist = SHORT.maxtuple = SHORT.maxdict = 4
 LARGEST = 1e30  # of any number, and of what a product of a few of them may reach in float64
 
 
@@ -46,6 +49,7 @@ class Between(NamedTuple):
 Steps = Annotated[int, Between(0, 1_000_000_000)]
 Count = Annotated[int, Between(1, 1_000_000_000)]
 Layers = Annotated[int, Between(1, 100)]
+Depth = Annotated[int, Between(0, 100)]                # of a transformer; one without layers only embeds
 Width = Annotated[int, Between(1, 16384)]              # channels: the widest published model of this kind has 5120
 Widths = Annotated[tuple[Width, ...], Between(1, 8)]   # one for each resolution
 Side = Annotated[int, Between(1, 2048)]                # of an image in pixels
@@ -164,7 +168,4 @@ def misfit(name: str, value: Any, kind: Any) -> UserError:
 
 def shown(value: Any) -> str:
     """A value from outside as part of a message: short, however long or deep it is."""
-    short = Repr()
-    short.maxstring = short.maxother = short.maxlong = 60
-    short.maxlevel = short.maxlist = short.maxtuple = short.maxdict = 4
-    return " ".join(short.repr(value).split())[:160]
+    return " ".join(SHORT.repr(value).split())[:160]

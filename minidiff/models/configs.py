@@ -14,6 +14,7 @@ from ..fields import (
     Activation,
     Between,
     Checked,
+    Depth,
     Epsilon,
     Fraction,
     Id,
@@ -170,7 +171,7 @@ class TextConfig(Config):
     vocab_size: Tokens = 49408
     hidden_size: Width = 768
     intermediate_size: Width = 3072
-    num_hidden_layers: Layers = 12
+    num_hidden_layers: Depth = 12
     num_attention_heads: Width = 12
     max_position_embeddings: Length = 77
     hidden_act: Activation = "quick_gelu"
@@ -194,7 +195,7 @@ class VisionConfig(Config):
 
     hidden_size: Width = 768
     intermediate_size: Width = 3072
-    num_hidden_layers: Layers = 12
+    num_hidden_layers: Depth = 12
     num_attention_heads: Width = 12
     num_channels: Literal[3] = 3
     image_size: Side = 224

@@ -35,4 +35,6 @@ def read_latents(path: Path) -> Latents:
     if not path.exists():
         raise UserError(f"{path} is missing: run the latents stage first")
     arrays, _ = load_checkpoint(path)
-    return Latents(arrays["mean"], arrays["ids"])
+    if arrays.keys() != {"mean", "ids"}:
+        raise UserError(f"{path} holds no latents: delete it, and run the latents stage again")
+    return Latents(**arrays)

@@ -12,6 +12,7 @@ from ..fields import (
     Checked,
     Count,
     Decay,
+    Depth,
     Factor,
     Fraction,
     Layers,
@@ -86,7 +87,7 @@ class TextSettings(Checked):
     vocab_size: Tokens = 1024
     max_length: Length = 20
     hidden_size: Width = 96
-    num_hidden_layers: Layers = 3
+    num_hidden_layers: Depth = 3
     num_attention_heads: Width = 4
     hidden_act: Activation = "quick_gelu"
 
@@ -95,7 +96,7 @@ class TextSettings(Checked):
 class ImageSettings(Checked):
     patch_size: Side = 8
     hidden_size: Width = 96
-    num_hidden_layers: Layers = 3
+    num_hidden_layers: Depth = 3
     num_attention_heads: Width = 4
     projection_dim: Width = 64
 
