@@ -12,6 +12,7 @@ import shutil
 import numpy as np
 import pytest
 from hostile_inputs import COUNT, VALUES, as_text, damaged, load_and_draw, only_user_errors, pick, places, with_value
+from ldm_layout import tiny_stable_diffusion, write_single_file
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -20,6 +21,7 @@ from minidiff.data.images import as_image
 from minidiff.errors import UserError
 from minidiff.pipeline import Pipeline
 from minidiff.storage.checkpoint import latest, save_checkpoint, save_step
+from minidiff.storage.single_file import load_single_file
 from minidiff.storage.tensors import map_tensors
 from minidiff.training.latents import read_latents
 
@@ -60,6 +62,13 @@ def with_header(rng, whole):
     "tokenizer/tokenizer_config.json"])
 def test_a_damaged_model(model, name, rng):
     try_damages(model / name, rng, 60, lambda: load_and_draw(model, name))
+
+
+def test_a_damaged_single_file(tmp_path, rng):
+    pipe, file = tiny_stable_diffusion(1), tmp_path / "model.safetensors"
+    write_single_file(pipe, 1, file)
+    pipe.tokenizer.save_pretrained(tmp_path / "tokenizer")
+    try_damages(file, rng, 20, lambda: load_single_file(file))
 
 
 def test_a_damaged_lora(model, tmp_path, rng):
