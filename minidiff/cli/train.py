@@ -106,7 +106,7 @@ def run(args) -> int:
     if settings.data.source != SCENES:
         settings, found = fitted(settings, changes, args.start, args.stage)
 
-    from ..training.run import check_settings
+    from ..training.checks import check_settings
 
     check_settings(settings)
     if start:
