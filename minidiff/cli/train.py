@@ -86,17 +86,19 @@ def run(args) -> int:
         raise UserError(f"--minutes {args.minutes}: use a number greater than 0")
     name = args.preset or "small"
     settings = preset(name)
+    from ..data.sources import EMOJI, full_name
+
     if args.start:
         from ..storage.pipeline_folder import load_clip, load_pipeline
         from ..training.start import settings_of
         clip = None if "lora.rank" in changes else load_clip(args.start)
         settings = settings_of(load_pipeline(args.start), clip, settings)
-    if changes.get("data.source", SCENES) != SCENES:
-        changes["data.source"] = str(Path(changes["data.source"]).expanduser().resolve())
+    if "data.source" in changes:
+        changes["data.source"] = full_name(changes["data.source"])
     for path, text in changes.items():
         settings = override(settings, path, text)
     found = None
-    if settings.data.source != SCENES:
+    if not settings.data.source.startswith((SCENES, EMOJI)):
         settings, found = fitted(settings, changes, args.start, args.stage)
     if args.dry_run:
         print(json.dumps(asdict(settings), indent=2))

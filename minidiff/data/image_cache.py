@@ -1,6 +1,6 @@
 """A person's images, decoded and scaled once: one array on disk, which training reads whatever becomes of the files.
 
-    images.npy     uint8 (M, S, S, 3), memory-mapped
+    images.npy     uint8 (M, S, S, 3), with alpha (M, S, S, 4), memory-mapped
     captions.json  every file that was read: its name, caption, size and time, a digest of its content, and its fault
 
 captions.json is written last, so a cache that has one is whole.
@@ -48,8 +48,8 @@ class ImageCache:
     """The images of `source` at size x size, in `folder`."""
 
     def __init__(self, folder: Path, source: Path, size: int, caption_column: str = "text",
-                 caption_template: str = "a {}"):
-        self.folder, self.source, self.size = folder, source, size
+                 caption_template: str = "a {}", alpha: bool = False):
+        self.folder, self.source, self.size, self.alpha = folder, source, size, alpha
         self.caption_column, self.caption_template = caption_column, caption_template
 
     def find(self) -> Found:
@@ -89,18 +89,23 @@ class ImageCache:
         found, read = found or self.find(), []
         with new_file(self.folder / "images.npy") as path:
             with open(path, "wb") as file:
-                _write_header(file, len(found.items), self.size)
-                for entry, pixels in read_images(found.items, self.source, self.size):
+                self._write_header(file, len(found.items))
+                for entry, pixels in read_images(found.items, self.source, self.size, self.alpha):
                     read.append(entry)
                     if not entry.fault:
                         file.write(pixels.tobytes())
                     yield len(read), len(found.items)
                 rows = sum(not entry.fault for entry in read)
                 file.seek(0)
-                _write_header(file, rows, self.size)
+                self._write_header(file, rows)
             check_usable(found.problems + [Problem(one.name, one.fault) for one in read if one.fault], rows)
         with new_file(self.folder / "captions.json") as path:
             path.write_text(json.dumps({"read": read, "not_read": found.problems}), encoding="utf-8")
+
+    def _write_header(self, file, rows):
+        """NumPy leaves room for more digits of the first dimension, so a later header has the same length."""
+        shape = rows, self.size, self.size, 4 if self.alpha else 3
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
     def check_unchanged(self) -> None:
         """Raises UserError if the files are no longer those that were read. If they are gone, the cache is enough."""
@@ -130,9 +135,10 @@ class ImageCache:
         return entry.caption != item.caption or (touched and entry.digest != _digest_now(item))
 
 
-def read_images(items: Iterable[Item], source: Path, size: int) -> Iterator[tuple[Entry, np.ndarray | None]]:
-    """Each item with its pixels, uint8 (size, size, 3), or with its fault. Decoded by one thread per core."""
-    return in_threads(lambda item: _read_image(item, source, size), items)
+def read_images(items: Iterable[Item], source: Path, size: int,
+                alpha: bool = False) -> Iterator[tuple[Entry, np.ndarray | None]]:
+    """Each item with its pixels, uint8 (size, size, 3 or 4), or with its fault. Decoded by one thread per core."""
+    return in_threads(lambda item: _read_image(item, source, size, alpha), items)
 
 
 def in_threads(function: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
@@ -143,11 +149,11 @@ def in_threads(function: Callable[[Item], T], items: Iterable[Item]) -> Iterator
             yield from pool.map(function, part)
 
 
-def _read_image(item, source, size):
+def _read_image(item, source, size, alpha):
     digest, pixels, fault = "", None, ""
     try:
         data = item.read()
-        digest, pixels = digest_of(data), fitted(decode(data, 2 * size), size)
+        digest, pixels = digest_of(data), fitted(decode(data, 2 * size, alpha), size)
     except (UserError, OSError) as error:
         fault = reason_of(error)
     return Entry(item.name, item.caption, *stamp(source, item.name), digest, fault), pixels
@@ -203,9 +209,3 @@ def stamp(source: Path, name: str) -> tuple[int, int]:
         except (OSError, ValueError):
             continue
     return 0, 0
-
-
-def _write_header(file, rows, size):
-    """NumPy leaves room for more digits of the first dimension, so a later header has the same length."""
-    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False,
-                                                "shape": (rows, size, size, 3)})

@@ -5,12 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import UserError
+from .emoji_source import EmojiCache, EmojiSource
 from .folder_source import FolderSource, cached_size
 from .image_cache import ImageCache
 from .scene_source import SceneSource
 from .source import Source
 
 SCENES = "scenes"
+EMOJI = "emoji:"  # before the path of a folder that `minidiff data emoji` made
+
+
+def full_name(source: str) -> str:
+    """The name of a source, with an absolute path."""
+    if source == SCENES:
+        return source
+    prefix = EMOJI if source.startswith(EMOJI) else ""
+    return prefix + str(Path(source.removeprefix(EMOJI)).expanduser().resolve())
 
 
 def open_source(settings, cache: Path | None = None) -> Source:
@@ -20,6 +30,9 @@ def open_source(settings, cache: Path | None = None) -> Source:
         return SceneSource(settings.size, settings.seed, settings.diffusion.latents)
     if cache is None:
         raise UserError(f"{own.source} can only be trained on in a run, which has a folder for its images")
+    if own.source.startswith(EMOJI):
+        emoji = EmojiCache(cache, Path(own.source.removeprefix(EMOJI)), settings.size)
+        return EmojiSource(emoji, settings.size, settings.seed, settings.diffusion.latents, own.free_wording)
     images = ImageCache(cache, Path(own.source), cached_size(settings.size, own.crop), own.caption_column,
                         own.caption_template)
     return FolderSource(images, settings.size, settings.seed, own.crop, own.flip, own.shuffle_tags,

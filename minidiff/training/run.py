@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from ..data.folder_source import check_captions
+from ..data.folder_source import FolderSource, check_captions
 from ..data.reading.found import Found
 from ..data.sources import open_source
 from ..diffusion.scheduler import Scheduler
@@ -91,7 +91,7 @@ class Run:
             raise UserError(f"unknown stage {unknown[0]!r}: use some of {', '.join(STAGES)}")
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
         yield from read_images(self)
-        if self.cache is not None and "contrastive" in stages and not (self.folder / "start").exists():
+        if isinstance(self.source, FolderSource) and "contrastive" in stages and not (self.folder / "start").exists():
             check_captions(len(self.source.rows_of), self.source.name)
         for stage in (stage for stage in STAGES if stage in stages):
             if stage == "tokenizer":

@@ -22,15 +22,15 @@ TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: I
          8: Image.Transpose.ROTATE_90}
 
 
-def decode(data: bytes | np.ndarray, at_least: int | None = None) -> Image.Image:
-    """The RGB image in the bytes of a file, or of uint8 (H, W, 3).
+def decode(data: bytes | np.ndarray, at_least: int | None = None, alpha: bool = False) -> Image.Image:
+    """The RGB image in the bytes of a file, or of uint8 (H, W, 3); with `alpha` RGBA, and nothing is composited.
 
     With `at_least`, a large JPEG is decoded to a half, a quarter or an eighth of its size, as long as both sides keep
     that many pixels. Raises UserError, with a short reason, if the image cannot be used.
     """
     if isinstance(data, np.ndarray):
         check_size(data.shape[1::-1])
-        return Image.fromarray(data)
+        return Image.fromarray(data).convert("RGBA" if alpha else "RGB")
     try:
         image = opened(data)
         check_size(image.size)
@@ -38,7 +38,7 @@ def decode(data: bytes | np.ndarray, at_least: int | None = None) -> Image.Image
             image.draft(None, (at_least, at_least))
         image.load()
         turn = TURNS.get(_orientation(image))
-        image = _on_white(image)
+        image = image.convert("RGBA") if alpha else _on_white(image)
     except UserError:
         raise
     except Exception as error:  # on damaged files, Pillow's plugins raise nearly all there are
