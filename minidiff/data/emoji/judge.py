@@ -24,6 +24,17 @@ OBJECT_DISTANCE = 40         # L1 distance from the background's colour
 MAX_PLACE_DISTANCE = 7       # pixels of 64
 
 
+class Nearest:
+    """Finds the nearest of many images, by the sum of squared differences ‖a − b‖² = ‖a‖² − 2 a·b + ‖b‖²."""
+
+    def __init__(self, images: np.ndarray):
+        self.rows = images.reshape(len(images), -1).astype(np.float32)
+        self.squares = (self.rows**2).sum(axis=1)
+
+    def nearest(self, image: np.ndarray) -> int:
+        return int((self.squares - 2 * self.rows @ image.ravel().astype(np.float32)).argmin())
+
+
 class Judge:
     """Reads images, uint8 (S, S, 3), with the words and true images of a set of emoji."""
 
@@ -35,16 +46,28 @@ class Judge:
         if scene.kind in ("named", "described"):
             return self.shows(image, scene.fitting or (scene.stickers[0].emoji,))
         if scene.kind == "coloured":
-            return self.coloured_name(image) == f"{scene.stickers[0].colour} {base_name(scene.stickers[0].emoji)}"
-        background = background_of(image)
-        inside = np.abs(image.astype(int) - BACKGROUNDS[background]).sum(axis=2) > OBJECT_DISTANCE
-        if scene.kind == "placed" and _distance(_centre(inside) * 64 / len(image), PLACES[scene.place]) > (
+            colour, emoji = self.coloured(image)
+            wanted = scene.stickers[0]
+            return colour == wanted.colour and (base_name(emoji) == base_name(wanted.emoji)
+                                                or self.alike(emoji, wanted.emoji))
+        if scene.kind == "placed" and _distance(_centre(_inside(image)) * 64 / len(image), PLACES[scene.place]) > (
                 MAX_PLACE_DISTANCE):
             return False
-        parts = _cells(scene, inside)
-        return len(parts) == len(scene.stickers) and all(
-            self.alike(self.noun(image[cell], inside[cell], background), sticker.emoji)
-            for cell, sticker in zip(parts, scene.stickers, strict=True))
+        return all(map(self.alike, self.parts(scene, image), (sticker.emoji for sticker in scene.stickers)))
+
+    def reading(self, scene: EmojiScene, image: np.ndarray) -> str:
+        """What the judge sees in an image of such a scene: 'green apple', 'pizza and cat'."""
+        if scene.kind in ("named", "described"):
+            return self.nearest(image).name
+        if scene.kind == "coloured":
+            colour, emoji = self.coloured(image)
+            return f"{colour} {base_name(emoji)}"
+        return " and ".join(emoji.name for emoji in self.parts(scene, image))
+
+    def parts(self, scene: EmojiScene, image: np.ndarray) -> list[Emoji]:
+        """The nouns that are seen where the scene has its things."""
+        inside, background = _inside(image), background_of(image)
+        return [self.noun(image[cell], inside[cell], background) for cell in _cells(scene, inside)]
 
     def shows(self, image: np.ndarray, fitting: Iterable[Emoji]) -> bool:
         """Whether the true image that is nearest to this one is that of one of these emoji, or alike to it."""
@@ -65,35 +88,37 @@ class Judge:
 
     def nearest(self, image: np.ndarray) -> Emoji:
         """The emoji whose true image is nearest, by the squared differences of 32 x 32 pixels."""
-        return self.words.emoji[_nearest(scaled(image, SIDE)[None], self.true)[0]]
+        return self.words.emoji[self._whole.nearest(scaled(image, SIDE))]
+
+    @cached_property
+    def _whole(self):
+        return Nearest(self.true)
 
     @cached_property
     def true(self) -> np.ndarray:
         """The true images on white, uint8 (M, 32, 32, 3)."""
         return np.stack([scaled(whole(one), SIDE) for one in self.words.emoji])
 
-    def coloured_name(self, image: np.ndarray) -> str:
-        """'purple apple': the colour that most of an image has, and the thing whose saturation and value are nearest."""
-        index = _nearest(_without_hue(image)[None], self._shades)[0]
+    def coloured(self, image: np.ndarray) -> tuple[str, Emoji]:
+        """The colour that most of an image has, and the thing whose saturation and value are nearest to the image's."""
         hue, _, _ = dominant_hue(image, hsv(image)[1] >= LEAST_SATURATION)
-        return f"{colour_of(hue)} {base_name(self.words.plain[index])}"
+        return colour_of(hue), self.words.plain[self._shades.nearest(_without_hue(image))]
 
     @cached_property
     def _shades(self):
-        return np.stack([_without_hue(whole(one)) for one in self.words.plain])
+        return Nearest(np.stack([_without_hue(whole(one)) for one in self.words.plain]))
 
     def noun(self, image: np.ndarray, inside: np.ndarray, background: str) -> Emoji:
         """The noun that a part of an image shows, given which of its pixels stand out."""
         part = _cropped(image, inside, BACKGROUNDS[background])
-        return self.words.nouns[_nearest(part[None], self._parts(background))[0]]
+        return self.words.nouns[self._parts(background).nearest(part)]
 
     def _parts(self, background):
         """The nouns on a background, cropped to what stands out of it; computed once."""
         if background not in self._parts_of:
             images = [whole(one, background) for one in self.words.nouns]
-            self._parts_of[background] = np.stack([
-                _cropped(image, np.abs(image.astype(int) - BACKGROUNDS[background]).sum(axis=2) > OBJECT_DISTANCE,
-                         BACKGROUNDS[background]) for image in images])
+            self._parts_of[background] = Nearest(np.stack([
+                _cropped(image, _inside(image), BACKGROUNDS[background]) for image in images]))
         return self._parts_of[background]
 
     @cached_property
@@ -116,19 +141,19 @@ def background_of(image: np.ndarray) -> str:
     return min(BACKGROUNDS, key=lambda name: np.abs(np.median(border, axis=0) - BACKGROUNDS[name]).sum())
 
 
+def _inside(image):
+    """Which pixels stand out from the background."""
+    return np.abs(image.astype(int) - BACKGROUNDS[background_of(image)]).sum(axis=2) > OBJECT_DISTANCE
+
+
 def scaled(image: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BOX))
 
 
 def _without_hue(image):
+    """Saturation and value, which a turned hue leaves as they are, at 32 x 32."""
     _, saturation, value = hsv(scaled(image, SIDE))
     return (255 * np.stack([saturation, value], axis=-1)).round().astype(np.uint8)
-
-
-def _nearest(images, true):
-    """For each image the index of the nearest true one, by squared differences."""
-    a, b = (x.reshape(len(x), -1).astype(np.float32) for x in (images, true))
-    return ((b**2).sum(axis=1) - 2 * a @ b.T).argmin(axis=1)
 
 
 def _cells(scene, inside):
