@@ -216,9 +216,8 @@ class Pipeline:
             raise UserError(f"{len(negatives)} negative prompts for {len(prompts)} prompts: give one, or one each")
         texts = list(dict.fromkeys([*prompts, *negatives]))
         for text in texts:
-            if cut := self.tokenizer.tokens_cut(text):
-                warnings.warn(f"the last {cut} tokens of {text[:40]!r}... are dropped: this model reads at "
-                              f"most {self.tokenizer.max_length}", stacklevel=4)
+            if fault := self.tokenizer.unread(text):
+                warnings.warn(fault, stacklevel=4)
         ids, xp = self.tokenizer(texts), array_module(self.unet.conv_in.weight.value)
         contexts = self._forward(lambda ids: self.text_encoder(ids)[0], xp.asarray(ids))
         cond, uncond = (np.repeat([texts.index(text) for text in chosen], each) for chosen in (prompts, negatives))

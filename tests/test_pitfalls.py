@@ -14,11 +14,12 @@ import pytest
 from golden_cases import GOLDEN, compare
 from safetensors.numpy import load_file
 
-from minidiff import ops, tokenizer
+from minidiff import ops
 from minidiff.models import autoencoder, unet
 from minidiff.nn import residual, transformer
 from minidiff.nn.layers import Downsample, GroupNorm
 from minidiff.nn.module import chain
+from minidiff.tokenizer import tokenizer
 
 END_OF_TEXT = 529  # of the golden vocabulary
 FLIPS = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import UserError
-from .options import check_image_name, whole_number
+from .options import check_image_name, say, whole_number
 
 NAMED = 10  # names that a list shows
 
@@ -30,6 +30,16 @@ def add_to(commands) -> None:
     parser.add_argument("path", type=Path, metavar="PATH", help="a folder or a file of captioned images")
     add_captions(parser)
     parser.set_defaults(run=run_check)
+
+    parser = parsers.add_parser("emoji", help="make a folder of captioned images from a set of emoji", description="Copy "
+                                "the emoji in PATH, which are named by their code points, such as 1f427.png, into a "
+                                "new folder, with a table of their names. Train on it with --data emoji:DIR.")
+    parser.add_argument("path", type=Path, metavar="PATH", help="a folder of a set, such as Fluent, Noto or Twemoji")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", default=Path("emoji"),
+                        help="the folder to make (default: emoji)")
+    parser.add_argument("--names", type=Path, metavar="FILE", help="data.json of emojibase, which has names and tags "
+                        "(default: Unicode's names, without tags)")
+    parser.set_defaults(run=run_emoji)
 
 
 def add_captions(parser) -> None:
@@ -66,6 +76,17 @@ def own_images(args) -> list:
     if not shown:
         raise UserError(f"no image of {args.path} can be read: see minidiff data check {args.path}")
     return shown
+
+
+def run_emoji(args) -> None:
+    from ..data.emoji.folder import write_folder
+
+    written = write_folder(args.path, args.output, args.names)
+    if written.unnamed:
+        say("note", f"{len(written.unnamed)} files have no name of their own: {', '.join(written.unnamed[:NAMED])}" + (
+            f" and {len(written.unnamed) - NAMED} more" if len(written.unnamed) > NAMED else ""))
+    print(f"{args.output}: {written.count} emoji")
+    print(f"to train on them: minidiff train --preset emoji --data emoji:{args.output}")
 
 
 def run_check(args) -> None:

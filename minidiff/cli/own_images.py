@@ -11,12 +11,14 @@ from .options import say
 def fitted(settings, chosen: Collection[str], start: str | None, stages: Collection[str] | None):
     """The settings with sizes that fit the images, but for those that were `chosen`, and the files that were found.
 
-    A run that starts from a model has the sizes of the model, and its contrastive model is trained already.
+    A run that starts from a model has the sizes of the model, and its contrastive model is trained already. One with
+    class labels has none.
     """
     from ..data.folder_source import LEAST_TO_HOLD_OUT, check_captions
     from ..data.image_cache import check_usable
     from ..data.reading.find import find
     from ..data.survey import distinct_captions
+    from ..training.class_labels import check_count
     from ..training.fitting import check_data, fit
 
     own = settings.data
@@ -26,11 +28,16 @@ def fitted(settings, chosen: Collection[str], start: str | None, stages: Collect
     if start:
         sizes = f"sizes of {start}"
     else:
-        if stages is None or "contrastive" in stages:
-            check_captions(len(distinct_captions(found.items)), own.source)
+        different = len(distinct_captions(found.items))
+        if settings.text.class_labels:
+            check_count(different)
+        elif stages is None or "contrastive" in stages:
+            check_captions(different, own.source)
         settings = fit(settings, found, chosen)
-        sizes = (f"size {settings.size}, text.max_length {settings.text.max_length}, text.vocab_size "
-                 f"{settings.text.vocab_size}, train_contrastive.batch_size {settings.train_contrastive.batch_size}")
+        sizes = f"size {settings.size}, " + (
+            f"{different} classes" if settings.text.class_labels else
+            f"text.max_length {settings.text.max_length}, text.vocab_size {settings.text.vocab_size}, "
+            f"train_contrastive.batch_size {settings.train_contrastive.batch_size}")
     few = f"; none is held out, which takes {LEAST_TO_HOLD_OUT} or more" if len(found.items) < LEAST_TO_HOLD_OUT else ""
     say("note", f"{len(found.items)} captioned images in {own.source} ({found.form}); {sizes}{few}")
     return settings, found

@@ -12,15 +12,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import UserError
-from ..training.presets import PRESETS, DataSettings, override, preset, setting_names
+from ..training.presets import PRESETS, override, preset, setting_names
 from ..training.setting_help import sentence
+from .from_model import Start
 from .options import add_device, make_folder, say, whole_number
 from .own_images import fitted, note_left_out
 from .scoring import score
 
 SAMPLE_GRIDS = 10  # per stage
 FINAL_COUNT = 48   # prompts per split that score the finished model
-SCENES = DataSettings.source
 
 
 class SettingsHelp(argparse.HelpFormatter):
@@ -43,12 +43,15 @@ def add_to(commands) -> None:
         "autoencoder, contrastive model and diffusion model, one after the other. Ctrl-C saves a checkpoint and stops; "
         "--resume continues from it with bit-identical results.")
     parser.add_argument("--data", dest="data.source", metavar="PATH", help="train on your own captioned images, in a "
-                        "folder or a file (default: scenes, the built-in ones); see minidiff data check")
+                        "folder or a file (default: scenes, the built-in ones); see minidiff data check; emoji:PATH "
+                        "also makes scenes of a folder of minidiff data emoji")
     parser.add_argument("--preset", metavar="NAME", help=f"the model size: {', '.join(PRESETS)} (default: small)")
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from the sizes and weights of MODEL (a "
                         "folder, or the name of a shipped model); its autoencoder and contrastive model stay fixed")
     parser.add_argument("--lora", type=whole_number(1), metavar="RANK", help="leave MODEL as it is and train low-rank "
                         "factors of its UNet's attention; ends with DIR/lora.safetensors")
+    parser.add_argument("--class-labels", action="store_true", help="learn each caption as one token, without a text "
+                        "model: for images of up to 1000 classes")
     parser.add_argument("--minutes", type=float, help="choose the numbers of steps so that training takes this long")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the run (default: runs/PRESET)")
     parser.add_argument("--resume", action="store_true",
@@ -76,6 +79,8 @@ def run(args) -> int:
     changes = {name: vars(args)[name] for name in setting_names() if vars(args)[name] is not None}
     if args.lora:
         changes["lora.rank"] = str(args.lora)
+    if args.class_labels:
+        changes["text.class_labels"] = "true"
     longer = [name for name in changes if name.startswith("train_") and name.endswith(".steps")]
     if args.resume and (len(longer) < len(changes) or (args.preset and args.out) or args.start):
         raise UserError("a resumed run keeps its own settings, except for --train_STAGE.steps: leave out --preset, "
@@ -85,21 +90,23 @@ def run(args) -> int:
     if args.minutes is not None and not 0 < args.minutes < 1e6:
         raise UserError(f"--minutes {args.minutes}: use a number greater than 0")
     name = args.preset or "small"
-    settings = preset(name)
-    from ..data.sources import EMOJI, full_name
+    start = Start(args.start, preset(name), "lora.rank" in changes) if args.start else None
+    settings = start.own if start else preset(name)
+    from ..data.sources import full_name, kind_of
 
-    if args.start:
-        from ..storage.pipeline_folder import load_clip, load_pipeline
-        from ..training.start import settings_of
-        clip = None if "lora.rank" in changes else load_clip(args.start)
-        settings = settings_of(load_pipeline(args.start), clip, settings)
     if "data.source" in changes:
         changes["data.source"] = full_name(changes["data.source"])
     for path, text in changes.items():
         settings = override(settings, path, text)
     found = None
-    if not settings.data.source.startswith((SCENES, EMOJI)):
+    if kind_of(settings.data.source) == "images":
         settings, found = fitted(settings, changes, args.start, args.stage)
+
+    from ..training.run import check_settings
+
+    check_settings(settings)
+    if start:
+        start.check(settings, changes, args.preset, found)
     if args.dry_run:
         print(json.dumps(asdict(settings), indent=2))
         return 0
@@ -173,7 +180,7 @@ def finish(run) -> None:
     from ..report.training import examples, write_report
 
     scores, learned = score(run, FINAL_COUNT)
-    prompt = "a red heart above a blue square" if run.source.name == SCENES else examples(run.source, 1).captions[0]
+    prompt = "a red heart above a blue square" if run.source.kind == "scenes" else examples(run.source, 1).captions[0]
     print(f"{run.model_folder} {learned}; see {write_report(run.folder, scores)}")
     print(f"try it: minidiff generate --model {run.model_folder} {quoted(prompt)}")
 

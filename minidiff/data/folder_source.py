@@ -35,6 +35,8 @@ class FolderSource:
     with `shuffle_tags`, the parts of a caption between its commas are put in another order each time.
     """
 
+    kind = "images"
+
     def __init__(self, cache: ImageCache, size: int, seed: int = 0, crop: str = "center", flip: bool = False,
                  shuffle_tags: bool = False, held_out_fraction: float = 0.05):
         self.cache, self.size, self.seed, self.crop = cache, size, seed, crop
@@ -130,7 +132,7 @@ def check_captions(distinct: int, name: str) -> None:
     """Raises UserError if there is nothing to contrast."""
     if distinct < 2:
         raise UserError("contrastive training needs at least two different captions: caption the images of "
-                        f"{name} by what they show, or start from a model with --from")
+                        f"{name} by what they show, train with --class-labels, or start from a model with --from")
 
 
 def tags(caption: str) -> list[str]:

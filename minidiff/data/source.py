@@ -28,6 +28,7 @@ def batch_stream(seed: int, purpose: int, index: int) -> np.random.Generator:
 class Source(Protocol):
     """Captioned images of one size S, for one seed."""
 
+    kind: str           # "scenes", "emoji" or "images": how a model is scored
     name: str           # "scenes", or the path of the user's images
     size: int           # S, pixels
     latent_count: int   # how many images are encoded for the diffusion stage

@@ -22,6 +22,8 @@ def score_table(scores: dict | None) -> list[str]:
     """A table of the scores, of whichever kind they are."""
     if scores is None:
         return ["There are too few held-out images to score the model."]
+    if "named" in scores:
+        return emoji_table(scores)
     return judge_table(scores) if "by_kind" in scores else image_table(scores)
 
 
@@ -39,6 +41,23 @@ def judge_table(scores: dict) -> list[str]:
             f"reconstructions correctly (PSNR {scores['psnr']} dB). The contrastive model picks a matching image out "
             f"of 64 for {cell(scores['retrieval'])} of the captions, and prefers the true caption over one with the "
             f"two objects exchanged for {cell(scores['word_order'])} of the images."]
+
+
+def emoji_table(scores: dict) -> list[str]:
+    """A table of the names and scenes drawn right, and the upper limits that the judge and the autoencoder set."""
+    true, rebuilt = scores["judge"]["truth"], scores["judge"]["reconstruction"]
+    rows = [(f"{scores['named']['count']} names", scores["named"]["all"], "named"),
+            *((f"{title}", scores["named"][name], None) for title, name in (
+                ("without a skin tone", "plain"), ("with a skin tone", "skin_tones")) if name in scores["named"]),
+            (f"{scores['composed']['count']} held-out skin tones", scores["composed"].get("all"), "composed")]
+    for kind, rate in scores["words"].items():
+        rows += [(f"{kind}, words {title}", rate[split], f"{kind} {split}")
+                 for title, split in (("seen together", "seen"), ("held out", "held_out"))]
+    lines = ["| drawn right | model | autoencoder | true images |", "|---|---|---|---|"]
+    for title, rate, name in rows:
+        limits = [f"{limit[name]:.3f}" if name in limit else "" for limit in (rebuilt, true)]
+        lines.append(f"| {title} | {'-' if rate is None else f'{rate:.3f}'} | {limits[0]} | {limits[1]} |")
+    return [*lines, "", f"The autoencoder's reconstructions have a PSNR of {scores['psnr']} dB."]
 
 
 def image_table(scores: dict) -> list[str]:
@@ -61,5 +80,6 @@ def image_table(scores: dict) -> list[str]:
     verdict = "The model copies training images" if beyond_chance else "No sign that the model copies training images"
     return [*lines, "", f"{verdict}: {copies['copied']:.0%} of what it draws, and {copies['by_chance']:.0%} of true "
             f"images that were never trained on, are nearer than the threshold to one of {copies['training_images']}. "
-            f"The autoencoder's reconstructions have a PSNR of {scores['psnr']} dB. Distances are those of "
-            f"{scores['features'] or 'no features, since the model has no image encoder'}."]
+            f"The autoencoder's reconstructions have a PSNR of {scores['psnr']} dB. " +
+            (f"Distances are those of {scores['features']}." if scores["features"] else
+             "The model has no image encoder, so its images are compared by their pixels alone.")]

@@ -70,6 +70,11 @@ def load_clip(model: str | Path, dtype: str = "float32", device: str = "cpu") ->
     return load_model(CLIPModel, CLIPConfig, folder, dtype, device)
 
 
+def find_clip(model: str | Path, device: str = "cpu") -> CLIPModel | None:
+    """The contrastive model of a text-to-image model, if it has one."""
+    return load_clip(model, device=device) if (find_model(model) / "clip").is_dir() else None
+
+
 def find_model(model: str | Path) -> Path:
     """The folder of a shipped model, given by name, or the folder itself (write ./NAME if a shipped one has that name).
 

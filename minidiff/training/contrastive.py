@@ -59,14 +59,20 @@ class ContrastiveTraining:
         image_back(dimage)
 
 
+def text_config(settings: Settings, tokenizer: Tokenizer) -> TextConfig:
+    text = settings.text
+    return TextConfig(
+        vocab_size=len(tokenizer), hidden_size=text.hidden_size, intermediate_size=4 * text.hidden_size,
+        num_hidden_layers=text.num_hidden_layers, num_attention_heads=text.num_attention_heads,
+        max_position_embeddings=text.max_length, hidden_act=text.hidden_act,
+        projection_dim=settings.image.projection_dim, bos_token_id=tokenizer.start_id, eos_token_id=tokenizer.end_id,
+        pad_token_id=tokenizer.pad_id)
+
+
 def clip_config(settings: Settings, tokenizer: Tokenizer) -> CLIPConfig:
-    text, image = settings.text, settings.image
+    image = settings.image
     return CLIPConfig(
-        text_config=TextConfig(
-            vocab_size=len(tokenizer), hidden_size=text.hidden_size, intermediate_size=4 * text.hidden_size,
-            num_hidden_layers=text.num_hidden_layers, num_attention_heads=text.num_attention_heads,
-            max_position_embeddings=text.max_length, hidden_act=text.hidden_act, projection_dim=image.projection_dim,
-            bos_token_id=tokenizer.start_id, eos_token_id=tokenizer.end_id, pad_token_id=tokenizer.pad_id),
+        text_config=text_config(settings, tokenizer),
         vision_config=VisionConfig(
             hidden_size=image.hidden_size, intermediate_size=4 * image.hidden_size,
             num_hidden_layers=image.num_hidden_layers, num_attention_heads=image.num_attention_heads,

@@ -11,6 +11,7 @@ from ..data.reading.found import Found
 from ..data.survey import distinct_captions, median_side
 from ..errors import UserError
 from ..tokenizer import MIN_VOCAB_SIZE, split_words
+from .class_labels import LENGTH
 from .presets import DataSettings, Settings
 
 LARGEST_SIZE = 64
@@ -23,8 +24,13 @@ def fit(settings: Settings, found: Found, chosen: Collection[str] = ()) -> Setti
     """The settings with sizes that fit the data, but for those whose names are in `chosen`."""
     captions = distinct_captions(found.items)
     words = {caption: split_words(caption) for caption in captions}
-    fitted = {
-        "size": size_for(median_side(found.items), divisor(settings)),
+    fitted = {"size": size_for(median_side(found.items), divisor(settings))}
+    fitted |= {
+        "text.max_length": LENGTH,
+        "text.vocab_size": MIN_VOCAB_SIZE + len(captions),
+        "text.num_hidden_layers": 0,  # a transformer would have nothing to combine
+        "diffusion.train_text_encoder": True,
+    } if settings.text.class_labels else {
         "text.max_length": text_length(words.values()),
         "text.vocab_size": vocabulary_size({word for part in words.values() for word in part}),
         "train_contrastive.batch_size": min(settings.train_contrastive.batch_size, len(captions))}
@@ -39,7 +45,7 @@ def fit(settings: Settings, found: Found, chosen: Collection[str] = ()) -> Setti
 def divisor(settings: Settings) -> int:
     """What the image size must be a multiple of: the autoencoder and the UNet halve it, the image encoder cuts it."""
     halvings = len(settings.autoencoder.block_out_channels) + len(settings.unet.block_out_channels) - 2
-    return math.lcm(8, 2**halvings, settings.image.patch_size)
+    return math.lcm(8, 2**halvings, 1 if settings.text.class_labels else settings.image.patch_size)
 
 
 def size_for(side: int | None, multiple: int) -> int:

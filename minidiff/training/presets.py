@@ -60,6 +60,7 @@ class TextSettings:
     num_hidden_layers: int = 3
     num_attention_heads: int = 4
     hidden_act: str = "quick_gelu"
+    class_labels: bool = False  # each caption is one token, and no contrastive stage teaches the text encoder
 
 
 @dataclass(frozen=True)

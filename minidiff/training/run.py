@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..data.folder_source import FolderSource, check_captions
 from ..data.reading.found import Found
-from ..data.sources import open_source
+from ..data.sources import SCENES, open_source
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
 from ..errors import UserError
@@ -24,6 +24,7 @@ from ..storage.files import new_file, read_json, write_json
 from ..storage.pipeline_folder import Parts, load_clip, load_pipeline, save_pipeline
 from ..tokenizer import Tokenizer
 from .autoencoder import AutoencoderTraining
+from .class_labels import check_class_labels, class_encoder, class_tokenizer
 from .contrastive import ContrastiveTraining
 from .diffusion import DiffusionTraining, Latents, check, schedule_of
 from .fitting import check_data
@@ -41,9 +42,7 @@ LATENTS_FRACTION = 0.02  # of the minutes of a run
 
 
 class Run:
-    """A folder, its settings, and the trainers of the stages that have been used so far."""
-
-    stages = STAGES
+    """A folder, its settings, its stages, and the trainers of those that have been used so far."""
 
     def __init__(self, folder: Path, settings: Settings, device: str = "cpu", threads: int | None = None,
                  start: str | Path | None = None, found: Found | None = None):
@@ -56,13 +55,14 @@ class Run:
         check_settings(settings)
         check_new(folder)
         if start is not None:
-            parts, clip = load_pipeline(start), load_clip(start)
+            parts, clip = load_pipeline(start), None if settings.text.class_labels else load_clip(start)
             check_sizes(settings, parts, clip)
             save_pipeline(parts, folder / "start", clip, "float32")
             parts.tokenizer.save_pretrained(folder / "tokenizer")
         self._open(folder, settings, device, threads, found)
-        for stage in ("autoencoder", "contrastive") if start is not None else ():
-            self.trainer(stage).end()
+        for stage in self.stages if start is not None else ():
+            if stage in ("autoencoder", "contrastive"):
+                self.trainer(stage).end()
         write_settings(folder, settings)
 
     @classmethod
@@ -77,23 +77,23 @@ class Run:
     def _open(self, folder, settings, device, threads, found=None):
         self.folder, self.settings, self.device, self.threads = folder, settings, device, threads
         self.model_folder = folder / "model"
+        self.stages = tuple(stage for stage in STAGES if stage != "contrastive" or not settings.text.class_labels)
         self.source, self.found = open_source(settings, folder / "data"), found
         self.cache = getattr(self.source, "cache", None)
         self.trainers: dict[str, Trainer] = {}
 
-    def train(self, stages: Sequence[str] = STAGES, minutes: float | None = None) -> Iterator[Progress]:
-        """Train the stages one after the other, each to its end, and write the model after the last.
+    def train(self, stages: Sequence[str] | None = None, minutes: float | None = None) -> Iterator[Progress]:
+        """Train the stages, by default all, one after the other, each to its end; write the model after the last.
 
         `minutes` is divided among the stages; time that one saves or overruns is added to or taken from those after it.
         """
-        unknown = [stage for stage in stages if stage not in STAGES]
-        if unknown:
-            raise UserError(f"unknown stage {unknown[0]!r}: use some of {', '.join(STAGES)}")
+        stages = self.stages if stages is None else stages
+        self._check_stages(stages)
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
         yield from read_images(self)
         if isinstance(self.source, FolderSource) and "contrastive" in stages and not (self.folder / "start").exists():
             check_captions(len(self.source.rows_of), self.source.name)
-        for stage in (stage for stage in STAGES if stage in stages):
+        for stage in (stage for stage in self.stages if stage in stages):
             if stage == "tokenizer":
                 self.tokenizer(train=True)
             elif stage == "latents":
@@ -117,6 +117,7 @@ class Run:
 
     def trainer(self, stage: str) -> Trainer:
         """The trainer of a stage, in the state of its newest checkpoint."""
+        self._check_stages([stage])
         if stage not in self.trainers:
             made = self._stage(stage)
             held_out = held_out_losses(made, self.source, lambda: self.finished("autoencoder").model)
@@ -125,8 +126,14 @@ class Run:
             self.trainers[stage].resume()
         return self.trainers[stage]
 
+    def _check_stages(self, stages):
+        unknown = [stage for stage in stages if stage not in self.stages]
+        if unknown:
+            raise UserError(f"unknown stage {unknown[0]!r}: use some of {', '.join(self.stages)}")
+
     def lengthen(self, stage: str, steps: int) -> None:
         """Have a stage end at `steps`. Raises UserError if it is past them, or if a later stage has used its result."""
+        self._check_stages([stage])
         made = {"autoencoder": "latents.safetensors", "contrastive": "checkpoints/diffusion"}.get(stage)
         if made and (self.folder / made).exists():
             raise UserError(f"{self.folder / made} was made with the {stage} stage as it is: start another run")
@@ -144,9 +151,14 @@ class Run:
             return AutoencoderTraining(self.settings, self.device, self.source)
         if stage == "contrastive":
             return ContrastiveTraining(self.settings, self.tokenizer(), self.device, self.source)
+        return DiffusionTraining(self.settings, self.tokenizer(), self._text_encoder(), self.latents(), self.device)
+
+    def _text_encoder(self):
+        """That of the contrastive stage, or a new one for class labels."""
+        if self.settings.text.class_labels:
+            return class_encoder(self.settings, self.tokenizer())
         # A replica: if it is trained on, its trainer moves it to a buffer of its own, and CLIP's stays as it is.
-        text_encoder = self.finished("contrastive").model.replica().text_model
-        return DiffusionTraining(self.settings, self.tokenizer(), text_encoder, self.latents(), self.device)
+        return self.finished("contrastive").model.replica().text_model
 
     def finished(self, stage: str):
         """A stage that is done; its models have the moving average of their parameters."""
@@ -160,8 +172,9 @@ class Run:
     def tokenizer(self, train: bool = False) -> Tokenizer:
         folder = self.folder / "tokenizer"
         if train and not folder.exists():
-            own = self.settings.text
-            Tokenizer.train(self.source.captions(), own.vocab_size, own.max_length).save_pretrained(folder)
+            own, captions = self.settings.text, self.source.captions()
+            (class_tokenizer(captions, own.max_length) if own.class_labels else
+             Tokenizer.train(captions, own.vocab_size, own.max_length)).save_pretrained(folder)
         return Tokenizer.from_pretrained(folder)
 
     def _encode(self) -> Iterator[Progress]:
@@ -189,7 +202,8 @@ class Run:
     def save(self):
         """Write the model folder: the averages of all stages."""
         with self.trainer("diffusion").averaged():
-            save_pipeline(self.parts(), self.model_folder, self.finished("contrastive").model)
+            clip = self.finished("contrastive").model if "contrastive" in self.stages else None
+            save_pipeline(self.parts(), self.model_folder, clip)
 
 
 def write_settings(folder: Path, settings: Settings, **others: str) -> None:
@@ -219,4 +233,5 @@ def check_settings(settings: Settings) -> None:
                   settings.train_lora):
         optimizer_class(stage.optimizer)
     check_data(settings.data)
+    check_class_labels(settings, settings.data.source == SCENES)
     check(settings)

@@ -52,6 +52,7 @@ SETTINGS = {
         "vocab_size": "tokens, at most; by default as many as your captions need",
         "max_length": "tokens per text; longer ones are cut off; by default fitted to your captions",
         "hidden_act": "activation function: quick_gelu or gelu",
+        "class_labels": "each caption is one token, which learns with the UNet; --class-labels is short for it",
     },
     "image": TRANSFORMER | {
         "patch_size": "height and width in pixels of the patches that an image is cut into",

@@ -10,13 +10,15 @@ from ..errors import UserError
 from ..models.clip import CLIPModel
 from ..storage.pipeline_folder import Parts, load_clip, load_pipeline
 from .autoencoder import autoencoder_config
-from .contrastive import clip_config
+from .contrastive import clip_config, text_config
 from .diffusion import unet_config
 from .presets import Settings
 
+SETTING = {"sample_size": "size", "image_size": "size", "max_position_embeddings": "max_length"}
+
 
 def settings_of(parts: Parts, clip: CLIPModel | None, settings: Settings) -> Settings:
-    """The settings with a trained model's sizes, the prediction type of its UNet and its sampling defaults."""
+    """The settings with a trained model's sizes and kind of text, the prediction of its UNet, its sampling defaults."""
     text, unet, scheduler = parts.text_encoder.config, parts.unet.config, from_config(parts.scheduler)
     sampling = {name: parts.scheduler[name] for name in ("num_inference_steps", "guidance_scale")
                 if name in parts.scheduler}
@@ -25,24 +27,34 @@ def settings_of(parts: Parts, clip: CLIPModel | None, settings: Settings) -> Set
     return replace(
         settings, diffusion=diffusion, size=parts.vae.config.sample_size,
         autoencoder=_sized(settings.autoencoder, parts.vae.config),
-        text=_sized(settings.text, text, max_length=text.max_position_embeddings),
-        image=_sized(settings.image, clip.config.vision_config) if clip else settings.image,
+        text=_sized(settings.text, text, max_length=text.max_position_embeddings,
+                    class_labels=bool(parts.tokenizer.classes)),
+        image=_sized(settings.image, clip.config.vision_config) if clip else replace(
+            settings.image, projection_dim=text.projection_dim),
         unet=_sized(settings.unet, unet, attention_levels=tuple("CrossAttn" in name for name in unet.down_block_types)))
 
 
-def check_sizes(settings: Settings, parts: Parts, clip: CLIPModel) -> None:
-    """Raises UserError where the models of these settings have other sizes than those of a trained model."""
-    own_clip = clip_config(settings, parts.tokenizer)
+def check_sizes(settings: Settings, parts: Parts, clip: CLIPModel | None) -> None:
+    """Raises UserError where the models of these settings have other sizes than those of a trained model.
+
+    A model of classes has no contrastive model, and its tokenizer and no other knows classes.
+    """
+    if settings.text.class_labels != bool(parts.tokenizer.classes):
+        raise UserError("class labels are those of a new model, and a model keeps its tokenizer: use --class-labels "
+                        "without --from")
+    own_text = text_config(settings, parts.tokenizer)
+    of_clip = clip and (("image", clip_config(settings, parts.tokenizer).vision_config, clip.config.vision_config),
+                        ("text", own_text, clip.config.text_config))
     for name, own, given in (
             ("autoencoder", autoencoder_config(settings), replace(parts.vae.config, scaling_factor=1.0)),
-            ("image", own_clip.vision_config, clip.config.vision_config),
-            ("text", own_clip.text_config, clip.config.text_config),
-            ("text", own_clip.text_config, parts.text_encoder.config),
+            *(of_clip or ()),
+            ("text", own_text, parts.text_encoder.config),
             ("unet", unet_config(settings, settings.text.hidden_size), parts.unet.config)):
         for size in fields(own):
             wanted, found = getattr(own, size.name), getattr(given, size.name)
             if wanted != found:
-                raise UserError(f"{name}: a run with {size.name} = {wanted} cannot start from a model with {found}: "
+                setting = SETTING.get(size.name, size.name)
+                raise UserError(f"{name}: a run with {setting} = {wanted} cannot start from a model with {found}: "
                                 f"leave sizes out, or start from another model")
 
 

@@ -14,8 +14,10 @@ from minidiff.diffusion.scheduler import Scheduler
 from minidiff.diffusion.scheduler_config import to_config
 from minidiff.diffusion.schedules import Schedule
 from minidiff.models.configs import CLIPConfig, TextConfig, VisionConfig
+from minidiff.models.text_encoder import CLIPTextModel
 from minidiff.pipeline import Pipeline
 from minidiff.storage.pipeline_folder import load_clip, shipped_models
+from minidiff.training.class_labels import class_tokenizer
 
 from .compare import VALUES, channels_first
 
@@ -24,13 +26,13 @@ ZERO_SNR = to_config(Scheduler("dpm++", Schedule(rescale_betas_zero_snr=True), "
 PROMPTS = ["a red heart above a blue square", "a green star"]
 
 
-def images_of_both(folder, latents, **options):
+def images_of_both(folder, latents, prompts=PROMPTS, **options):
     """The images (N, H, W, 3) in [-1, 1], each of the two from the folder and the same latents."""
-    ours = [moment.value for moment in Pipeline.from_pretrained(folder).stream(PROMPTS, latents=latents, **options)
+    ours = [moment.value for moment in Pipeline.from_pretrained(folder).stream(prompts, latents=latents, **options)
             if moment.name == "images"]
     theirs = StableDiffusionPipeline.from_pretrained(folder)
     theirs.set_progress_bar_config(disable=True)
-    expected = theirs(PROMPTS, latents=torch.tensor(channels_first(latents)), output_type="np", **options).images
+    expected = theirs(prompts, latents=torch.tensor(channels_first(latents)), output_type="np", **options).images
     return np.concatenate(ours), 2 * expected - 1
 
 
@@ -41,6 +43,19 @@ def test_the_same_latents_give_the_same_image(scheduler, tmp_path, agree):
     ours, theirs = images_of_both(tmp_path / "model", latents, num_inference_steps=5, guidance_scale=3.0)
     assert theirs.std() > 0.01
     agree("images of a small model", ours, theirs, VALUES["float32"])
+
+
+def test_a_model_of_classes_draws_the_same(tmp_path, agree):
+    pipeline, classes = tiny_pipeline(), ["a cat", "a traffic light"]
+    pipeline.tokenizer = class_tokenizer(classes)
+    pipeline.text_encoder = CLIPTextModel(np.random.default_rng(1), TextConfig(
+        vocab_size=len(pipeline.tokenizer), hidden_size=8, intermediate_size=16, num_hidden_layers=0,
+        num_attention_heads=2, max_position_embeddings=3, eos_token_id=pipeline.tokenizer.end_id))
+    pipeline.save_pretrained(tmp_path / "model")
+    latents = np.random.default_rng(0).standard_normal((2, SIDE // 2, SIDE // 2, 4)).astype(np.float32)
+    ours, theirs = images_of_both(tmp_path / "model", latents, classes, num_inference_steps=5, guidance_scale=3.0)
+    assert np.abs(theirs[0] - theirs[1]).mean() > 0.01
+    agree("images of a model of classes", ours, theirs, VALUES["float32"])
 
 
 @pytest.mark.parametrize("name", shipped_models())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import unicodedata
@@ -14,7 +15,7 @@ from transformers import CLIPTokenizer
 
 import minidiff
 from minidiff.data.scenes import draw_scene
-from minidiff.tokenizer import END, START, Tokenizer
+from minidiff.tokenizer import END, START, AddedToken, Tokenizer
 
 COUNT = 100_000 if os.environ.get("MINIDIFF_FULL") == "1" else 3_000
 SOURCES = [path.read_text("utf-8") for path in sorted(Path(minidiff.__file__).parent.rglob("*.py"))]
@@ -86,3 +87,32 @@ def test_their_folder_opens_as_ours(both, tmp_path):
     theirs.save_pretrained(tmp_path)
     opened = Tokenizer.from_pretrained(tmp_path)
     assert (opened.merges, opened.pad_id, opened.max_length) == (ours.merges, ours.pad_id, ours.max_length)
+
+
+ADDED = [("<cat-toy>", False, False), ("a traffic light", True, False), ("A Cat", True, True), ("word", False, True),
+         ("Ångström", True, False), ("<|startoftext|>", True, False), ("red", True, True), ("redder", True, True)]
+AROUND = ["<cat-toy>", "<CAT-TOY>", "A  traffic light", "a cat", "a\tCAT", "word", "Word", "redder", "red",
+          "A\u030angstro\u0308m", "s", "_", "9", "é", "\u0301", "'", "-", " ", "\n", "·", "ª", "\u200d", "a", START,
+          START.upper(), END]
+
+
+@pytest.mark.parametrize("form", ["added_tokens_decoder", "added_tokens.json", "tokenizer.json"])
+def test_added_tokens_are_theirs_too(both, tmp_path, form):
+    ours, _ = both
+    rng = np.random.default_rng(3)
+    if form == "added_tokens.json":  # which has no flags: all are found in normalized text, but for special ones
+        folder, texts = tmp_path / "ours", [text for text, _, _ in ADDED if text != START]
+        Tokenizer(ours.merges, pad_token=ours.pad_token).save_pretrained(folder)
+        (folder / form).write_text(json.dumps({text: len(ours) + i for i, text in enumerate(texts)}), "utf-8")
+    else:
+        folder = tmp_path / "ours"
+        Tokenizer(ours.merges, 77, ours.pad_token, [AddedToken(*one) for one in ADDED]).save_pretrained(folder)
+    theirs = CLIPTokenizer.from_pretrained(folder)
+    if form == "tokenizer.json":
+        folder = tmp_path / "theirs"
+        theirs.save_pretrained(folder)
+    opened = Tokenizer.from_pretrained(folder)
+    texts = ["".join(pick(rng, AROUND) for _ in range(rng.integers(1, 7))) for _ in range(2000)]
+    different = [text for text, ids in zip(texts, theirs(texts).input_ids, strict=True) if opened.encode(text) != ids]
+    assert different == []
+    assert len(opened) == len(theirs)

@@ -82,3 +82,15 @@ def test_latents_reach_the_unet_with_unit_variance():
     rng = np.random.default_rng(0)
     latents = Latents((5 * rng.normal(size=(500, 4, 4, 2))).astype(np.float16), np.zeros((500, 3), np.int32))
     assert_allclose(latents.scaling_factor, 1 / 5, rtol=0.02, atol=0)
+
+
+def test_latents_are_scaled_once(finished):
+    stage = diffusion_step(finished)
+    stage.scaling_factor, images = 0.3, finished.source.latent_batch(0, 4).images
+    (mean, _), _ = finished.finished("autoencoder").model.encode(images)
+    assert_allclose(finished.latents().mean[:4], mean, rtol=1e-2, atol=1e-2)
+    t = np.float32([0, 10, 500, 900])
+    x, _, _, answer, _ = stage.question(mean, np.zeros_like(mean), t, finished.latents().ids[:4])
+    alpha, sigma = (side.reshape(4, 1, 1, 1) for side in stage.schedule.at(t))
+    assert_allclose(x, alpha * 0.3 * mean, rtol=1e-5, atol=1e-6)
+    assert_allclose(answer, -sigma * 0.3 * mean, rtol=1e-5, atol=1e-6)

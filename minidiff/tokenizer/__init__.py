@@ -1,0 +1,6 @@
+"""Text to token ids and back: CLIP's byte-level byte-pair encoding, and tokens that were added to its vocabulary."""
+
+from .added_tokens import AddedToken
+from .merges import learn_merges, merge
+from .tokenizer import Tokenizer, train_tokenizer
+from .words import BASE, END, MIN_VOCAB_SIZE, START, SYMBOLS, spell, split_words

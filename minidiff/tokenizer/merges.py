@@ -1,0 +1,59 @@
+"""Byte-pair encoding: the most frequent pair of neighbours becomes one symbol, again and again (arXiv 1508.07909)."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, defaultdict
+from itertools import pairwise
+
+from .words import spell
+
+Pair = tuple[str, str]
+
+
+def merge(symbols: list[str], pair: Pair) -> list[str]:
+    """`symbols` with every occurrence of the pair merged into one symbol, from left to right."""
+    left, right = pair
+    merged = []
+    for symbol in symbols:
+        if symbol == right and merged and merged[-1] == left:
+            merged[-1] = left + right
+        else:
+            merged.append(symbol)
+    return merged
+
+
+def learn_merges(words: Counter[str], count: int) -> list[Pair]:
+    """Up to `count` merges, each of the most frequent adjacent pair; ties go to the alphabetically first.
+
+    A merge changes only the words that contain its pair, so only their pairs are recounted. Outdated entries stay in
+    the heap; an entry is valid if its count is still that of the pair.
+    """
+    spelled = [(spell(word), times) for word, times in words.items()]
+    counts, change = Counter(), Counter()
+    words_with, heap, merges = defaultdict(set), [], []
+
+    def tally(i, sign):
+        symbols, times = spelled[i]
+        for pair in pairwise(symbols):
+            change[pair] += sign * times
+            words_with[pair].add(i)
+
+    for i in range(len(spelled)):
+        tally(i, 1)
+    while len(merges) < count:
+        for pair, difference in change.items():
+            if difference:
+                counts[pair] += difference
+                heapq.heappush(heap, (-counts[pair], pair))
+        change.clear()
+        while heap and -heap[0][0] != counts[heap[0][1]]:
+            heapq.heappop(heap)
+        if not heap or heap[0][0] == 0:
+            break
+        merges.append(best := heap[0][1])
+        for i in words_with.pop(best):
+            tally(i, -1)
+            spelled[i] = merge(spelled[i][0], best), spelled[i][1]
+            tally(i, 1)
+    return merges
