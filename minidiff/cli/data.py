@@ -31,9 +31,9 @@ def add_to(commands) -> None:
     add_captions(parser)
     parser.set_defaults(run=run_check)
 
-    parser = parsers.add_parser("emoji", help="make a folder of captioned images from a set of emoji", description="Copy "
-                                "the emoji in PATH, which are named by their code points, such as 1f427.png, into a "
-                                "new folder, with a table of their names. Train on it with --data emoji:DIR.")
+    parser = parsers.add_parser("emoji", help="make a folder of captioned images from a set of emoji", description=
+                                "Copy the emoji in PATH, which are named by their code points, such as 1f427.png, into "
+                                "a new folder, with a table of their names. Train on it with --data emoji:DIR.")
     parser.add_argument("path", type=Path, metavar="PATH", help="a folder of a set, such as Fluent, Noto or Twemoji")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", default=Path("emoji"),
                         help="the folder to make (default: emoji)")

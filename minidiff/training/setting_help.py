@@ -35,7 +35,7 @@ SETTINGS = {
         "crop": "part of an image that is trained on: center, or random, another one each time",
         "flip": "mirror half of the images; not for images with writing or captions with left and right",
         "shuffle_tags": "put the comma-separated tags of a caption in another order each time",
-        "free_wording": "of emoji: fraction of the images that are scenes made of them; the others show one by its name",
+        "free_wording": "of emoji: fraction of the images that are scenes made of them; the others show one",
         "held_out_fraction": "fraction of the images that are not trained on, but shown and scored",
     },
     "autoencoder": {

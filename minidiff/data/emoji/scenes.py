@@ -79,7 +79,7 @@ class EmojiScene:
 
 
 def named(rng: np.random.Generator, emoji: Emoji) -> EmojiScene:
-    """An emoji by its name: alone (one half), with an article (a quarter) or with one or two of its tags (a quarter)."""
+    """An emoji by its name: alone (a half), with an article (a quarter) or with one or two of its tags (a quarter)."""
     form = rng.random()
     caption = emoji.name
     if form < 0.25 and not emoji.has_tone and emoji.group not in ("flags", "symbols"):

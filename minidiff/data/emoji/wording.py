@@ -6,6 +6,7 @@ import re
 
 COLOUR_WORDS = re.compile(r"^(?:light |dark )?(?:red|orange|yellow|green|cyan|blue|purple|pink|brown|black|white|grey|"
                           r"gray) ")
+VOWEL = re.compile("[aeio](?!ne-)|u(?!ni|se|ra)", re.IGNORECASE)  # as it sounds: a unicorn, a one-piece swimsuit
 TAIL = re.compile(r" (?:with|of|in|on|and|without|over|by|from|to|at|for) .*")
 IRREGULAR = {"man": "men", "woman": "women", "person": "people", "child": "children", "mouse": "mice", "foot": "feet",
              "tooth": "teeth", "goose": "geese", "leaf": "leaves", "wolf": "wolves", "knife": "knives", "elf": "elves",
@@ -18,14 +19,13 @@ def with_article(name: str) -> str:
     """'a penguin', 'an octopus'; names of many things stay without"""
     if is_plural(name):
         return name
-    return f"an {name}" if name[0].lower() in "aeio" or name.startswith(("um", "un", "ur")) and not name.startswith(
-        ("uni", "ur" "anus")) else f"a {name}"
+    return f"an {name}" if VOWEL.match(name) else f"a {name}"
 
 
 def is_plural(name: str) -> bool:
     """Whether a name is that of many things, or of something that can't be counted."""
     head = TAIL.sub("", name)
-    return head.endswith("s") and not head.endswith(("ss", "us", "is", "ses")) or head.endswith("people")
+    return (head.endswith("s") and not head.endswith(("ss", "us", "is"))) or head.endswith("people")
 
 
 def plural(name: str) -> str:
@@ -38,7 +38,7 @@ def plural(name: str) -> str:
 
 def _plural_word(word):
     for ending, many in IRREGULAR.items():
-        if word == ending or ending in ("man", "woman") and word.endswith(ending) and word != "human":
+        if word == ending or (ending in ("man", "woman") and word.endswith(ending) and word != "human"):
             return word[:-len(ending)] + many
     if word.endswith("y") and word[-2:-1] not in "aeiou":
         return word[:-1] + "ies"
