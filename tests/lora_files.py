@@ -60,6 +60,12 @@ def of_kohya(products, alpha=None):
     return tensors
 
 
+def of_peft(products, adapter="default"):
+    """base_model.model.….to_q.lora_A.default.weight: one model in a file, which does not say which"""
+    return {f"base_model.model.{layer if part == 'unet' else 'text_model.' + layer}.lora_{letter}.{adapter}.weight":
+            value for (part, layer), pair in products.items() for letter, value in zip("AB", pair, strict=True)}
+
+
 def with_factors(pipe, rank, alpha):
     """The pipeline, whose UNet has factors that changed it a lot."""
     rng = np.random.default_rng(6)

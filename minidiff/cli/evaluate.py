@@ -45,7 +45,7 @@ def run(args) -> None:
         check_image_name(args.failures)
     device = resolve_device(args.device)
     pipe = Pipeline.from_pretrained(args.model, device)
-    clip = find_clip(args.model, device)
+    clip = find_clip(args.model, device=device)
     wrong = []
 
     def keep_wrong(found, total):

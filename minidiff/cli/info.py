@@ -20,13 +20,13 @@ def add_to(commands) -> None:
 def run(args) -> None:
     from ..pipeline import Pipeline
     from ..storage.files import read_json
-    from ..storage.pipeline_folder import find_model, load_clip
+    from ..storage.pipeline_folder import find_clip, find_model
 
     pipe = Pipeline.from_pretrained(args.model, "cpu", tokenizer=args.tokenizer)
     folder = Path(args.model) if Path(args.model).is_file() else find_model(args.model)
     models = {"unet": pipe.unet, "vae": pipe.vae, "text_encoder": pipe.text_encoder}
-    if (folder / "clip").is_dir():
-        models["clip"] = load_clip(args.model, device="cpu")
+    if folder.is_dir() and (clip := find_clip(folder)):
+        models["clip"] = clip
     print(folder)
     for name, model in models.items():
         count, size = sum(p.value.size for p in model.parameters()), size_of(folder / name)

@@ -6,7 +6,7 @@ from .options import drawing, judging
 
 
 def score(run, count: int) -> tuple[dict | None, str]:
-    """The scores of the model of a run, also written to scores.json, and half a sentence that says what they mean.
+    """The scores of what a run learned, also written to scores.json, and half a sentence that says what they mean.
 
     `count` prompts are drawn, of scenes and emoji as many of each kind. The scores are None where too few images are
     held out.
@@ -19,7 +19,9 @@ def score(run, count: int) -> tuple[dict | None, str]:
     if run.source.kind == "images" and len(run.source.held_out(LEAST).captions) < LEAST:
         return None, "is trained"
     pipe = Pipeline.from_pretrained(run.model_folder, run.device)
-    clip = find_clip(run.model_folder, run.device)
+    clip = find_clip(run.model_folder, device=run.device)
+    if run.lora_file:
+        pipe.load_lora(run.lora_file)
     scores, learned = SCORES[run.source.kind](pipe, clip, run.source, count)
     with new_file(run.folder / "scores.json") as path:
         write_json(path, scores)

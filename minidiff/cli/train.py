@@ -49,7 +49,7 @@ def add_to(commands) -> None:
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from the sizes and weights of MODEL (a "
                         "folder, or the name of a shipped model); its autoencoder and contrastive model stay fixed")
     parser.add_argument("--lora", type=whole_number(1), metavar="RANK", help="leave MODEL as it is and train low-rank "
-                        "factors of its UNet's attention; ends with DIR/lora.safetensors")
+                        "factors of its UNet's attention; ends with DIR/lora.safetensors and a report")
     parser.add_argument("--class-labels", action="store_true", help="learn each caption as one token, without a text "
                         "model: for images of up to 1000 classes")
     parser.add_argument("--minutes", type=float, help="choose the numbers of steps so that training takes this long")
@@ -60,6 +60,8 @@ def add_to(commands) -> None:
                         help="run only these stages: tokenizer, autoencoder, contrastive, latents, diffusion; "
                         "with --lora: latents, lora")
     parser.add_argument("--threads", type=whole_number(1), help="number of threads (default: all cores)")
+    parser.add_argument("--no-samples", action="store_true", help="draw no samples and compute no scores, for which "
+                        "a large model takes hours on a CPU")
     parser.add_argument("--tensorboard", action="store_true",
                         help="also write losses as event files, into DIR/events; needs minidiff[tensorboard]")
     parser.add_argument("--dry-run", action="store_true", help="print all settings as JSON and stop")
@@ -98,6 +100,9 @@ def run(args) -> int:
         changes["data.source"] = full_name(changes["data.source"])
     for path, text in changes.items():
         settings = override(settings, path, text)
+    if settings.lora.rank and args.minutes is None and "diffusion.latents" not in changes:
+        from ..training.lora import enough_latents
+        settings = enough_latents(settings)
     found = None
     if kind_of(settings.data.source) == "images":
         settings, found = fitted(settings, changes, args.start, args.stage)
@@ -138,14 +143,12 @@ def run(args) -> int:
             note_left_out(run.cache)
         progress = run.train(stages, args.minutes)
         for now in shown(with_events(progress, folder / "events") if args.tensorboard else progress):
-            write_samples(run, now, drawn)
+            if not args.no_samples:
+                write_samples(run, now, drawn)
             if stop and (now.step < now.total or now.stage != stages[-1]):
                 return stopped(run, now)
-    if "diffusion" in stages:
-        finish(run)
-    if "lora" in stages:
-        [caption] = run.source.latent_batch(0, 1).captions
-        print(f"try it: minidiff generate --model {run.model} --lora {run.lora_file} {quoted(caption)}")
+    if run.stages[-1] in stages:
+        finish(run, args.no_samples)
     return 0
 
 
@@ -175,14 +178,15 @@ def write_samples(run, now, drawn) -> None:
     page.save(folder / f"{now.stage}-{now.step:08d}.png")
 
 
-def finish(run) -> None:
-    """Score the model, and write scores.json and report.md."""
+def finish(run, no_samples: bool) -> None:
+    """Score what the run learned, unless nothing is to be drawn, and write scores.json and report.md."""
     from ..report.training import examples, write_report
 
-    scores, learned = score(run, FINAL_COUNT)
+    scores, learned = (None, "is trained") if no_samples else score(run, FINAL_COUNT)
     prompt = "a red heart above a blue square" if run.source.kind == "scenes" else examples(run.source, 1).captions[0]
-    print(f"{run.model_folder} {learned}; see {write_report(run.folder, scores)}")
-    print(f"try it: minidiff generate --model {run.model_folder} {quoted(prompt)}")
+    lora, option = (f" with {run.lora_file}", f" --lora {run.lora_file}") if run.lora_file else ("", "")
+    print(f"{run.model_folder}{lora} {learned}; see {write_report(run.folder, scores)}")
+    print(f"try it: minidiff generate --model {run.model_folder}{option} {quoted(prompt)}")
 
 
 def quoted(prompt: str) -> str:

@@ -62,3 +62,8 @@ def _within(array, low, high):
     if array.dtype in (np.uint8, bool):
         return True
     return array.dtype.kind == "f" and low <= array.min() and array.max() <= high
+
+
+def at_once(count: int, size: int) -> int:
+    """How many images of `size` x `size` pixels to compute at once: as many pixels as `count` of 64 x 64 have."""
+    return max(1, min(count, count * 64**2 // size**2))

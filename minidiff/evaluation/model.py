@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..backend import array_module, normal, to_host
-from ..data.images import to_pillow
+from ..data.images import at_once, to_pillow
 from ..data.scenes import to_float
 from ..diffusion.scheduler_config import from_config
 from ..models.autoencoder import AutoencoderKL
@@ -42,8 +42,9 @@ def reconstruct(vae: AutoencoderKL, true: np.ndarray) -> np.ndarray:
         (mean, _), _ = vae.encode(images)
         return vae.decode(mean)[0]
 
-    parts = [share_rows(through, placed(vae, to_float(true[first:first + BATCH])))
-             for first in range(0, len(true), BATCH)]
+    size = at_once(BATCH, true.shape[1])
+    parts = [share_rows(through, placed(vae, to_float(true[first:first + size])))
+             for first in range(0, len(true), size)]
     return np.stack([np.asarray(image) for part in parts for image in to_pillow(to_host(part))])
 
 

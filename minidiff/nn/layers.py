@@ -106,4 +106,5 @@ class Upsample(Module):
         self.conv = Conv2d(rng, channels, channels)
 
     def __call__(self, x):
-        return apply(ops.upsample_conv2d, x, self.conv.weight, self.conv.bias)
+        upsample_conv2d = frozen.upsample_conv2d if self.conv.weight.frozen else ops.upsample_conv2d
+        return apply(upsample_conv2d, x, self.conv.weight, self.conv.bias)

@@ -8,6 +8,8 @@ for each layer instead of I · O.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import numpy as np
 
 from . import frozen
@@ -53,6 +55,24 @@ class Factors(Module):
 
     def named_parameters(self, prefix=""):
         return ((name, p) for name, p in self.model.named_parameters(prefix) if ".lora_" in name)
+
+
+def lora_layers(model):
+    """The layers of a model that have factors."""
+    return [module for module in model.modules() if isinstance(module, LoRALinear)]
+
+
+@contextmanager
+def without_factors(model):
+    """Inside, a model computes what it computed before it had factors."""
+    alphas = [(layer, layer.alpha) for layer in lora_layers(model)]
+    for layer, _ in alphas:
+        layer.alpha = 0
+    try:
+        yield
+    finally:
+        for layer, alpha in alphas:
+            layer.alpha = alpha
 
 
 def add_lora(model, rank, alpha, rng):

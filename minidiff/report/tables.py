@@ -21,7 +21,7 @@ def stage_table(records: list[dict]) -> list[str]:
 def score_table(scores: dict | None) -> list[str]:
     """A table of the scores, of whichever kind they are."""
     if scores is None:
-        return ["There are too few held-out images to score the model."]
+        return ["There are no scores: too few held-out images, or --no-samples."]
     if "named" in scores:
         return emoji_table(scores)
     return judge_table(scores) if "by_kind" in scores else image_table(scores)
@@ -37,10 +37,13 @@ def judge_table(scores: dict) -> list[str]:
     for group in ("by_kind", "by_attribute"):
         seen, held_out = scores[group]["seen"], scores[group]["held_out"]
         lines += [f"| {name} | {cell(seen.get(name))} | {cell(held_out.get(name))} |" for name in seen | held_out]
-    return [*lines, "", f"The judge reads {cell(scores['judge']['reconstruction'])} of the autoencoder's "
-            f"reconstructions correctly (PSNR {scores['psnr']} dB). The contrastive model picks a matching image out "
-            f"of 64 for {cell(scores['retrieval'])} of the captions, and prefers the true caption over one with the "
-            f"two objects exchanged for {cell(scores['word_order'])} of the images."]
+    text = (f"The judge reads {cell(scores['judge']['reconstruction'])} of the autoencoder's reconstructions correctly "
+            f"(PSNR {scores['psnr']} dB).")
+    if scores["retrieval"] is not None:
+        text += (f" The contrastive model picks a matching image out of 64 for {cell(scores['retrieval'])} of the "
+                 f"captions, and prefers the true caption over one with the two objects exchanged for "
+                 f"{cell(scores['word_order'])} of the images.")
+    return [*lines, "", text]
 
 
 def emoji_table(scores: dict) -> list[str]:

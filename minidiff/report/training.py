@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..data.batches import evaluation_scenes
+from ..data.batches import as_batch, evaluation_scenes
 from ..data.images import to_pillow
 from ..data.source import Batch, Source
 from ..errors import UserError
 from ..evaluation import reconstruct
 from ..models.autoencoder import AutoencoderKL
+from ..nn.lora import lora_layers, without_factors
 from ..pipeline import Pipeline
 from ..storage.files import new_file
 from .images import grid
@@ -26,15 +27,21 @@ def samples(pipe: Pipeline, source: Source) -> Image.Image:
     """A grid of what a model draws for eight captions, always the same ones.
 
     Four captions of scenes were seen in training and four are held out. Those of a person's images are held out, and
-    what is drawn for them stands beside the true images.
+    what is drawn for them stands beside the true images. A model with factors also draws without them.
     """
-    if source.name == "scenes":
-        captions = [scene.caption for split in ("seen", "held_out") for scene in evaluation_scenes(COLUMNS, split)]
-        return grid(pipe(captions), captions, columns=COLUMNS)
-    true = examples(source, 2 * COLUMNS)
-    pairs = zip(to_pillow(true.images), pipe(true.captions), strict=True)
-    return grid([image for pair in pairs for image in pair],
-                [text for caption in true.captions for text in (caption, "drawn")], columns=COLUMNS)
+    scenes, adapted = source.name == "scenes", bool(lora_layers(pipe.unet))
+    asked = (as_batch([scene for split in ("seen", "held_out") for scene in evaluation_scenes(COLUMNS, split)],
+                      source.size) if scenes else examples(source, 2 * COLUMNS))
+    if scenes and not adapted:
+        return grid(pipe(asked.captions), asked.captions, columns=COLUMNS)
+    shown = {"true": to_pillow(asked.images)}
+    if adapted:
+        with without_factors(pipe.unet):
+            shown["without the LoRA"] = pipe(asked.captions)
+    shown["drawn"] = pipe(asked.captions)
+    return grid([image for group in zip(*shown.values(), strict=True) for image in group],
+                [text for caption in asked.captions for text in (caption, *list(shown)[1:])],
+                columns=COLUMNS // 2 * len(shown))
 
 
 def reconstructions(vae: AutoencoderKL, source: Source) -> Image.Image:
@@ -66,7 +73,7 @@ def write_report(folder: Path, scores: dict | None) -> Path:
     except UserError as error:
         plots = [f"({error})"]
     text = ["# What this run learned", "", *stage_table(records), "", *score_table(scores), "", *plots, ""]
-    for name in ("autoencoder", "diffusion"):
+    for name in ("autoencoder", "diffusion", "lora"):
         drawn = sorted((folder / "samples").glob(f"{name}-*.png"))
         text += [f"![{name}](samples/{drawn[-1].name})", ""] if drawn else []
     text += ["All settings are in settings.json, all losses in metrics.jsonl" +

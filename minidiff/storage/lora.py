@@ -2,32 +2,24 @@
 
     W ← W + scale · (alpha / rank) · up · down        down (rank, I), up (O, rank); alpha is rank by default
 
-Files name the layers in several ways; diffusers calls down A and up B:
-
-    unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q.lora_A.weight            diffusers
-    unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora.down.weight    older diffusers
-    lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q.lora_down.weight    kohya, with .alpha
+Where there is a magnitude m (O), the rows of the sum are scaled to the lengths m: DoRA (Liu et al. 2024, eq. 5).
 """
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from ..backend import array_module
+from ..backend import array_module, full_precision
 from ..errors import UserError
 from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
 from .folders import from_file, refuse_pickle
+from .lora_alpha import checked, ratio, read_notes
+from .lora_names import layers_by_name, split_name
 from .tensors import map_tensors
-
-ENDS = {"down": r"\.(lora_A|lora_down|(lora\.|lora_linear_layer\.)?down)\.weight$",
-        "up": r"\.(lora_B|lora_up|(lora\.|lora_linear_layer\.)?up)\.weight$", "alpha": r"\.alpha$"}
 
 
 def merge_lora(path: str | Path, unet: UNet2DConditionModel, text_encoder: CLIPTextModel, scale: float = 1.0) -> None:
@@ -41,59 +33,64 @@ def merge_lora(path: str | Path, unet: UNet2DConditionModel, text_encoder: CLIPT
     if not math.isfinite(scale):
         raise UserError(f"LoRA scale {scale} for {path}: use a finite number")
     tensors, metadata = map_tensors(path)
-    layers = {name: (part, layer, parameter) for part, model in (("unet", unet), ("text_encoder", text_encoder))
-              for layer, parameter in weights(model) for name in spellings(part, layer)}
-    found: dict[str, dict[str, np.ndarray]] = {}
+    layers, found = layers_by_name(unet, text_encoder), {}
     for name, value in tensors.items():
         layer, role = split_name(name)
-        if layer not in layers:
+        if layer not in layers or role is None:
             raise _misfit(path, f"{name} belongs to no layer of it, or is not a LoRA tensor")
-        found.setdefault(layer, {})[role] = value
-    products = []
-    for name, arrays in found.items():
-        part, layer, parameter = layers[name]
-        if not arrays.keys() >= {"down", "up"} or not fits(parameter.value.shape, **arrays):
-            shapes = ", ".join(f"{role} {value.shape}" for role, value in arrays.items())
-            raise _misfit(path, f"{name} has {shapes} for a weight {parameter.value.shape}")
-        rank = len(arrays["down"])
-        ratio = (float(arrays["alpha"].item()) / rank if "alpha" in arrays
-                 else metadata_ratio(metadata, path, part, layer, rank))
-        products.append((parameter, arrays["down"], arrays["up"], scale * ratio))
-    for parameter, down, up, factor in products:
-        value = parameter.value.copy()
-        value += product(down, up, factor, value)
-        parameter.value = value
+        if not np.isfinite(value).all():
+            raise UserError(f"{path} has NaN or infinite values in {_short(name)}: get it again, or train it anew")
+        arrays = found.setdefault(layers[layer], {})
+        if role in arrays:
+            raise _misfit(path, f"{name} is not the only {role} of its layer")
+        arrays[role] = value
+    updates = []
+    try:
+        notes = read_notes(path, metadata, tensors)
+        for (part, layer, parameter), arrays in found.items():
+            check_shapes(f"{part}.{layer}", parameter.value.shape, arrays)
+            rank = len(arrays["down"])
+            factor = scale * (checked(arrays["alpha"].item()) / rank if "alpha" in arrays
+                              else ratio(notes[part], layer, rank))
+            check_size(f"{part}.{layer}", factor, arrays, parameter.value.dtype)
+            updates.append((parameter, arrays, factor))
+    except ValueError as error:
+        raise _misfit(path, str(error)) from error
+    for parameter, arrays, factor in updates:
+        parameter.value = updated(parameter.value, factor, **arrays)
 
 
-def weights(model) -> Iterator[tuple]:
-    """Name and weight of each layer that a LoRA can change: the linear layers and the convolutions."""
-    return ((name.removesuffix(".weight"), parameter) for name, parameter in model.named_parameters()
-            if parameter.value.ndim > 1 and "embeddings." not in name)
+def check_shapes(name: str, shape: tuple[int, ...], arrays: dict[str, np.ndarray]) -> None:
+    """Raises ValueError unless up · down has the shape of the weight, and the others are as they must be."""
+    if not arrays.keys() >= {"down", "up"} or not fits(shape, **arrays):
+        shapes = ", ".join(f"{role} {value.shape}" for role, value in arrays.items())
+        raise ValueError(f"{name} has {shapes} for a weight {shape}")
 
 
-def spellings(part: str, layer: str) -> Iterator[str]:
-    """All names of a layer in files; the oldest files are of a UNet only and have no prefix."""
-    if part == "unet":
-        old = re.sub(r"\.(attn\d)\.(to_[a-z]+)(\.0)?$", r".\1.processor.\2_lora", layer)
-        yield from (f"unet.{layer}", f"lora_unet_{layer.replace('.', '_')}", f"unet.{old}", old)
-    else:
-        old = re.sub(r"\.self_attn\.([a-z]+)_proj$", r".self_attn.to_\1_lora", layer)
-        yield from (f"text_encoder.{layer}", f"lora_te_text_model_{layer.replace('.', '_')}",
-                    f"text_encoder.text_model.{layer}", f"text_encoder.text_model.{old}")
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """'unet.conv_in.lora_A.weight' -> ('unet.conv_in', 'down')"""
-    return next(((name[:found.start()], role) for role, end in ENDS.items() if (found := re.search(end, name))),
-                (name, "?"))
-
-
-def fits(shape: tuple[int, ...], down: np.ndarray, up: np.ndarray, alpha: np.ndarray | None = None) -> bool:
-    """Whether up · down has the shape of the weight: (O, I), or (k, k, I, O) with down (rank, I, k, k)."""
+def fits(shape, down, up, alpha=None, magnitude=None) -> bool:
+    """Weights are (O, I), or (k, k, I, O) with down (rank, I, k, k); alpha is one number, magnitude one an output."""
     rank = down.shape[:1]
     outputs, *inputs = (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else shape
     return (down.shape[1:] == tuple(inputs) and up.shape == (outputs, *rank, *(1,) * (len(shape) - 2)) and rank > (0,)
-            and (alpha is None or alpha.size == 1))
+            and (alpha is None or alpha.size == 1) and (magnitude is None or magnitude.size == outputs))
+
+
+def check_size(name: str, factor: float, arrays: dict[str, np.ndarray], dtype: np.dtype) -> None:
+    """Raises ValueError where the update could be too large for the dtype of the weight."""
+    down, up = (float(np.abs(arrays[role]).max()) for role in ("down", "up"))
+    if not max(down, up, abs(factor) * len(arrays["down"]) * down * up) < float(np.finfo(dtype).max):
+        raise ValueError(f"the values of {name} are too large")
+
+
+def updated(weight, factor, down, up, alpha=None, magnitude=None):
+    """weight + factor · up · down, of which the part of each output is scaled to a length if there is `magnitude`."""
+    xp, value = array_module(weight), weight.copy()
+    value += product(down, up, factor, weight)
+    if magnitude is not None:
+        rows = value.reshape(-1, value.shape[-1]).T if value.ndim == 4 else value  # (O, ...), as a view
+        length = xp.linalg.norm(full_precision(rows), axis=1)
+        rows *= (xp.asarray(magnitude, dtype=value.dtype).reshape(-1) / xp.where(length, length, 1))[:, None]
+    return value
 
 
 def product(down, up, factor, weight):
@@ -103,19 +100,12 @@ def product(down, up, factor, weight):
     return from_file(flat.reshape(len(up), *down.shape[1:]))
 
 
-def metadata_ratio(metadata: dict[str, str], path: Path, part: str, layer: str, rank: int) -> float:
-    """alpha / rank from the metadata that newer diffusers versions write; 1 by default."""
-    try:
-        config = json.loads(metadata.get("lora_adapter_metadata", "{}"))
-        alpha = config.get(f"{part}.lora_alpha", rank)
-        for pattern, value in config.get(f"{part}.alpha_pattern", {}).items():
-            if re.fullmatch(rf"(.*\.)?({pattern})", layer):
-                alpha = value
-                break
-        return float(alpha) / (math.sqrt(rank) if config.get(f"{part}.use_rslora") else rank)
-    except (AttributeError, TypeError, ValueError, re.error) as error:
-        raise _misfit(path, f"its lora_adapter_metadata cannot be read: {error}") from error
-
-
 def _misfit(path, reason):
-    return UserError(f"{path} does not fit this model ({reason}): use a LoRA made for this version of Stable Diffusion")
+    return UserError(f"{path} does not fit this model ({_short(reason)}): "
+                     f"use a LoRA made for this version of Stable Diffusion")
+
+
+def _short(text):
+    """One line of at most 250 letters, since names come from files."""
+    text = " ".join(text.split())
+    return text if len(text) <= 250 else text[:249] + "…"

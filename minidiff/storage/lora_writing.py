@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..backend import to_host
 from ..models.unet import UNet2DConditionModel
-from ..nn.lora import Factors, LoRALinear
+from ..nn.lora import Factors, lora_layers
 from .files import new_file
 from .tensors import write_tensors
 
@@ -22,7 +22,7 @@ LAYERS = ["to_k", "to_out.0", "to_q", "to_v"]
 
 def save_lora(unet: UNet2DConditionModel, path: str | Path) -> None:
     """Write the factors of a UNet, atomically. Raises UserError if the file cannot be written."""
-    layer = next(module for module in unet.modules() if isinstance(module, LoRALinear))  # all have the same rank
+    layer = lora_layers(unet)[0]  # all have the same rank
     config = {"unet.r": layer.rank, "unet.lora_alpha": layer.alpha, "unet.target_modules": LAYERS}
     tensors = {f"unet.{name}": to_host(p.value) for name, p in Factors(unet).named_parameters()}
     with new_file(Path(path)) as temporary:

@@ -18,7 +18,7 @@ from ..tokenizer import Tokenizer
 from .files import finish_swap, new_folder, read_json, write_json
 from .folders import load_model, refuse_pickle, save_model
 
-INDEX, SCHEDULER = "model_index.json", "scheduler_config.json"
+INDEX, SCHEDULER, CLIP = "model_index.json", "scheduler_config.json", "clip"
 MODELS = {"unet": (UNet2DConditionModel, UNetConfig), "vae": (AutoencoderKL, AutoencoderConfig),
           "text_encoder": (CLIPTextModel, TextConfig)}
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -49,7 +49,7 @@ def save_pipeline(parts: Parts, folder: str | Path, clip: CLIPModel | None = Non
         (temporary / "scheduler").mkdir()
         write_json(temporary / "scheduler" / SCHEDULER, parts.scheduler)
         if clip is not None:
-            save_model(clip, temporary / "clip", dtype)
+            save_model(clip, temporary / CLIP, dtype)
         write_json(temporary / INDEX, index_content(parts.scheduler["_class_name"]))
 
 
@@ -64,15 +64,15 @@ def load_pipeline(model: str | Path, dtype: str = "float32", device: str = "cpu"
 
 def load_clip(model: str | Path, dtype: str = "float32", device: str = "cpu") -> CLIPModel:
     """The contrastive model of a text-to-image model, from clip/. Raises UserError if there is none."""
-    folder = find_model(model) / "clip"
+    folder = find_model(model) / CLIP
     if not folder.is_dir():
         raise UserError(f"{folder.parent} has no contrastive model: use a model with a folder {folder.name}")
     return load_model(CLIPModel, CLIPConfig, folder, dtype, device)
 
 
-def find_clip(model: str | Path, device: str = "cpu") -> CLIPModel | None:
+def find_clip(model: str | Path, dtype: str = "float32", device: str = "cpu") -> CLIPModel | None:
     """The contrastive model of a text-to-image model, if it has one."""
-    return load_clip(model, device=device) if (find_model(model) / "clip").is_dir() else None
+    return load_clip(model, dtype, device) if (find_model(model) / CLIP).is_dir() else None
 
 
 def find_model(model: str | Path) -> Path:

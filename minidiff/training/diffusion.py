@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from .. import ops
 from ..backend import random_stream, to_device, to_host
+from ..data.images import at_once
 from ..data.source import Source, batch_stream
 from ..diffusion.objectives import add_noise, draw_times, loss_weight, mixture, target
 from ..diffusion.schedules import Schedule
@@ -24,7 +25,7 @@ from .presets import Settings
 from .workers import Workers
 
 INITIAL, DRAWS = 31, 32  # keys of random streams: initial parameters, everything drawn for a batch
-ENCODE_BATCH = 32
+ENCODE_BATCH = 32        # images of 64 x 64 pixels encoded at once
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,16 @@ class Latents:
 def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str, threads: int):
     """Encode the images of this stage, once: training reads latents only. Yields Latents, batch by batch."""
 
+    size = at_once(ENCODE_BATCH, source.size)
+
     @ops.no_grad()
     def encode(index):
-        batch = source.latent_batch(index, ENCODE_BATCH)
+        batch = source.latent_batch(index, size)
         (mean, _), _ = autoencoder.encode(to_device(batch.images, device))
         return Latents(to_host(mean).astype(np.float16), tokenizer(batch.captions).astype(np.int32))
 
     with ThreadPoolExecutor(threads) as pool, threadpool_limits(1 if threads > 1 else None, "blas"):
-        yield from pool.map(encode, range(math.ceil(source.latent_count / ENCODE_BATCH)))
+        yield from pool.map(encode, range(math.ceil(source.latent_count / size)))
 
 
 def predict_noise(unet, text_encoder, x, timesteps, ids, answer, weight=None):

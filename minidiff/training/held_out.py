@@ -16,6 +16,7 @@ from functools import cache
 import numpy as np
 
 from ..backend import array_module, random_stream, to_device, to_host
+from ..data.images import at_once
 from ..data.source import Source
 from ..models.autoencoder import AutoencoderKL
 from ..ops import fast, no_grad
@@ -25,7 +26,7 @@ from .diffusion import DiffusionTraining
 from .presets import StageSettings
 
 SAMPLES = 64
-PART = 16         # samples computed at once
+PART = 16         # samples computed at once, of images of 64 x 64 pixels
 HELD_OUT = 41     # key of the random stream of noise and noise levels
 DRAWN = 4096      # training times, from which each band takes its own
 EDGES = (0.5, 2, 8)  # of bands of σ/α
@@ -66,7 +67,7 @@ def of_autoencoder(stage: AutoencoderTraining, source: Source) -> Losses:
 
     def read():
         found = [(reconstruct(stage.model, images, noise, stage.settings.autoencoder)[0]["loss"], len(images))
-                 for images, noise in in_parts(stage.device, *batch())]
+                 for images, noise in in_parts(stage, *batch())]
         return {"held_out": sum(loss * n for loss, n in found) / len(batch()[0])} if found else {}
 
     return read
@@ -83,7 +84,7 @@ def of_contrastive(stage: ContrastiveTraining, source: Source) -> Losses:
         if batch() is None:
             return {}
         found = [(stage.model.embed_text(ids)[0], stage.model.embed_image(images)[0])
-                 for images, ids in in_parts(stage.device, *batch())]
+                 for images, ids in in_parts(stage, *batch())]
         text, image = (array_module(parts[0]).concatenate(parts) for parts in zip(*found, strict=True))
         return {"held_out": stage.model.contrast(text, image)[0]}
 
@@ -108,7 +109,7 @@ def of_diffusion(stage: DiffusionTraining, source: Source, autoencoder: Callable
         chosen = np.concatenate([np.flatnonzero(bands == band)[:count // len(BANDS)] for band in range(len(BANDS))])
         rows = np.arange(len(chosen)) % len(held_out.captions)
         mean = np.concatenate([to_host(autoencoder().encode(images)[0][0]).astype(np.float16)
-                               for [images] in in_parts(stage.device, held_out.images)])[rows]
+                               for [images] in in_parts(stage, held_out.images)])[rows]
         ids = stage.drop_captions(rng, stage.tokenizer(held_out.captions)[rows])
         noise = rng.standard_normal(mean.shape, dtype=np.float32)
         question = stage.question(mean, noise, t[chosen], ids)
@@ -118,7 +119,7 @@ def of_diffusion(stage: DiffusionTraining, source: Source, autoencoder: Callable
         if batch() is None:
             return {}
         question, bands, probability = batch()
-        errors = np.concatenate([to_host(squared_errors(stage, *part)) for part in in_parts(stage.device, *question)])
+        errors = np.concatenate([to_host(squared_errors(stage, *part)) for part in in_parts(stage, *question)])
         weighted = errors * to_host(question[-1])
         present = [band for band in range(len(BANDS)) if band in bands]
         total = sum(probability[band] * weighted[bands == band].mean() for band in present)
@@ -148,7 +149,8 @@ def stream(stage):
     return random_stream([stage.settings.seed, HELD_OUT])
 
 
-def in_parts(device, *arrays):
-    """The arrays on the device, a few rows at a time."""
-    for first in range(0, len(arrays[0]), PART):
-        yield [to_device(array[first:first + PART], device) for array in arrays]
+def in_parts(stage, *arrays):
+    """The arrays on the stage's device, a few rows at a time."""
+    size = at_once(PART, stage.settings.size)
+    for first in range(0, len(arrays[0]), size):
+        yield [to_device(array[first:first + size], stage.device) for array in arrays]

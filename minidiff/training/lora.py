@@ -33,6 +33,13 @@ from .run import SETTINGS_FILE, Run, check_new, check_settings, read_settings, w
 FACTORS = 33  # key of the random stream of the initial factors
 
 
+def enough_latents(settings: Settings) -> Settings:
+    """The settings with no more scenes to encode than all batches together have images."""
+    own, stage = settings.diffusion, settings.train_lora
+    drawn = stage.steps * stage.batch_size * stage.accumulation
+    return replace(settings, diffusion=replace(own, latents=min(own.latents, max(1, drawn))))
+
+
 def lora_training(settings: Settings, parts: Parts, latents: Latents, device: str = "cpu") -> DiffusionTraining:
     """The diffusion stage of a trained model, with its own noise schedule and scaling factor; only factors learn."""
     own = replace(settings, train_diffusion=settings.train_lora,
@@ -47,7 +54,10 @@ def lora_training(settings: Settings, parts: Parts, latents: Latents, device: st
 
 
 class LoRARun:
-    """A folder, its settings, the model that it adapts, and the trainer of the factors once it has been used."""
+    """A folder, its settings, the model that it adapts, and the trainer of the factors once it has been used.
+
+    `model_folder` is the name of the model, if it is a shipped one.
+    """
 
     stages = ("latents", "lora")
 
@@ -72,8 +82,8 @@ class LoRARun:
     def _open(self, folder, settings, model, device, threads, found=None):
         if settings.lora.rank < 1:
             raise UserError(f"lora.rank {settings.lora.rank}: use a whole number of at least 1, such as 4")
-        self.folder, self.settings, self.model, self.device, self.threads = folder, settings, model, device, threads
-        self.lora_file = folder / "lora.safetensors"
+        self.folder, self.settings, self.device, self.threads = folder, settings, device, threads
+        self.model_folder, self.lora_file = model, folder / "lora.safetensors"
         self.source, self.found = open_source(settings, folder / "data"), found
         self.cache = getattr(self.source, "cache", None)
         self.model_parts = load_pipeline(model, device=device)

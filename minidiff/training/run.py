@@ -44,6 +44,8 @@ LATENTS_FRACTION = 0.02  # of the minutes of a run
 class Run:
     """A folder, its settings, its stages, and the trainers of those that have been used so far."""
 
+    lora_file = None  # all that it learns is in its model
+
     def __init__(self, folder: Path, settings: Settings, device: str = "cpu", threads: int | None = None,
                  start: str | Path | None = None, found: Found | None = None):
         """Start a run, from nothing or from the model `start`: its autoencoder and contrastive model stay as they are.

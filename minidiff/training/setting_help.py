@@ -71,7 +71,7 @@ SETTINGS = {
         "middle_fraction": "fraction of a batch with times around the middle, where shapes are decided",
         "layout_fraction": "fraction of a batch that is pure noise, where only the text says what goes where",
         "weighting": "weights of the squared errors",
-        "latents": "scenes that are encoded for this stage; of your images, all are",
+        "latents": "scenes that are encoded for this stage, with --lora as many as it draws; of your own, all are",
         "caption_dropout": "fraction of a batch without text, which guidance needs",
         "train_text_encoder": "train the text encoder along with the UNet",
         "num_inference_steps": "sampling steps that the model recommends",

@@ -44,6 +44,15 @@ def test_a_run_from_a_model_has_its_sizes_and_what_else_is_asked_for(capsys):
     assert settings["diffusion"]["caption_dropout"] == 0.2
 
 
+@pytest.mark.parametrize(("words", "latents"), [
+    (["--train_lora.steps", "50"], 50 * 32), ([], 24_000), (["--train_lora.steps", "50", "--minutes", "5"], 24_000),
+    (["--train_lora.accumulation", "2", "--train_lora.steps", "9", "--train_lora.batch_size", "3"], 54),
+    (["--train_lora.steps", "50", "--diffusion.latents", "9999"], 9999)])
+def test_a_lora_encodes_no_more_scenes_than_it_will_draw_from_them(words, latents, capsys):
+    assert main(["train", "--from", "scenes", "--lora", "2", "--dry-run", *words]) == 0
+    assert json.loads(capsys.readouterr().out)["diffusion"]["latents"] == latents
+
+
 @pytest.mark.usefixtures("ctrl_c_works")
 def test_training_from_nothing_stops_at_ctrl_c_resumes_and_ends_with_a_model_that_draws(capsys, monkeypatch):
     monkeypatch.setattr(train, "FINAL_COUNT", 2)
@@ -116,15 +125,25 @@ def test_losses_are_also_written_as_event_files(capsys, monkeypatch):
     assert not Path("other/settings.json").exists()
 
 
-def test_a_lora_is_trained_from_a_model_and_drawn_with(model, capsys):
+def test_a_lora_is_trained_from_a_model_scored_and_drawn_with(model, capsys, monkeypatch):
+    monkeypatch.setattr(train, "FINAL_COUNT", 2)
     assert main(["train", "--out", "run", "--lora", "2", "--from", str(model), "--train_lora.steps", "20",
                  "--train_lora.batch_size", "2", "--diffusion.latents", "8", "--threads", "1"]) == 0
-    tried = capsys.readouterr().out.splitlines()[-1]
+    learned, tried = capsys.readouterr().out.splitlines()
+    assert learned.startswith(f"{model} with run/lora.safetensors draws 0.00 of seen and 0.00 of held-out prompts ")
     assert tried.startswith(f"try it: minidiff generate --model {model} --lora run/lora.safetensors ")
     assert [path.name for path in Path("run/samples").iterdir()] == ["lora-00000020.png"]
+    report = Path("run/report.md").read_text(encoding="utf-8")
+    assert "| lora | 20 |" in report and "| **all** | **0.00** | **0.00** |" in report
+    assert "![lora](samples/lora-00000020.png)" in report and "contrastive" not in report  # the model has none
+    assert json.loads(Path("run/scores.json").read_text())["settings"]["count"] == 2
     assert main([*shlex.split(tried)[3:], "-o", "drawn.png"]) == 0
     assert read_pixels("drawn.png").shape == (16, 16, 3)
-    assert main(["train", "--out", "run", "--resume", "--train_lora.steps", "40", "--threads", "1"]) == 0
+    Path("run/scores.json").unlink()
+    assert main(["train", "--out", "run", "--resume", "--train_lora.steps", "40", "--threads", "1",
+                 "--no-samples"]) == 0
+    assert len([*Path("run/samples").iterdir()]) == 1 and not Path("run/scores.json").exists()
+    assert "There are no scores" in Path("run/report.md").read_text(encoding="utf-8")
     steps = [json.loads(line)["step"] for line in Path("run/metrics.jsonl").read_text().splitlines()]
     assert steps == [20, 40]
 

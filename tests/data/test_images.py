@@ -4,13 +4,17 @@ import numpy as np
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from minidiff.data.images import as_image, as_mask, latent_mask, to_pillow
+from minidiff.data.images import as_image, as_mask, at_once, latent_mask, to_pillow
 
 
 def test_a_latent_is_painted_where_any_of_its_pixels_is():
     mask = np.zeros((4, 6, 1), np.float32)
     mask[1, 2], mask[3, 5] = 1.0, 0.5
     assert_array_equal(latent_mask(mask, 2)[..., 0], [[0, 1, 0], [0, 0, 0.5]])
+
+
+def test_large_images_are_computed_fewer_at_once():
+    assert [at_once(32, size) for size in (16, 64, 65, 128, 512)] == [32, 32, 31, 8, 1]
 
 
 def test_images_survive_the_round_trip_through_floats():

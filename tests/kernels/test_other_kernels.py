@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
+import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from minidiff.kernels.cpu import attention, layer_norm
 
@@ -19,6 +22,25 @@ def test_attention_is_the_same_in_blocks(rng, monkeypatch, block_scores, causal)
     y, backward = attention.attention(q, k, v, heads=3, causal=causal)
     for one, other in zip([y, *backward(dy)], expected, strict=True):
         assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_is_the_same_with_scores_that_are_computed_again(rng, monkeypatch, causal):
+    q, k, v, dy = (rng.standard_normal((2, 256, 16), np.float32) for _ in range(4))
+
+    def results():
+        tracemalloc.start()
+        y, backward = attention.attention(q, k, v, heads=4, causal=causal)
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return [y, *backward(dy)], kept
+
+    expected, kept = results()
+    monkeypatch.setattr(attention, "LEAST_RECOMPUTED", 0)
+    found, less = results()
+    for one, other in zip(found, expected, strict=True):
+        assert_array_equal(one, other)
+    assert kept > 2 * 4 * 256 * 256 * 4 > 10 * less
 
 
 @pytest.mark.parametrize("block", [1, 20])

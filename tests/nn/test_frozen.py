@@ -20,6 +20,10 @@ LAYERS = {
     "even": (lambda rng: Conv2d(rng, 8, 6, kernel=2), (2, 4, 6, 8)),
     "padded": (lambda rng: Conv2d(rng, 8, 6, padding=((0, 2), (1, 0))), (2, 4, 6, 8)),
     "downsample": (lambda rng: Downsample(rng, 8), (2, 4, 6, 8)),
+    "downsample, odd sizes": (lambda rng: Downsample(rng, 8), (2, 5, 7, 8)),
+    "downsample as in an autoencoder": (lambda rng: Downsample(rng, 8, padding=((0, 1), (0, 1))), (2, 4, 6, 8)),
+    "patches": (lambda rng: Conv2d(rng, 8, 6, kernel=2, stride=2, padding=((0, 0), (0, 0))), (2, 5, 6, 8)),
+    "stride 3": (lambda rng: Conv2d(rng, 8, 6, kernel=5, stride=3), (2, 7, 11, 8)),
     "upsample": (lambda rng: Upsample(rng, 8), (2, 4, 6, 8)),
 }
 
@@ -45,8 +49,21 @@ def test_frozen_layers_have_the_same_outputs_and_gradients_of_inputs(name, fast,
     assert all(parameter.grad is None for parameter in layer.parameters())
 
 
-def test_a_frozen_convolution_keeps_no_windows(rng):
-    layer, x = Conv2d(rng, 8, 8), rng.standard_normal((2, 32, 32, 8))
+@pytest.mark.parametrize("name", LAYERS)
+def test_no_frozen_layer_runs_the_backward_pass_of_an_op_which_would_compute_its_weights_gradient(name, rng):
+    build, shape = LAYERS[name]
+    layer = build(rng)
+    for parameter in layer.parameters():
+        parameter.frozen = True
+    with ops.no_grad():  # inside, the backward pass of an op is one that raises
+        y, back = layer(rng.standard_normal(shape))
+    assert np.any(back(y))
+
+
+@pytest.mark.parametrize("build", [lambda rng: Conv2d(rng, 8, 8), lambda rng: Downsample(rng, 8),
+                                   lambda rng: Upsample(rng, 8)])
+def test_a_frozen_convolution_keeps_no_windows(build, rng):
+    layer, x = build(rng), rng.standard_normal((2, 32, 32, 8))
 
     def kept():
         tracemalloc.start()
@@ -57,5 +74,6 @@ def test_a_frozen_convolution_keeps_no_windows(rng):
 
     with ops.plain():
         learned = kept()
-        layer.weight.frozen = layer.bias.frozen = True
+        for parameter in layer.parameters():
+            parameter.frozen = True
         assert kept() < 0.2 * learned

@@ -11,7 +11,7 @@ from whole_model import assert_every_parameter_has_a_gradient, assert_gradients_
 
 from minidiff import ops
 from minidiff.nn.layers import Linear
-from minidiff.nn.lora import LoRALinear, add_lora
+from minidiff.nn.lora import LoRALinear, add_lora, lora_layers, without_factors
 from minidiff.nn.transformer import SpatialTransformer, TransformerBlock
 
 RANK, ALPHA = 3, 1.5
@@ -53,6 +53,18 @@ def test_the_first_output_is_exactly_that_of_the_model_without_factors(block, rn
     before, _ = block(*arrays)
     add_lora(block, RANK, ALPHA, rng)
     assert_array_equal(block(*arrays)[0], before)
+
+
+def test_a_model_can_be_asked_what_it_computed_before_it_learned(block, rng):
+    arrays = inputs(rng, np.float32)
+    before, _ = block(*arrays)
+    for parameter in add_lora(block, RANK, ALPHA, rng).parameters():
+        parameter.value = rng.standard_normal(parameter.value.shape, np.float32)
+    learned, _ = block(*arrays)
+    with without_factors(block):
+        assert_array_equal(block(*arrays)[0], before)
+    assert_array_equal(block(*arrays)[0], learned)
+    assert np.abs(learned - before).max() > 0.1 and len(lora_layers(block)) == 2 * 4
 
 
 def test_a_is_uniform_within_one_over_the_root_of_the_inputs_and_b_is_zero(rng):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from ldm_layout import tiny_stable_diffusion
-from lora_files import UNET_LAYERS, learned, of_diffusers, of_kohya, of_older_diffusers, with_factors
+from lora_files import TEXT_LAYERS, UNET_LAYERS, learned, of_diffusers, of_kohya, of_older_diffusers, with_factors
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
@@ -74,6 +74,46 @@ def test_alphas_noted_beside_the_tensors_are_read_alike(folder, tmp_path, agree,
     weights = theirs.unet.state_dict()
     for name, parameter in ours.unet.named_parameters():
         agree("weights with noted alphas", parameter.value, from_file(weights[name].numpy()), 1e-6)
+
+
+def test_magnitudes_are_read_alike(folder, tmp_path, agree):
+    ours, theirs = (tiny_stable_diffusion(1),
+                    diffusers.StableDiffusionPipeline.from_pretrained(folder, local_files_only=True))
+    theirs.unet.add_adapter(peft.LoraConfig(r=3, lora_alpha=5, use_dora=True, target_modules=UNET_LAYERS))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in theirs.unet.named_parameters():
+            if "lora_" in name:
+                parameter.copy_(parameter + 0.1 * torch.rand_like(parameter))
+    theirs.save_lora_weights(tmp_path, peft.utils.get_peft_model_state_dict(theirs.unet), weight_name="t.safetensors",
+                             unet_lora_adapter_metadata=theirs.unet.peft_config["default"].to_dict())
+    assert any(name.endswith(".lora_magnitude_vector") for name in load_file(tmp_path / "t.safetensors"))
+    theirs.unload_lora_weights()
+    theirs.load_lora_weights(tmp_path, weight_name="t.safetensors")
+    theirs.fuse_lora(lora_scale=0.7)
+    theirs.unload_lora_weights()
+    before = {name: p.value for name, p in ours.unet.named_parameters()}
+    ours.load_lora(tmp_path / "t.safetensors", 0.7)
+    weights = theirs.unet.state_dict()
+    for name, parameter in ours.unet.named_parameters():
+        agree("weights with magnitudes", parameter.value, from_file(weights[name].numpy()), 1e-6)
+    changed = [name for name, p in ours.unet.named_parameters() if p.value is not before[name]]
+    assert len(changed) == len(UNET_LAYERS)
+
+
+@pytest.mark.parametrize("target", ["unet", "text_encoder"])
+def test_what_peft_itself_writes_is_what_it_merges(folder, tmp_path, agree, target):
+    ours, layers = tiny_stable_diffusion(1), UNET_LAYERS if target == "unet" else TEXT_LAYERS
+    model = getattr(diffusers.StableDiffusionPipeline.from_pretrained(folder, local_files_only=True), target)
+    adapted = peft.get_peft_model(model, peft.LoraConfig(r=3, lora_alpha=5, target_modules=layers,
+                                                         init_lora_weights=False))
+    adapted.save_pretrained(tmp_path / "adapter")
+    ours.load_lora(tmp_path / "adapter" / "adapter_model.safetensors")
+    weights = adapted.merge_and_unload().state_dict()
+    for name, parameter in getattr(ours, target).named_parameters():
+        if parameter.value.ndim > 1:
+            value = weights[name if name in weights else f"text_model.{name}"]
+            agree("weights with an adapter of PEFT's", parameter.value, from_file(value.numpy()), 1e-6)
 
 
 @pytest.mark.parametrize("alpha", [4, 1.5])

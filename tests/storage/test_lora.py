@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ldm_layout import tiny_stable_diffusion
-from lora_files import TEXT_LAYERS, UNET_LAYERS, learned, of_diffusers, of_kohya, of_older_diffusers
+from lora_files import TEXT_LAYERS, UNET_LAYERS, learned, of_diffusers, of_kohya, of_older_diffusers, of_peft
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from safetensors.numpy import save_file
@@ -90,6 +90,51 @@ def test_alpha_may_be_stored_in_the_metadata(pipe, tmp_path, notes, ratio):
     pipe.load_lora(tmp_path / "lora.safetensors")
     down, up = products["unet", UNET_LAYERS[0]]
     assert_allclose(values(pipe)[name] - before, ratio * (up @ down), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("part", ["unet", "text_encoder"])
+def test_what_peft_writes_takes_its_alpha_from_the_file_beside_it(pipe, products, tmp_path, part):
+    own = {key: pair for key, pair in products.items() if key[0] == part}
+    save_file(of_peft(own), tmp_path / "adapter_model.safetensors")
+    with pytest.raises(UserError, match=r"adapter_config\.json"):
+        pipe.load_lora(tmp_path / "adapter_model.safetensors")
+    other = tiny_stable_diffusion(1)
+    save_file(of_kohya(own, 6), tmp_path / "expected.safetensors")
+    other.load_lora(tmp_path / "expected.safetensors")
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": RANK, "lora_alpha": 6, "alpha_pattern": {}}))
+    pipe.load_lora(tmp_path / "adapter_model.safetensors")
+    for (key, value), expected in zip(values(pipe).items(), values(other).values(), strict=True):
+        assert_array_equal(value, expected, err_msg=str(key))
+
+
+@pytest.mark.parametrize("rename", [
+    lambda name: name.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default_0."),
+    lambda name: name.replace("unet.", "unet.base_model.model."),
+    lambda name: name.replace("text_encoder.", "text_encoder.text_model.")])
+def test_adapters_names_and_prefixes_change_nothing(pipe, products, tmp_path, rename):
+    other, tensors = tiny_stable_diffusion(1), of_diffusers(products)
+    save_file(tensors, tmp_path / "expected.safetensors")
+    save_file({rename(name): value for name, value in tensors.items()}, tmp_path / "lora.safetensors")
+    pipe.load_lora(tmp_path / "lora.safetensors")
+    other.load_lora(tmp_path / "expected.safetensors")
+    for (key, value), expected in zip(values(pipe).items(), values(other).values(), strict=True):
+        assert_array_equal(value, expected, err_msg=str(key))
+
+
+def test_a_magnitude_is_the_length_of_what_leads_to_an_output(pipe, products, tmp_path):
+    rng, own = np.random.default_rng(1), {key: pair for key, pair in products.items() if key[0] == "unet"}
+    lengths = {layer: rng.uniform(0.5, 2, len(pair[1])).astype(np.float32) for (_, layer), pair in own.items()}
+    save_file(of_diffusers(own) | {f"unet.{layer}.lora_magnitude_vector": value for layer, value in lengths.items()},
+              tmp_path / "lora.safetensors")
+    before = values(pipe)
+    pipe.load_lora(tmp_path / "lora.safetensors", 0.7)
+    for layer, length in lengths.items():
+        value, old = values(pipe)["unet", f"{layer}.weight"], before["unet", f"{layer}.weight"]
+        expected = old + 0.7 * by_hand(old, *own["unet", layer])
+        axes = (0, 1, 2) if old.ndim == 4 else 1
+        assert_allclose(np.sqrt((value**2).sum(axis=axes)), length, rtol=1e-5)
+        expected /= np.sqrt((expected**2).sum(axis=axes, keepdims=True))
+        assert_allclose(value / np.sqrt((value**2).sum(axis=axes, keepdims=True)), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_two_files_add_up_and_a_negative_scale_subtracts(pipe, products, tmp_path):
