@@ -14,8 +14,8 @@ def add_to(commands) -> None:
     data = commands.add_parser("data", help="look at the training images")
     parsers = data.add_subparsers(title="commands", required=True, metavar="COMMAND")
     parser = parsers.add_parser("preview", help="write a grid of training images with their captions")
-    parser.add_argument("path", nargs="?", type=Path, metavar="PATH",
-                        help="your own captioned images (default: the built-in scenes)")
+    parser.add_argument("path", nargs="?", default="scenes", metavar="PATH", help="your own captioned images, or "
+                        "emoji:PATH for a folder of minidiff data emoji (default: the built-in scenes)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", default=Path("preview.png"),
                         help="image file to write (default: preview.png)")
     parser.add_argument("--count", type=whole_number(1), default=16, help="number of images (default: 16)")
@@ -53,12 +53,20 @@ def run_preview(args) -> None:
     check_image_name(args.output)
     from PIL import Image
 
-    from ..data.batches import preview
+    from ..data.sources import kind_of
     from ..report.images import grid
 
-    images, captions = zip(*(own_images(args) if args.path else preview(args.count, args.size, args.seed)), strict=True)
+    shown = {"scenes": built_in, "emoji": emoji_scenes, "images": own_images}[kind_of(args.path)]
+    images, captions = zip(*shown(args), strict=True)
     grid([Image.fromarray(image) for image in images], captions).save(args.output)
     print(args.output)
+
+
+def built_in(args) -> list:
+    """The first scenes of a training run, with their captions."""
+    from ..data.batches import preview
+
+    return preview(args.count, args.size, args.seed)
 
 
 def own_images(args) -> list:
@@ -68,14 +76,35 @@ def own_images(args) -> list:
     from ..data.image_cache import read_images
     from ..data.reading.find import find
 
-    items = find(args.path, args.caption_column, args.caption_template).items
+    path = Path(args.path)
+    items = find(path, args.caption_column, args.caption_template).items
     order = np.random.default_rng(args.seed).permutation(len(items))
-    read = read_images((items[i] for i in order), args.path, args.size)
+    read = read_images((items[i] for i in order), path, args.size)
     usable = ((pixels, entry.caption) for entry, pixels in read if not entry.fault)
     shown = [one for one, _ in zip(usable, range(args.count), strict=False)]
     if not shown:
         raise UserError(f"no image of {args.path} can be read: see minidiff data check {args.path}")
     return shown
+
+
+def emoji_scenes(args) -> list:
+    """The first training images made of a set of emoji, with their captions."""
+    import tempfile
+
+    import numpy as np
+    from tqdm import tqdm
+
+    from ..data.images import to_pillow
+    from ..data.sources import open_source
+    from ..training.presets import DataSettings, Settings
+
+    with tempfile.TemporaryDirectory() as scratch:
+        source = open_source(Settings(size=args.size, seed=args.seed, data=DataSettings(args.path)), Path(scratch))
+        found = source.cache.find()
+        for _ in tqdm(source.cache.fill(found), "reading", len(found.items), unit="image", leave=False, disable=None):
+            pass
+        batch = source.training_batch(0, args.count)
+    return list(zip(map(np.asarray, to_pillow(batch.images)), batch.captions, strict=True))
 
 
 def run_emoji(args) -> None:

@@ -40,9 +40,11 @@ def of_emoji(pipe, clip, source, count):
     from ..evaluation import evaluate_emoji
 
     scores = evaluate_emoji(pipe, source, count, judging)
-    words = ", ".join(f"{rate['held_out']:.2f} {kind}" for kind, rate in scores["words"].items())
-    return scores, (f"draws {scores['named']['all']:.2f} of {scores['named']['count']} names and "
-                    f"{scores['composed']['all']:.2f} of held-out skin tones right" +
+    named, composed = scores["named"], scores["composed"]
+    words = ", ".join(f"{rate['held_out']:.2f} {kind}" for kind, rate in scores["words"].items()
+                      if rate["held_out"] is not None)
+    return scores, (f"draws {named['all']:.2f} of {named['count']} names" +
+                    (f" and {composed['all']:.2f} of held-out skin tones" if composed["count"] else "") + " right" +
                     (f"; of scenes with held-out words {words}" if words else ""))
 
 

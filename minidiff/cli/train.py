@@ -16,7 +16,7 @@ from ..training.presets import PRESETS, override, preset, setting_names
 from ..training.setting_help import sentence
 from .from_model import Start
 from .options import add_device, make_folder, say, whole_number
-from .own_images import fitted, note_left_out
+from .own_images import fitted, found_emoji, note_left_out
 from .scoring import score
 
 SAMPLE_GRIDS = 10  # per stage
@@ -106,6 +106,8 @@ def run(args) -> int:
     found = None
     if kind_of(settings.data.source) == "images":
         settings, found = fitted(settings, changes, args.start, args.stage)
+    elif kind_of(settings.data.source) == "emoji":
+        found = found_emoji(settings)
 
     from ..training.run import check_settings
 

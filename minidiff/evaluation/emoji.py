@@ -12,7 +12,9 @@ from itertools import chain
 import numpy as np
 
 from ..data.emoji.judge import Judge
-from ..data.emoji.scenes import WORDED, EmojiScene, Sticker, draw_scene
+from ..data.emoji.random_scenes import draw_scene
+from ..data.emoji.scenes import EmojiScene, plainly_named
+from ..data.emoji.vocabulary import KINDS
 from ..data.emoji_source import EmojiSource
 from ..data.source import batch_stream
 from ..errors import UserError
@@ -20,9 +22,9 @@ from ..pipeline import Pipeline
 from .copies import copied, thumbnails
 from .images import crispness, fraction, psnr
 from .model import drawings, reconstruct, settings
+from .scenes import SPLITS
 
 WORDS = 200     # prompts of each kind of scene, seen and held out
-SPLITS = ("seen", "held_out")
 EVALUATION = 10  # key of the random stream of prompts
 
 
@@ -63,36 +65,36 @@ def evaluate_emoji(pipe: Pipeline, source: EmojiSource, count: int | None = None
     list(rest)  # lets a progress bar end
     true = {name: np.stack([scene.image(size) for scene in scenes]) for name, scenes in groups.items() if scenes}
     rebuilt = {name: reconstruct(pipe.vae, images) for name, images in true.items()}
-    composed = [one.image for one in drawn["composed"]]
-    training = np.stack([scene.image(size) for scene in named_scenes(source.words.split[0])])
+    training = np.stack([plainly_named(one).image(size) for one in source.words.split[0]])
     return {
-        **{name: rates(drawn[name], groups[name]) for name in ("named", "composed")},
-        "words": by_kind({name: [one.right for one in found] for name, found in drawn.items()}),
+        **{name: rates(drawn[name]) for name in ("named", "composed")},
+        "words": by_kind(drawn),
         "judge": {title: {name: fraction(map(judge.right, groups[name], images)) for name, images in shown.items()}
                   for title, shown in (("truth", true), ("reconstruction", rebuilt))},
         "psnr": psnr(true["named"], rebuilt["named"]),
-        "crispness": {title: crispness(images) for title, images in (
-            ("truth", true["named"]), ("drawn", np.stack([one.image for one in drawn["named"]])))},
-        "copies": copied(thumbnails(np.stack(composed)), thumbnails(true["composed"]), thumbnails(training))
-        if composed else None,
+        "crispness": {"truth": crispness(true["named"]), "drawn": crispness(images_of(drawn["named"]))},
+        "copies": copied(thumbnails(images_of(drawn["composed"])), thumbnails(true["composed"]), thumbnails(training))
+        if drawn["composed"] else None,
         "settings": {"source": source.name, "names": len(groups["named"]),
                      **settings(pipe, max(map(len, groups.values())))},
     }
 
 
 def prompts(source: EmojiSource, count: int | None) -> dict[str, list[EmojiScene]]:
-    """The scenes to draw: named, composed, and "KIND seen" and "KIND held_out" if the source has scenes."""
+    """The scenes to draw: named, composed, and "KIND seen" and "KIND held_out" for the kinds there are words for."""
     seen, held_out = source.words.split
-    groups = {"named": named_scenes(spread(seen, count)), "composed": named_scenes(spread(held_out, count))}
-    for number, kind in enumerate(WORDED if source.free_wording else ()):
+    groups = {name: [plainly_named(one) for one in spread(emoji, count)]
+              for name, emoji in (("named", seen), ("composed", held_out))}
+    for number, kind in enumerate(KINDS if source.free_wording else ()):
         for place, split in enumerate(SPLITS):
-            streams = (batch_stream(2 * number + place, EVALUATION, index) for index in range(count or WORDS))
-            groups[f"{kind} {split}"] = [draw_scene(rng, source.words, kind, split) for rng in streams]
+            if kind in source.words.kinds[split == "held_out"]:
+                streams = (batch_stream(2 * number + place, EVALUATION, index) for index in range(count or WORDS))
+                groups[f"{kind} {split}"] = [draw_scene(rng, source.words, kind, split) for rng in streams]
     return groups
 
 
-def named_scenes(emoji) -> list[EmojiScene]:
-    return [EmojiScene("named", one.name, (Sticker(one),)) for one in emoji]
+def images_of(found: list[JudgedEmoji]) -> np.ndarray:
+    return np.stack([one.image for one in found])
 
 
 def spread(items: list, count: int | None) -> list:
@@ -107,16 +109,16 @@ def draw(pipe: Pipeline, judge: Judge, scenes: list[EmojiScene]) -> Iterator[Jud
         yield JudgedEmoji(scene, image, judge.right(scene, image), judge.reading(scene, image))
 
 
-def rates(found: list[JudgedEmoji], scenes: list[EmojiScene]) -> dict[str, float | int]:
-    """All names drawn right, and those with and without a skin tone."""
-    toned = [scene.stickers[0].emoji.has_tone for scene in scenes]
-    parts = {"all": toned, "plain": [not tone for tone in toned], "skin_tones": toned}
-    right = {name: [one.right for one, inside in zip(found, part, strict=True) if inside or name == "all"]
-             for name, part in parts.items()}
+def rates(found: list[JudgedEmoji]) -> dict[str, float | int]:
+    """The fractions of all names drawn right, and of those without and with a skin tone, where there are some."""
+    parts = {"all": (False, True), "plain": (False,), "skin_tones": (True,)}
+    right = {name: [one.right for one in found if one.scene.stickers[0].emoji.has_tone in tones]
+             for name, tones in parts.items()}
     return {name: fraction(part) for name, part in right.items() if part} | {"count": len(found)}
 
 
-def by_kind(right: dict[str, list[bool]]) -> dict[str, dict[str, float]]:
-    """{kind: {split: fraction}}"""
-    return {kind: {split: fraction(right[f"{kind} {split}"]) for split in SPLITS}
-            for kind in WORDED if f"{kind} seen" in right}
+def by_kind(drawn: dict[str, list[JudgedEmoji]]) -> dict[str, dict[str, float | None]]:
+    """{kind: {split: fraction}}; None where there are no words."""
+    right = {name: fraction(one.right for one in found) for name, found in drawn.items() if found}
+    return {kind: {split: right.get(f"{kind} {split}") for split in SPLITS}
+            for kind in KINDS if any(f"{kind} {split}" in right for split in SPLITS)}

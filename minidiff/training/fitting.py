@@ -73,5 +73,7 @@ def check_data(own: DataSettings) -> None:
         raise UserError(f"unknown data.crop {own.crop!r}: use one of {', '.join(CROPS)}")
     if not 0 <= own.held_out_fraction <= 0.5:
         raise UserError(f"data.held_out_fraction {own.held_out_fraction}: use a number from 0 to 0.5")
+    if not 0 <= own.free_wording <= 1:
+        raise UserError(f"data.free_wording {own.free_wording}: use a number from 0 to 1")
     if "{}" not in own.caption_template:
         raise UserError(f"data.caption_template {own.caption_template!r} has no place for the name: use one with {{}}")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..data.folder_source import FolderSource, check_captions
 from ..data.reading.found import Found
-from ..data.sources import SCENES, open_source
+from ..data.sources import kind_of, open_source
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
 from ..errors import UserError
@@ -235,5 +235,5 @@ def check_settings(settings: Settings) -> None:
                   settings.train_lora):
         optimizer_class(stage.optimizer)
     check_data(settings.data)
-    check_class_labels(settings, settings.data.source == SCENES)
+    check_class_labels(settings, kind_of(settings.data.source) != "images")
     check(settings)

@@ -11,10 +11,12 @@ from typing import NamedTuple
 from ...errors import UserError
 
 CODES = re.compile(r"(?:emoji_?)?u?([0-9a-f]{2,6}(?:[-_][0-9a-f]{2,6})*)", re.IGNORECASE)
-JOINER, AS_IMAGE, KEYCAP, FLAG_END = 0x200D, 0xFE0F, 0x20E3, 0xE007F
+JOINER, AS_IMAGE, KEYCAP, FLAG, FLAG_END = 0x200D, 0xFE0F, 0x20E3, 0x1F3F4, 0xE007F
 TONES = {0x1F3FB: "light", 0x1F3FC: "medium-light", 0x1F3FD: "medium", 0x1F3FE: "medium-dark", 0x1F3FF: "dark"}
 LETTERS = range(0x1F1E6, 0x1F200)       # two of them are the flag of a country
 TAGS = range(0xE0020, 0xE007F)          # ASCII letters that nobody sees; they name the flag of a region
+FIRST, OTHERS = 0x203C, (0xA9, 0xAE, 0x2139)  # the first of the symbols among which emoji are, and those outside
+SYMBOLS = ("So", "Sm", "Sk", "Po", "Pd")      # Unicode's categories of those symbols
 GROUPS = ("smileys", "people", "component", "animals", "food", "travel", "activities", "objects", "symbols", "flags")
 
 
@@ -67,15 +69,20 @@ def unicode_name(codes: tuple[int, ...]) -> Named | None:
 
     A sequence is named by its parts: "woman, rocket: medium skin tone", "flag: FR", "keycap: 1".
     """
-    if KEYCAP in codes:
+    if len(codes) == 2 and codes[1] == KEYCAP:
         return Named(f"keycap: {chr(codes[0])}", group="symbols")
     if len(codes) == 2 and all(code in LETTERS for code in codes):
         return Named("flag: " + "".join(chr(code - LETTERS.start + ord("A")) for code in codes), group="flags")
-    if FLAG_END in codes:
+    if codes[0] == FLAG and codes[-1] == FLAG_END:
         return Named("flag: " + "".join(chr(code - 0xE0000) for code in codes if code in TAGS), group="flags")
     parts = [code for code in codes if code != JOINER and (code not in TONES or len(codes) == 1)]
-    if not any(code > 0xA0 and unicodedata.category(chr(code)) in ("So", "Sm", "Sk", "Po", "Pd") for code in parts):
+    if not any(map(_is_symbol, parts)):
         return None
     name = ", ".join(unicodedata.name(chr(code), f"{code:x}").lower() for code in parts)
     tones = dict.fromkeys(TONES[code] for code in codes if code in TONES) if has_tone(codes) else ()
     return Named(name + (": " + ", ".join(f"{tone} skin tone" for tone in tones) if tones else ""))
+
+
+def _is_symbol(code):
+    """Whether a code point is a symbol of the kinds that emoji are, as no table of Python says which ones are emoji."""
+    return code in OTHERS or (code >= FIRST and unicodedata.category(chr(code)) in SYMBOLS)

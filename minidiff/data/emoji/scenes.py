@@ -20,11 +20,10 @@ from PIL import Image
 
 from ..scenes import PLACES, RELATIONS, pick
 from .colours import recoloured
-from .vocabulary import LONELY, WORDS_OUT, Emoji, Vocabulary, is_held_out
+from .emoji import Emoji
 from .wording import NUMBERS, plural, with_article, without_colour
 
 BACKGROUNDS = {"white": (255, 255, 255), "blue": (150, 195, 245), "gray": (200, 200, 200)}
-WORDED = {"coloured": 0.25, "described": 0.25, "counted": 0.15, "placed": 0.1, "related": 0.25}  # kinds and fractions
 SPOTS = {2: ((17, 32), (47, 32)), 3: ((32, 17), (17, 47), (47, 47)), 4: ((17, 17), (47, 17), (17, 47), (47, 47))}
 SIDES = (23.0, 27.0)           # the range of the longer side of a thing among others
 PLACED_SIDES = (24.0, 30.0)
@@ -78,6 +77,11 @@ class EmojiScene:
         return np.asarray(image.convert("RGB"))
 
 
+def plainly_named(emoji: Emoji) -> EmojiScene:
+    """An emoji by its name alone."""
+    return EmojiScene("named", emoji.name, (Sticker(emoji),))
+
+
 def named(rng: np.random.Generator, emoji: Emoji) -> EmojiScene:
     """An emoji by its name: alone (a half), with an article (a quarter) or with one or two of its tags (a quarter)."""
     form = rng.random()
@@ -87,12 +91,6 @@ def named(rng: np.random.Generator, emoji: Emoji) -> EmojiScene:
     elif form >= 0.75 and emoji.tags:
         caption = ", ".join([caption, *rng.permutation(emoji.tags)[:rng.integers(1, 3)].tolist()])
     return EmojiScene("named", caption, (Sticker(emoji),))
-
-
-def draw_scene(rng: np.random.Generator, words: Vocabulary, kind: str | None = None, split: str = "seen") -> EmojiScene:
-    """A random scene of a kind, or of any of WORDED, whose combination of words is seen in training, or held out."""
-    kind = kind or list(WORDED)[rng.choice(len(WORDED), p=list(WORDED.values()))]
-    return _DRAW[kind](rng, words, split == "held_out")
 
 
 def coloured(rng: np.random.Generator, emoji: Emoji, colour: str) -> EmojiScene:
@@ -125,56 +123,6 @@ def related(rng: np.random.Generator, first: Emoji, second: Emoji, relation: str
                      for emoji, way in ((first, -1), (second, 1)))
     text = f"{with_article(first.name)} {relation} {with_article(second.name)}"
     return EmojiScene("related", text, stickers, relation=relation)
-
-
-def never_counted(emoji: Emoji, number: int) -> bool:
-    return is_held_out(f"{number} {emoji.name}", WORDS_OUT)
-
-
-def never_placed(emoji: Emoji, place: str) -> bool:
-    return is_held_out(f"{emoji.name} {place}", WORDS_OUT)
-
-
-def never_related(first: Emoji, second: Emoji) -> bool:
-    """Held out are pairs of things, and things that are never in a relation at all."""
-    pair = " and ".join(sorted((first.name, second.name)))
-    return is_held_out(pair, WORDS_OUT) or is_held_out(first.name, LONELY) or is_held_out(second.name, LONELY)
-
-
-def _draw_coloured(rng, words, out):
-    return coloured(rng, *pick(rng, words.coloured[out]))
-
-
-def _draw_described(rng, words, out):
-    return described(rng, *pick(rng, words.descriptions[out]))
-
-
-def _draw_counted(rng, words, out):
-    while never_counted(*(chosen := (pick(rng, words.nouns), pick(rng, list(NUMBERS))))) != out:
-        pass
-    return on_background(counted(rng, *chosen), any_background(rng))
-
-
-def _draw_placed(rng, words, out):
-    while never_placed(*(chosen := (pick(rng, words.nouns), pick(rng, list(PLACES))))) != out:
-        pass
-    return on_background(placed(rng, *chosen), any_background(rng))
-
-
-def _draw_related(rng, words, out):
-    while True:
-        first, second = pick(rng, words.nouns), pick(rng, words.nouns)
-        if first.name != second.name and never_related(first, second) == out:
-            return on_background(related(rng, first, second, pick(rng, list(RELATIONS))), any_background(rng))
-
-
-_DRAW = {"coloured": _draw_coloured, "described": _draw_described, "counted": _draw_counted, "placed": _draw_placed,
-         "related": _draw_related}
-
-
-def any_background(rng: np.random.Generator) -> str | None:
-    """None, which stands for white and unsaid, in half of the scenes."""
-    return None if rng.random() < 0.5 else pick(rng, list(BACKGROUNDS))
 
 
 def on_background(scene: EmojiScene, background: str | None) -> EmojiScene:

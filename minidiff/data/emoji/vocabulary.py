@@ -1,57 +1,22 @@
-"""What can be said with a set of emoji: the names, nouns, colours and descriptions that captions are made of.
-
-Of every kind of combination, some are held out by a hash of their words: they are never drawn in training, so that a
-model's score on them shows whether it composes what it knows.
-"""
+"""What can be said with a set of emoji: the names, nouns, colours and descriptions that captions are made of."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-import numpy as np
-
-from .colours import HUES, OPAQUE, hue_of
-from .wording import is_plural, without_colour
+from ..scenes import PLACES
+from .colours import HUES, OPAQUE
+from .emoji import Emoji
+from .held_out import TONES_OUT, WORDS_OUT, is_held_out, never_counted, never_placed, never_related
+from .wording import NUMBERS, is_plural, without_colour
 
 NO_NOUNS = ("people", "symbols", "flags", "component", "")  # groups whose emoji are not put into scenes
 LONGEST_NOUN = 3             # words
 MOST_MEANT = {1: 6, 2: 3}    # emoji that a description of so many words may fit
 LEAST_OPAQUE = 0.2           # of its image that a thing in a scene fills
-TONES_OUT, WORDS_OUT = 12, 10  # one of that many skin tones, and of other combinations, is held out
-LONELY = 20                  # one of that many nouns is never in a relation
-
-
-@dataclass(frozen=True)
-class Emoji:
-    """An image with alpha, uint8 (S, S, 4), its name and other words for it."""
-
-    file: str
-    name: str
-    tags: tuple[str, ...]
-    group: str
-    has_tone: bool
-    image: np.ndarray
-
-    @cached_property
-    def box(self) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom of what is opaque."""
-        inside = self.image[..., 3] >= OPAQUE
-        (top, bottom), (left, right) = _extent(inside.any(axis=1)), _extent(inside.any(axis=0))
-        return left, top, right, bottom
-
-    @cached_property
-    def hue(self) -> float | None:
-        """The hue that it is mostly of, if there is one."""
-        return hue_of(self.image)
-
-
-def is_held_out(words: str, one_of: int) -> bool:
-    """Whether a combination is held out: one of that many is, by a hash of its words."""
-    return int.from_bytes(hashlib.blake2b(words.encode(), digest_size=8).digest(), "big") % one_of == 0
+KINDS = {"coloured": 0.25, "described": 0.25, "counted": 0.15, "placed": 0.1, "related": 0.25}  # and their fractions
 
 
 class Vocabulary:
@@ -77,6 +42,20 @@ class Vocabulary:
         for one in self.split[0]:
             families[_family(one)].append(one)
         return families
+
+    @cached_property
+    def kinds(self) -> dict[bool, list[str]]:
+        """The kinds of scenes that there are words for: of words seen together (False) and held out (True)."""
+        names = [one.name for one in self.nouns]
+        found = {}
+        for out in (False, True):
+            there = {
+                "coloured": self.coloured[out], "described": self.descriptions[out],
+                "counted": any(never_counted(name, number) == out for name in names for number in NUMBERS),
+                "placed": any(never_placed(name, place) == out for name in names for place in PLACES),
+                "related": any(never_related(*pair) == out for pair in combinations({*names}, 2))}
+            found[out] = [kind for kind in KINDS if there[kind]]
+        return found
 
     @cached_property
     def plain(self) -> list[Emoji]:
@@ -139,8 +118,3 @@ def _family(emoji):
 
 def _is_short(name):
     return name.count(" ") < LONGEST_NOUN and name.replace(" ", "").replace("-", "").isalpha()
-
-
-def _extent(line):
-    inside = np.flatnonzero(line)
-    return (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, len(line))

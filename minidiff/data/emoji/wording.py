@@ -6,12 +6,13 @@ import re
 
 COLOUR_WORDS = re.compile(r"^(?:light |dark )?(?:red|orange|yellow|green|cyan|blue|purple|pink|brown|black|white|grey|"
                           r"gray) ")
-VOWEL = re.compile("[aeio](?!ne-)|u(?!ni|se|ra)", re.IGNORECASE)  # as it sounds: a unicorn, a one-piece swimsuit
+VOWEL = re.compile(r"(?!one\b|eu|ewe|uni|use|ura)[aeiou]|hour|x-", re.IGNORECASE)  # as it sounds: a unicorn, an hour
 TAIL = re.compile(r" (?:with|of|in|on|and|without|over|by|from|to|at|for) .*")
 IRREGULAR = {"man": "men", "woman": "women", "person": "people", "child": "children", "mouse": "mice", "foot": "feet",
              "tooth": "teeth", "goose": "geese", "leaf": "leaves", "wolf": "wolves", "knife": "knives", "elf": "elves",
              "sheep": "sheep", "fish": "fish", "shrimp": "shrimp", "squid": "squid", "deer": "deer", "bison": "bison",
-             "ox": "oxen", "potato": "potatoes", "tomato": "tomatoes", "mango": "mangoes", "volcano": "volcanoes"}
+             "moose": "moose", "skis": "skis", "ox": "oxen", "potato": "potatoes", "tomato": "tomatoes",
+             "mango": "mangoes", "volcano": "volcanoes"}
 NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 
