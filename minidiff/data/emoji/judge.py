@@ -16,14 +16,15 @@ from PIL import Image
 from ..scenes import PLACES
 from .colours import LEAST_SATURATION, colour_of, dominant_hue, hsv
 from .emoji import Emoji
-from .parts import background_and_inside, cells, centre_of, cropped
-from .scenes import EmojiScene, Sticker
+from .parts import background_and_inside, cells, cropped, extent_in
+from .scenes import SPOTS, EmojiScene, Sticker
 from .vocabulary import Vocabulary
 from .wording import without_colour
 
 SIDE = 32                # pixels at which whole images are compared
 ALIKE = 2.5              # root of the mean squared difference of such images, in levels of 255
-MAX_PLACE_DISTANCE = 7   # pixels of 64
+MAX_PLACE_DISTANCE = 7   # pixels of 64, as the next
+MAX_SIDE = 32            # of one of several things; two that are taken for one reach over the 30 between their centres
 
 
 class Nearest:
@@ -52,10 +53,8 @@ class Judge:
             colour, emoji = self.coloured(image)
             return colour == wanted.colour and (base_name(emoji) == base_name(wanted.emoji)
                                                 or self.alike(emoji, wanted.emoji))
-        if scene.kind == "placed":
-            _, inside = background_and_inside(image)
-            if math.dist(centre_of(inside), PLACES[scene.place]) > MAX_PLACE_DISTANCE:
-                return False
+        if scene.kind in ("counted", "placed") and not in_place(scene, image):
+            return False
         return all(map(self.alike, self.nouns(scene, image), (sticker.emoji for sticker in scene.stickers)))
 
     def reading(self, scene: EmojiScene, image: np.ndarray) -> str:
@@ -124,6 +123,15 @@ class Judge:
     @cached_property
     def _parts_on(self):
         return {}
+
+
+def in_place(scene: EmojiScene, image: np.ndarray) -> bool:
+    """Whether something stands out at the place that a scene names, or one thing where each of a number should be."""
+    _, inside = background_and_inside(image)
+    spots, most = ([PLACES[scene.place]], np.inf) if scene.place else (SPOTS[len(scene.stickers)], MAX_SIDE)
+    found = [extent_in(inside, cell) for cell in cells(scene, inside)]
+    return all(math.dist(centre, spot) <= MAX_PLACE_DISTANCE and side <= most
+               for (centre, side), spot in zip(found, spots, strict=True))
 
 
 def whole(emoji: Emoji, background: str = "white") -> np.ndarray:

@@ -24,12 +24,17 @@ def background_and_inside(image: np.ndarray) -> tuple[str, np.ndarray]:
     return background, np.abs(image.astype(int) - BACKGROUNDS[background]).sum(axis=2) > OBJECT_DISTANCE
 
 
-def centre_of(inside: np.ndarray) -> tuple[float, float]:
-    """The middle of the box around what stands out: (x, y) in pixels of a 64 x 64 image, infinite if nothing does."""
-    if not inside.any():
-        return np.inf, np.inf
-    left, top, right, bottom = (edge * 64 / len(inside) for edge in box_of(inside))
-    return (left + right) / 2, (top + bottom) / 2
+def extent_in(inside: np.ndarray, cell: Cell) -> tuple[tuple[float, float], float]:
+    """The centre (x, y) and the longer side of what stands out in a part, in pixels of a 64 x 64 image.
+
+    The centre is infinite where nothing stands out.
+    """
+    here = np.zeros_like(inside)
+    here[cell] = inside[cell]
+    if not here.any():
+        return (np.inf, np.inf), 0.0
+    left, top, right, bottom = (edge * 64 / len(inside) for edge in box_of(here))
+    return ((left + right) / 2, (top + bottom) / 2), max(right - left, bottom - top)
 
 
 def cells(scene: EmojiScene, inside: np.ndarray) -> list[Cell]:
