@@ -6,13 +6,10 @@ import json
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageDraw
 
-from minidiff.data.emoji.emoji import Emoji
 from minidiff.data.emoji.folder import write_folder
-from minidiff.data.emoji.names import GROUPS, TONES, code_points, has_tone
-from minidiff.data.emoji.vocabulary import Vocabulary
+from minidiff.data.emoji.names import GROUPS, TONES
 from minidiff.data.scenes import OUTLINES
 
 RED, ORANGE, YELLOW, GREEN, BLUE, PURPLE = "#e03028", "#f08820", "#f0d028", "#28a048", "#2858d0", "#8038b8"
@@ -85,13 +82,3 @@ def emoji_folder(folder: Path, things=THINGS) -> Path:
     images, names = raw_set(folder / "raw", things)
     write_folder(images, folder / "emoji", names)
     return folder / "emoji"
-
-
-def words_of(things=THINGS, size: int = 64) -> Vocabulary:
-    return Vocabulary([
-        Emoji(f"{codes}.png", name, tags, group, has_tone(code_points(codes)),
-              np.asarray(image.resize((size, size), Image.Resampling.LANCZOS)))
-        for codes, (name, tags, group, image) in small_set(things).items()])
-
-
-WORDS = words_of()

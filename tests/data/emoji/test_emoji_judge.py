@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from emoji_folder import WORDS
-from test_emoji_scenes import JUDGE
+from emoji_words import JUDGE, WORDS
 
 from minidiff.data.emoji.parts import background_and_inside, extent_in
 from minidiff.data.emoji.random_scenes import draw_scene

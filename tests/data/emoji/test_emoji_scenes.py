@@ -2,49 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 
 import numpy as np
 import pytest
-from emoji_folder import THINGS, WORDS, words_of
+from emoji_folder import THINGS
+from emoji_words import JUDGE, NAMES, WITH_BACKGROUND, WORDS, is_out, words_of
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from minidiff.data.emoji.colours import HUES
-from minidiff.data.emoji.held_out import LONELY, WORDS_OUT, is_held_out, never_counted, never_placed, never_related
-from minidiff.data.emoji.judge import Judge
+from minidiff.data.emoji.held_out import LONELY, WORDS_OUT, is_held_out, never_related
 from minidiff.data.emoji.random_scenes import draw_scene
 from minidiff.data.emoji.scenes import BACKGROUNDS, named, placed, plainly_named, related
 from minidiff.data.emoji.vocabulary import KINDS
-from minidiff.data.emoji.wording import NUMBERS, plural, with_article
-from minidiff.data.scenes import PLACES, RELATIONS, pick
+from minidiff.data.emoji.wording import with_article
+from minidiff.data.scenes import RELATIONS, pick
 
-JUDGE = Judge(WORDS)
-NAMES = {one.name for one in WORDS.nouns}
 seeds, splits = st.integers(0, 2**32), st.sampled_from(["seen", "held_out"])
-backgrounds = re.compile(f"(.*?)(?: on a ({'|'.join(BACKGROUNDS)}) background)?")
 
 
 def drawn(seed, *arguments):
     return draw_scene(np.random.default_rng(seed), WORDS, *arguments)
-
-
-def is_out(scene):
-    """Whether a scene has held-out words, read from its caption alone."""
-    text = backgrounds.fullmatch(scene.caption)[1]
-    if scene.kind == "coloured":
-        name = text.removeprefix("an ").removeprefix("a ")
-        return name not in {one.name for one in WORDS.plain} and is_held_out(name, WORDS_OUT)
-    if scene.kind == "described":
-        return " " in text and is_held_out(" ".join(sorted(text.split())), WORDS_OUT)
-    [words] = [(first, second) for first in NAMES for second in (
-        *(number for number, word in NUMBERS.items() if text == f"{word} {plural(first)}"),
-        *(place for place in PLACES if text == f"{with_article(first)} {place}"),
-        *(name for name in NAMES for word in RELATIONS
-          if text == f"{with_article(first)} {word} {with_article(name)}"))]
-    return {"counted": never_counted, "placed": never_placed, "related": never_related}[scene.kind](*words)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -71,7 +51,7 @@ def test_the_kinds_have_their_proportions():
 @given(seeds)
 def test_a_named_background_is_shown_and_without_one_it_is_white(seed):
     scene = drawn(seed, np.random.default_rng(seed).choice(["counted", "placed", "related"]))
-    name = backgrounds.fullmatch(scene.caption)[2]
+    name = WITH_BACKGROUND.fullmatch(scene.caption)[2]
     assert scene.named_background == name
     image = scene.image(64)
     assert_array_equal(image[0, 0], BACKGROUNDS[name or "white"])

@@ -4,10 +4,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from emoji_folder import THINGS, WORDS, words_of
+from emoji_folder import THINGS
+from emoji_words import JUDGE, WORDS, is_out, words_of
 from hypothesis import given
 from hypothesis import strategies as st
-from test_emoji_scenes import JUDGE, is_out
 
 from minidiff.data.emoji.held_out import never_counted
 from minidiff.data.emoji.random_scenes import draw_scene
