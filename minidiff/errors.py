@@ -1,5 +1,21 @@
 """The one exception whose message is meant for the user."""
 
+MOST = 480  # letters of a message; the middle of a longer one is left out
+
 
 class UserError(ValueError):
     """Bad input: one line that says what is wrong and what to do. The command line prints it and exits with code 2."""
+
+    def __init__(self, message: object):
+        super().__init__(one_line(message))
+
+
+def one_line(message: object) -> str:
+    """The message on one line of at most MOST letters, with whatever a terminal would obey written as an escape.
+
+    Messages repeat what they complain about: names out of files, words of the command line, of any length.
+    """
+    text = " ".join(str(message).split())
+    if len(text) > MOST:
+        text = f"{text[:MOST - 185]} ... {text[-180:]}"
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

@@ -12,6 +12,10 @@ hypothesis.settings.register_profile("minidiff", deadline=None, max_examples=10,
 hypothesis.settings.load_profile("minidiff")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--kills", type=int, default=4, help="how often tests/training/test_kills.py kills a run")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def floating_point_errors_raise():
     with np.errstate(over="raise", invalid="raise", divide="raise"):

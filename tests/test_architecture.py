@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from itertools import takewhile
 from pathlib import Path
@@ -13,7 +14,8 @@ from source_tree import FILES, ROOT, TREES, part, targets
 
 TESTS = Path(__file__).parent
 ORDER = ["errors", "backend", "ops", "kernels", "nn", "models", "tokenizer", "diffusion", "storage", "data", "training",
-         "pipeline", "evaluation", "report", "cli", "__init__", "__main__"]  # a file imports only from above
+         "arguments", "finite", "canvas", "pipeline", "evaluation", "report", "cli", "__init__",
+         "__main__"]  # a file imports only from above
 KERNELS_IMPORT = {"kernels", "ops", "backend"}  # and are imported by nobody: ops/dispatch.py loads them by name
 KNOWS_CUPY = ("backend/", "training/graph.py", "kernels/gpu/")
 WRITES_GRADIENTS = ("nn/module.py", "training/flat.py", "training/workers.py")  # adds up, owns, gathers
@@ -134,6 +136,14 @@ def test_the_readme_maps_every_folder_and_every_file_outside_one():
     assert [path for path in mapped if not any(other.startswith(path) for other in explained)] == []
     assert {folder for folder in FOLDERS if not any(path.startswith(folder) for path in mapped)} == set()
     assert {name for name in FILES if "/" not in name and not name.startswith("__")} <= {*mapped}
+
+
+def test_the_tests_that_the_security_page_names_exist():
+    quoted = re.findall(r"`([^`]+)`", (TESTS.parent / "SECURITY.md").read_text("utf-8"))
+    files = [TESTS.parent / name for name in quoted if name.startswith("tests/")]
+    assert len(files) > 5 and [file for file in files if not file.is_file()] == []
+    written = "".join(file.read_text("utf-8") for file in files)
+    assert [name for name in quoted if name.startswith("test_") and f"def {name}(" not in written] == []
 
 
 def readme_map():

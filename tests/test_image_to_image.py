@@ -7,9 +7,10 @@ import pytest
 from image_checks import assert_other, assert_same, pixels
 from numpy.testing import assert_array_equal
 from PIL import Image
-from tiny_pipeline import SIDE, tiny_pipeline
+from tiny_pipeline import SIDE, STABLE_DIFFUSION, tiny_pipeline
 
 from minidiff.data.images import as_image, to_pillow
+from minidiff.errors import UserError
 from minidiff.ops import no_grad
 
 HEART, STAR = "a red heart", "a green star"
@@ -74,3 +75,29 @@ def test_an_image_and_its_mask_are_scaled_to_the_size_that_is_asked_for(pipe, im
     mask = Image.new("L", image.size)
     [drawn] = pipe(HEART, init_image=image, mask=mask, height=8, width=24)
     assert_array_equal(np.asarray(drawn), np.asarray(image.resize((24, 8), Image.Resampling.LANCZOS)))
+
+
+@pytest.mark.parametrize("sampler", ["pndm", "euler", "unipc"])
+def test_a_model_that_was_trained_to_inpaint_keeps_what_is_black_and_reads_the_mask_and_the_image(image, sampler):
+    pipe, mask = tiny_pipeline(STABLE_DIFFUSION, channels=9), np.zeros((SIDE, SIDE), np.uint8)
+    mask[:, 6:] = 255
+    options = {"sampler": sampler, "guidance_scale": 9.0, "num_images_per_prompt": 2}
+    drawn = pipe(HEART, init_image=image, mask=mask, **options)
+    for one in drawn:
+        assert_array_equal(np.asarray(one)[:, :6], np.asarray(image)[:, :6])
+    flipped = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    for other in (pipe(STAR, init_image=image, mask=mask, **options),
+                  pipe(HEART, init_image=flipped, mask=mask, **options)):
+        assert np.abs(pixels(drawn)[:, :, 6:] - pixels(other)[:, :, 6:]).max() > 0
+    alone = options | {"num_images_per_prompt": 1, "seed": 1}
+    assert_same(drawn[1:], pipe(HEART, init_image=image, mask=mask, **alone))
+    inside = np.asarray(image).copy()
+    inside[:, 6:] = 0  # what is to be painted over is not read
+    assert_same(drawn, pipe(HEART, init_image=inside, mask=mask, **options))
+
+
+def test_a_model_that_was_trained_to_inpaint_says_what_it_needs(image):
+    pipe = tiny_pipeline(channels=9)
+    for options in ({}, {"init_image": image}):
+        with pytest.raises(UserError, match="trained to inpaint: give it an init_image and a mask"):
+            pipe(HEART, **options)

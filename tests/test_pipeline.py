@@ -17,6 +17,7 @@ from minidiff.diffusion.scheduler import SAMPLERS
 from minidiff.diffusion.scheduler_config import with_sampler
 from minidiff.errors import UserError
 from minidiff.nn import threads
+from minidiff.nn.blas import blas
 from minidiff.nn.transformer import Attention
 from minidiff.ops import no_grad
 from minidiff.ops.op import grad_enabled
@@ -152,6 +153,21 @@ def test_the_steps_have_names_and_can_be_watched(pipe):
     with no_grad():
         decoded, _ = pipe.vae.decode(last.x / pipe.vae.config.scaling_factor)
     assert_allclose(final, decoded.clip(-1, 1), rtol=0, atol=1e-6)
+
+
+def test_two_threads_that_draw_at_once_draw_what_each_draws_alone(pipe):
+    prompts = [HEART, STAR, "", f"{STAR} {HEART}"]
+    alone, together = [pixels(pipe(prompt, num_images_per_prompt=3)) for prompt in prompts], {}
+    before = blas().info()
+    drawing = [threading.Thread(target=lambda i=i: together.update({i: pipe(prompts[i], num_images_per_prompt=3)}))
+               for i in range(len(prompts))]
+    for thread in drawing:
+        thread.start()
+    for thread in drawing:
+        thread.join()
+    for i, expected in enumerate(alone):
+        assert_array_equal(pixels(together[i]), expected)
+    assert blas().info() == before
 
 
 def test_between_two_steps_gradients_are_as_the_caller_left_them(pipe):

@@ -20,17 +20,20 @@ WORDS = ["a red heart above a blue square", "a green star on a white background"
 SIDE, LENGTH = 16, 12
 
 
-def tiny_pipeline(scheduler: dict = FLOW, **defaults) -> Pipeline:
-    """Images of 16 x 16, latents of 8 x 8 x 4, sizes in multiples of 4; a text is 12 tokens, a word is one."""
+def tiny_pipeline(scheduler: dict = FLOW, channels: int = 4, **defaults) -> Pipeline:
+    """Images of 16 x 16, latents of 8 x 8 x 4, sizes in multiples of 4; a text is 12 tokens, a word is one.
+
+    `channels` are what the UNet reads: 9 for one that was trained to inpaint.
+    """
     rng = np.random.default_rng(0)
     tokenizer = Tokenizer.train(WORDS, 600, LENGTH)
     text = CLIPTextModel(rng, TextConfig(vocab_size=len(tokenizer), hidden_size=8, intermediate_size=16,
                                          num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=LENGTH))
     text.final_layer_norm.weight.value *= 20  # so that the prompt matters
     unet = UNet2DConditionModel(rng, UNetConfig(
-        sample_size=SIDE // 2, block_out_channels=(8, 16), down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), layers_per_block=1, cross_attention_dim=8,
-        attention_head_dim=2, norm_num_groups=4))
+        in_channels=channels, sample_size=SIDE // 2, block_out_channels=(8, 16),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1, cross_attention_dim=8, attention_head_dim=2, norm_num_groups=4))
     vae = AutoencoderKL(rng, AutoencoderConfig(block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4,
                                                sample_size=SIDE))
     defaults = {"num_inference_steps": 3, "guidance_scale": 3.0} | defaults

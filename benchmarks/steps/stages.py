@@ -32,7 +32,7 @@ def stages(settings: Settings, device: str) -> Iterator:
     side = settings.size // 2 ** (len(settings.autoencoder.block_out_channels) - 1)
     mean = rng.standard_normal((200, side, side, settings.autoencoder.latent_channels), "float32").astype(np.float16)
     text_encoder = CLIPTextModel(rng, clip_config(settings, tokenizer).text_config)
-    yield DiffusionTraining(settings, tokenizer, text_encoder, Latents(mean, tokenizer(captions)), device)
+    yield DiffusionTraining(settings, tokenizer, text_encoder, [Latents(mean, tokenizer(captions))], device)
 
 
 class DrawnOnce(SceneSource):

@@ -6,8 +6,11 @@ computes with only when it runs, so that `--help` and errors are fast.
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ..errors import UserError
 from . import data, evaluate, generate, info, tokenizer, train
@@ -16,14 +19,22 @@ from .options import Parser, say
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code."""
+    prepare_streams()
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
+        warnings.filterwarnings("ignore", "Image size .* could be decompression bomb")  # sizes are checked here
         warnings.showwarning = lambda message, *_, **__: say("warning", message)
         try:
             args = parser().parse_args(argv)
-            return args.run(args) or 0
-        except (UserError, OSError) as error:
+            code = args.run(args) or 0
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:  # whoever reads the output has seen enough, as in `minidiff info scenes | head -1`
+            forget_output()
+            return 141
+        except (UserError, OSError, UnicodeError) as error:
             say("error", error)
+            forget_output()
             return 2
         except MemoryError:
             say("error", "out of memory: use fewer or smaller images, or a smaller model")
@@ -31,6 +42,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             say("stopped", "nothing more was written")
             return 130
+
+
+def prepare_streams() -> None:
+    """Letters that the output's encoding lacks are written as escapes, and a closed stream takes everything."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def forget_output() -> None:
+    """If the output cannot be written, Python is not to try it again, with a traceback, when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> Parser:

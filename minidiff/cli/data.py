@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import UserError
-from .options import check_image_name, say, whole_number
-
-NAMED = 10  # names that a list shows
+from .options import check_image_name, save_image, say, whole_number
 
 
 def add_to(commands) -> None:
@@ -28,6 +26,8 @@ def add_to(commands) -> None:
     parser = parsers.add_parser("check", help="check your own captioned images", description="Say what was found, "
                                 "what cannot be used and why. Exit code 2 if the images cannot be trained on.")
     parser.add_argument("path", type=Path, metavar="PATH", help="a folder or a file of captioned images")
+    parser.add_argument("--buckets", action="store_true",
+                        help="also count the images that each bucket of train --buckets would have")
     add_captions(parser)
     parser.set_defaults(run=run_check)
 
@@ -58,7 +58,7 @@ def run_preview(args) -> None:
 
     shown = {"scenes": built_in, "emoji": emoji_scenes, "images": own_images}[kind_of(args.path)]
     images, captions = zip(*shown(args), strict=True)
-    grid([Image.fromarray(image) for image in images], captions).save(args.output)
+    save_image(grid([Image.fromarray(image) for image in images], captions), args.output)
     print(args.output)
 
 
@@ -76,11 +76,10 @@ def own_images(args) -> list:
     from ..data.image_cache import read_images
     from ..data.reading.find import find
 
-    path = Path(args.path)
-    items = find(path, args.caption_column, args.caption_template).items
+    items = find(Path(args.path), args.caption_column, args.caption_template).items
     order = np.random.default_rng(args.seed).permutation(len(items))
-    read = read_images((items[i] for i in order), path, args.size)
-    usable = ((pixels, entry.caption) for entry, pixels in read if not entry.fault)
+    read = read_images((items[i] for i in order), args.size)
+    usable = ((pixels[None], entry.caption) for entry, pixels in read if not entry.fault)
     shown = [one for one, _ in zip(usable, range(args.count), strict=False)]
     if not shown:
         raise UserError(f"no image of {args.path} can be read: see minidiff data check {args.path}")
@@ -109,11 +108,12 @@ def emoji_scenes(args) -> list:
 
 def run_emoji(args) -> None:
     from ..data.emoji.folder import write_folder
+    from ..data.reading.found import shortened
 
     written = write_folder(args.path, args.output, args.names)
     if written.unnamed:
-        say("note", f"{len(written.unnamed)} files have no name of their own: {', '.join(written.unnamed[:NAMED])}" + (
-            f" and {len(written.unnamed) - NAMED} more" if len(written.unnamed) > NAMED else ""))
+        say("note", f"{len(written.unnamed)} files have no emoji's name, or that of another file, and are left out: "
+            f"{', '.join(shortened(written.unnamed))}")
     print(f"{args.output}: {written.count} emoji")
     print(f"to train on them: minidiff train --preset emoji --data emoji:{args.output}")
 
@@ -135,13 +135,16 @@ def run_check(args) -> None:
     print("\n".join([f"{args.path}: {found.form}", *lines(usable, items), *fault_lines(faults)]))
     check_usable(faults, len(usable))
     check_captions(len(distinct_captions(items)), str(args.path))
-    print(f"to train on them: minidiff train --data {args.path}")
+    if args.buckets:
+        print(bucket_line(usable, found))
+    print(f"to train on them: minidiff train --data {args.path}{' --buckets' * args.buckets}")
 
 
 def lines(usable, items) -> list[str]:
     """What a person should know of the images that can be used."""
     from collections import Counter
 
+    from ..data.reading.found import shortened
     from ..data.survey import distinct_captions, duplicates
     from ..tokenizer import split_words
 
@@ -160,13 +163,29 @@ def lines(usable, items) -> list[str]:
         f"captions       {len(distinct_captions(items))} different; {lengths[0]} to {lengths[-1]} words, "
         f"median {lengths[len(lengths) // 2]}; such as: {items[0].caption}",
         f"duplicates     {sum(len(group) - 1 for group in groups)}"]
-    return text + [f"               {' = '.join(group[:NAMED])}" for group in groups[:NAMED]]
+    return text + [f"               {line}" for line in shortened([" = ".join(shortened(group)) for group in groups])]
+
+
+def bucket_line(usable, found) -> str:
+    """How many images each bucket has at the size that training chooses for them."""
+    from collections import Counter
+
+    from ..data.buckets import bucket_shapes, nearest
+    from ..data.sources import side_multiple
+    from ..training.fitting import fit
+    from ..training.presets import Settings
+
+    settings = fit(Settings(), found)
+    shapes = bucket_shapes(settings.size, side_multiple(settings))
+    counts = Counter(nearest(shapes, *one.size) for one in usable)
+    return "buckets        " + ", ".join(f"{width} x {height} ({counts[width, height]})" for width, height in shapes)
 
 
 def fault_lines(faults) -> list[str]:
     """What cannot be used, and what to do about it."""
+    from ..data.reading.found import shortened
+
     if not faults:
         return ["unusable       0"]
-    more = [f"               and {len(faults) - NAMED} more"] if len(faults) > NAMED else []
     return [f"unusable       {len(faults)}: mend or remove them; training leaves them out",
-            *(f"               {one.name}: {one.reason}" for one in faults[:NAMED]), *more]
+            *(f"               {line}" for line in shortened([f"{one.name}: {one.reason}" for one in faults]))]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UserError
-from .options import add_device, check_image_name, drawing, judging, say, whole_number
+from .options import add_device, check_image_name, drawing, judging, save_image, say, whole_number
 
 COUNT = 400
 
@@ -66,7 +66,7 @@ def run(args) -> None:
                       evaluate_images(pipe, clip, source, args.count or COUNT, drawing))
     print(json.dumps(scores, indent=2) if args.json else "\n".join(as_lines(scores)))
     if args.failures and wrong:
-        failures(wrong).save(args.failures)
+        save_image(failures(wrong), args.failures)
     elif args.failures:
         say("note", f"{args.failures} was not written: no image is wrong")
 
@@ -75,9 +75,9 @@ def open_data(name: str, model: Path, size: int, scratch: Path):
     """The source of this name in the model's size, with the settings of the run in whose folder the model lies, if any.
 
     The settings decide which images are held out, and which ones were trained on. Images that the run has not read are
-    read into the folder `scratch`.
+    read into the folder `scratch`. All images are squares, so that they can be compared.
     """
-    from ..data.sources import SCENES, full_name, open_source
+    from ..data.sources import full_name, open_source
     from ..storage.files import read_json
     from ..training.presets import Settings, from_dict
 
@@ -85,9 +85,9 @@ def open_data(name: str, model: Path, size: int, scratch: Path):
     settings = from_dict(Settings(), read_json(path)) if path.exists() else Settings()
     wanted = full_name(name)
     own = settings.data.source == wanted and settings.size == size
-    source = open_source(replace(settings, size=size, data=replace(settings.data, source=wanted)),
+    source = open_source(replace(settings, size=size, data=replace(settings.data, source=wanted, buckets=False)),
                          model.parent / "data" if own else scratch)
-    if wanted != SCENES and not source.cache.whole:
+    if source.kind != "scenes" and not source.cache.whole:
         for _ in source.cache.fill():
             pass
     return source

@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 from ..errors import UserError
-from .options import SHIPPED, add_device, add_tokenizer, check_image_name, check_writable, open_image, whole_number
+from .options import SHIPPED, add_device, add_tokenizer, check_image_name, check_writable, save_image, whole_number
+
+MOST_IMAGES = 1000  # in one call: all are kept for the grid
 
 
 def add_to(commands) -> None:
@@ -23,23 +25,24 @@ def add_to(commands) -> None:
                         help="apply a LoRA with this scale (default: 1); may be repeated")
     add_tokenizer(parser)
     parser.add_argument("--prediction", choices=("epsilon", "v_prediction"),
-                        help="what a single-file model predicts (default: epsilon)")
+                        help="what a single-file model predicts (default: what it says, or epsilon)")
     parser.add_argument("--seed", type=whole_number(0), default=0,
                         help="random seed; image j of a prompt uses SEED + j (default: 0)")
-    parser.add_argument("--num", type=whole_number(1), default=1, help="images per prompt (default: 1)")
+    parser.add_argument("--num", type=whole_number(1, MOST_IMAGES), default=1, help="images per prompt (default: 1)")
     parser.add_argument("--steps", type=whole_number(1), help="sampling steps (default: the model's)")
     parser.add_argument("--guidance", type=float,
-                        help="how closely to follow the prompt; 1 means no guidance (default: the model's)")
+                        help="how closely to follow the prompt; 1 or less means no guidance (default: the model's)")
     parser.add_argument("--negative", default="", metavar="TEXT", help="what the images should not show")
     parser.add_argument("--sampler", metavar="NAME",
                         help="such as ddim; an unknown name lists all (default: the model's)")
     parser.add_argument("--height", type=whole_number(1), help="in pixels (default: the model's)")
     parser.add_argument("--width", type=whole_number(1), help="in pixels (default: the model's)")
-    parser.add_argument("--init-image", type=Path, metavar="FILE", help="image to start from")
+    parser.add_argument("--init-image", type=Path, metavar="FILE",
+                        help="image to start from; what is transparent in it becomes white")
     parser.add_argument("--strength", type=float,
                         help="how much to change it, from 0 to 1 (default: 0.8, or 1 with a mask)")
     parser.add_argument("--mask", type=Path, metavar="FILE",
-                        help="image that is white where the initial image is to be repainted")
+                        help="image that is white, or transparent, where the initial image is to be repainted")
     add_device(parser)
     parser.set_defaults(run=run)
 
@@ -50,14 +53,18 @@ def run(args) -> None:
         if needed is not None and args.init_image is None:
             raise UserError(f"{name} needs an image to start from: give --init-image FILE")
     count = len(args.prompt) * args.num
+    if count > MOST_IMAGES:
+        raise UserError(f"{count} images: draw at most {MOST_IMAGES} at once, and more with another --seed")
     path = args.output or Path(file_name(args.prompt[0]))
     check_image_name(path)
     singles = [path.with_stem(f"{path.stem}-{i + 1}") for i in range(count)] if count > 1 else [path]
     for single in singles:
         check_writable(single)
+
+    from ..data.images import open_image, to_pillow
+
     init_image, mask = (file and open_image(file) for file in (args.init_image, args.mask))
 
-    from ..data.images import to_pillow
     from ..pipeline import Pipeline
     from ..report.images import grid
 
@@ -74,10 +81,10 @@ def run(args) -> None:
             bar.update(0)
             if moment.name == "images":
                 images += to_pillow(moment.value)
-    for image, name in zip(images, singles, strict=True):
-        image.save(name)
+                for i in moment.rows:
+                    save_image(images[i], singles[i])
     if count > 1:
-        grid(images, [prompt for prompt in args.prompt for _ in range(args.num)]).save(path)
+        save_image(grid(images, [prompt for prompt in args.prompt for _ in range(args.num)]), path)
     others = f", {singles[0].name} to {singles[-1].name}" if count > 1 else ""
     print(f"{path}{others}  ({time.perf_counter() - start:.1f} s)")
 
@@ -99,5 +106,6 @@ def progress_bar():
 
 
 def file_name(prompt: str) -> str:
-    """'A red heart!' -> 'a-red-heart.png'"""
-    return (re.sub(r"\W+", "-", prompt.lower()).strip("-")[:80].strip("-") or "image") + ".png"
+    """'A red heart!' -> 'a-red-heart.png'; at most 80 letters and 200 bytes, so that a number has room, too"""
+    words = re.sub(r"\W+", "-", prompt.lower()).strip("-")[:80]
+    return (words.encode("utf-8", "ignore")[:200].decode("utf-8", "ignore").strip("-") or "image") + ".png"

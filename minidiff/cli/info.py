@@ -37,7 +37,7 @@ def run(args) -> None:
           f"{pipe.tokenizer.max_length} per text")
     side = pipe.unet.config.sample_size
     print(f"{'images':<14}{side * pipe.vae.config.downsampling} x {side * pipe.vae.config.downsampling}, latents "
-          f"{side} x {side} x {pipe.unet.config.in_channels}; {total / 1e6:.2f} MB of weights in all")
+          f"{side} x {side} x {pipe.unet.config.out_channels}; {total / 1e6:.2f} MB of weights in all")
     print("\n".join(as_lines({"scheduler": pipe.scheduler})))
     for scores in (folder / "scores.json", folder.parent / "scores.json"):
         if scores.is_file():
@@ -46,4 +46,7 @@ def run(args) -> None:
 
 
 def size_of(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    """The bytes of the files that were read; 0 for a part of a single file."""
+    from ..storage.weight_files import weight_files
+
+    return sum(file.stat().st_size for file in weight_files(folder)) if folder.is_dir() else 0

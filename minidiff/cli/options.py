@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import re
 import sys
 import tempfile
+from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
-from ..errors import UserError
+from ..errors import UserError, one_line
 
 SHIPPED = "scenes"
+MOST_DIGITS = 100
+LONGEST_NAME = 255  # bytes, on nearly all file systems
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are UserErrors, so that they fit on one line."""
 
     def error(self, message):
-        raise UserError(f"{message} (see {self.prog} --help)")
+        raise UserError(f"{one_line(message)} (see {self.prog} --help)")
+
+    def exit(self, status=0, message=None):
+        sys.stdout.flush()  # where `main` still sees that nobody reads it
+        super().exit(status, message)
+
+    def parse_known_args(self, args=None, namespace=None):
+        args = sys.argv[1:] if args is None else [*args]
+        for word in takewhile(lambda word: word != "--", args):
+            if re.fullmatch(r"(--[\w.-]+=|-\w=?)--", word):  # of which argparse would make an empty list
+                self.error(f"{word}: -- cannot be the value of an option; a file of that name is ./--")
+        return super().parse_known_args(args, namespace)
 
 
-def whole_number(minimum: int):
-    """An option type: a whole number of at least `minimum`."""
+def whole_number(minimum: int, most: int | None = None):
+    """An option type: a whole number of at least `minimum` and at most `most`."""
 
     def read(text):
-        if not text.isdecimal() or int(text) < minimum:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {minimum}")
+        if not text.isdecimal() or len(text) > MOST_DIGITS or not minimum <= int(text) <= (most or int(text)):
+            upper = f" and at most {most}" if most else ""
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number of at least {minimum}{upper}")
         return int(text)
 
     return read
@@ -42,9 +60,13 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def check_writable(path: Path) -> None:
     """Raises UserError if a file cannot be written, before the work that would be lost. Makes missing folders."""
+    if "\0" in str(path) or len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise UserError(f"cannot write {path}: the name is too long, or no name; choose another")
+    make_folder(path.parent)
     if path.is_dir():
         raise UserError(f"cannot write {path}: it is a folder; give a file name")
-    make_folder(path.parent)
+    if path.exists() and not path.is_file():
+        raise UserError(f"cannot write {path}: it is a device or a pipe; give the name of a file")
     if path.exists() and not os.access(path, os.W_OK):
         raise UserError(f"cannot write {path}: it is write-protected; choose another name")
 
@@ -61,24 +83,33 @@ def make_folder(folder: Path) -> None:
 
 def check_image_name(path: Path) -> None:
     """Raises UserError if an image cannot be written under this name."""
+    check_writable(path)
+    if path.suffix.lower() == ".png":
+        return
     from PIL import Image
 
-    check_writable(path)
-    if path.suffix.lower() != ".png" and path.suffix.lower() not in Image.registered_extensions():
-        fault = f"{path.suffix} is not an image format" if path.suffix else "the name has no extension"
-        raise UserError(f"cannot write {path}: {fault}; use .png")
+    from ..data.reading.decode import FORMATS
 
-
-def open_image(path: Path):
-    """An image, rotated upright. Raises UserError if the file cannot be read as one."""
-    from PIL import Image, ImageOps
-
+    Image.init()
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    fault = f"{path.suffix} is not an image format" if path.suffix else "the name has no extension"
     try:
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not an image'}; "
-                        "give an image file, such as .png or .jpg") from None
+        if kind not in FORMATS:
+            raise UserError(f"cannot write {path}: {fault} that can be written; use .png")
+        Image.new("RGB", (16, 16)).save(io.BytesIO(), kind)  # some are known and not installed
+    except (OSError, KeyError) as error:
+        raise UserError(f"cannot write {path}: {fault} that can be written here; use .png") from error
+
+
+def save_image(image, path: Path) -> None:
+    """Write a Pillow image in the format of its name; what was there stays whole until it is complete."""
+    from ..storage.files import new_file
+
+    with new_file(path) as temporary:
+        try:
+            image.save(temporary)
+        except (ValueError, SystemError) as error:  # such as a WebP of more than 16383 pixels
+            raise UserError(f"cannot write {path}: {error}; use .png") from error
 
 
 def judging(found, total: int):
@@ -97,4 +128,5 @@ def drawing(found, total: int):
 
 def say(what: str, message: object) -> None:
     """One line on standard error."""
-    print(f"minidiff: {what}: {' '.join(str(message).split())}", file=sys.stderr)
+    with suppress(OSError):
+        print(f"minidiff: {what}: {one_line(message)}", file=sys.stderr)

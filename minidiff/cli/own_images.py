@@ -14,9 +14,11 @@ def fitted(settings, chosen: Collection[str], start: str | None, stages: Collect
     A run that starts from a model has the sizes of the model, and its contrastive model is trained already. One with
     class labels has none.
     """
+    from ..data.buckets import bucket_shapes
     from ..data.folder_source import LEAST_TO_HOLD_OUT, check_captions
     from ..data.image_cache import check_usable
     from ..data.reading.find import find
+    from ..data.sources import side_multiple
     from ..data.survey import distinct_captions
     from ..training.class_labels import check_count
     from ..training.fitting import check_data, fit
@@ -38,6 +40,9 @@ def fitted(settings, chosen: Collection[str], start: str | None, stages: Collect
             f"{different} classes" if settings.text.class_labels else
             f"text.max_length {settings.text.max_length}, text.vocab_size {settings.text.vocab_size}, "
             f"train_contrastive.batch_size {settings.train_contrastive.batch_size}")
+    if own.buckets:
+        shapes = bucket_shapes(settings.size, side_multiple(settings))
+        sizes += f"; buckets {', '.join(f'{width} x {height}' for width, height in shapes)}"
     few = f"; none is held out, which takes {LEAST_TO_HOLD_OUT} or more" if len(found.items) < LEAST_TO_HOLD_OUT else ""
     say("note", f"{len(found.items)} captioned images in {own.source} ({found.form}); {sizes}{few}")
     return settings, found

@@ -5,9 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,9 +12,11 @@ from ..errors import UserError
 from ..training.presets import PRESETS, override, preset, setting_names
 from ..training.setting_help import sentence
 from .from_model import Start
-from .options import add_device, make_folder, say, whole_number
+from .options import add_device, make_folder, save_image, say, whole_number
 from .own_images import fitted, found_emoji, note_left_out
+from .progress import output_may_vanish, shown
 from .scoring import score
+from .stopping import asked_to_stop
 
 SAMPLE_GRIDS = 10  # per stage
 FINAL_COUNT = 48   # prompts per split that score the finished model
@@ -40,11 +39,13 @@ def add_to(commands) -> None:
     parser = commands.add_parser(
         "train", help="train a model, from scratch or from another model",
         usage="%(prog)s [options] [--SETTING VALUE ...]", formatter_class=SettingsHelp, description="Train tokenizer, "
-        "autoencoder, contrastive model and diffusion model, one after the other. Ctrl-C saves a checkpoint and stops; "
-        "--resume continues from it with bit-identical results.")
+        "autoencoder, contrastive model and diffusion model, one after the other. Ctrl-C saves a checkpoint and stops, "
+        "as the signals TERM and HUP do; --resume continues from it with bit-identical results.")
     parser.add_argument("--data", dest="data.source", metavar="PATH", help="train on your own captioned images, in a "
                         "folder or a file (default: scenes, the built-in ones); see minidiff data check; emoji:PATH "
                         "also makes scenes of a folder of minidiff data emoji")
+    parser.add_argument("--buckets", dest="data.buckets", action="store_const", const="true", help="keep the shape of "
+                        "your images, roughly, instead of cutting out squares: a batch has images of one shape")
     parser.add_argument("--preset", metavar="NAME", help=f"the model size: {', '.join(PRESETS)} (default: small)")
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from the sizes and weights of MODEL (a "
                         "folder, or the name of a shipped model); its autoencoder and contrastive model stay fixed")
@@ -59,7 +60,7 @@ def add_to(commands) -> None:
     parser.add_argument("--stage", nargs="+", metavar="NAME",
                         help="run only these stages: tokenizer, autoencoder, contrastive, latents, diffusion; "
                         "with --lora: latents, lora")
-    parser.add_argument("--threads", type=whole_number(1), help="number of threads (default: all cores)")
+    parser.add_argument("--threads", type=whole_number(1), help="number of cores to use (default: all)")
     parser.add_argument("--no-samples", action="store_true", help="draw no samples and compute no scores, for which "
                         "a large model takes hours on a CPU")
     parser.add_argument("--tensorboard", action="store_true",
@@ -122,9 +123,11 @@ def run(args) -> int:
         make_folder(folder)
 
     from ..backend import resolve_device
-    from ..report.events import check_events, with_events
-    from ..training.images import read_images
+    from ..nn.threads import at_most
+    from ..report.events import check_events
+    from ..storage.lock import held
     from ..training.lora import LoRARun, resume
+    from ..training.memory import shortage_explained
     from ..training.run import Run
 
     if args.tensorboard:
@@ -132,35 +135,43 @@ def run(args) -> int:
     device = resolve_device(args.device)
     run = (resume(folder, device, args.threads) if args.resume
            else (LoRARun if settings.lora.rank else Run)(folder, settings, device, args.threads, args.start, found))
-    for name in longer if args.resume else ():
-        group = name.partition(".")[0]
-        run.lengthen(group.removeprefix("train_"), getattr(settings, group).steps)
-    stages = args.stage or run.stages
+    with held(folder), output_may_vanish(), shortage_explained(), at_most(args.threads):
+        for name in longer if args.resume else ():
+            group = name.partition(".")[0]
+            run.lengthen(group.removeprefix("train_"), getattr(settings, group).steps)
+        return train(run, args.stage or run.stages, args.minutes, args.tensorboard, args.no_samples)
+
+
+def train(run, stages, minutes: float | None, tensorboard: bool, no_samples: bool) -> int:
+    """Train the stages of a run that is open, and report on the model; the exit code."""
+    from ..report.events import with_events
+    from ..training.images import read_images
+
     drawn: dict[str, int] = {}
     with asked_to_stop() as stop:
         if run.cache is not None and not run.cache.whole:
             for now in shown(read_images(run)):
                 if stop:
-                    return stopped(run, now)
+                    return stopped(run, now, stop)
             note_left_out(run.cache)
-        progress = run.train(stages, args.minutes)
-        for now in shown(with_events(progress, folder / "events") if args.tensorboard else progress):
-            if not args.no_samples:
+        progress = run.train(stages, minutes)
+        for now in shown(with_events(progress, run.folder / "events") if tensorboard else progress):
+            if not no_samples:
                 write_samples(run, now, drawn)
             if stop and (now.step < now.total or now.stage != stages[-1]):
-                return stopped(run, now)
+                return stopped(run, now, stop)
     if run.stages[-1] in stages:
-        finish(run, args.no_samples)
+        finish(run, no_samples)
     return 0
 
 
-def stopped(run, now) -> int:
-    """Save a checkpoint and print how to resume."""
+def stopped(run, now, stop: list[int]) -> int:
+    """Save a checkpoint and print how to resume; the exit code of a program that a signal has stopped."""
     if now.stage in run.trainers:
         run.trainer(now.stage).save()
     say("stopped", f"{now.stage} at step {now.step} of {now.total}; resume with: "
         f"minidiff train --resume --out {run.folder}")
-    return 130
+    return 128 + stop[0]
 
 
 def write_samples(run, now, drawn) -> None:
@@ -177,7 +188,7 @@ def write_samples(run, now, drawn) -> None:
                 samples(Pipeline(**vars(run.parts())), run.source))
     folder = run.folder / "samples"
     folder.mkdir(exist_ok=True)
-    page.save(folder / f"{now.stage}-{now.step:08d}.png")
+    save_image(page, folder / f"{now.stage}-{now.step:08d}.png")
 
 
 def finish(run, no_samples: bool) -> None:
@@ -194,46 +205,3 @@ def finish(run, no_samples: bool) -> None:
 def quoted(prompt: str) -> str:
     """The prompt as the shell takes it: in double quotes, if nothing in it is special there."""
     return shlex.quote(prompt) if set(prompt) & set('"$`\\!') else f'"{prompt}"'
-
-
-@contextmanager
-def asked_to_stop() -> Iterator[list]:
-    """Yields a list that is empty until Ctrl-C, so that a training step can finish; a second Ctrl-C interrupts it."""
-    stop: list = []
-
-    def remember(*_):
-        stop.append(True)
-        signal.signal(signal.SIGINT, before)
-        say("stopping", "finishing a few steps first (press Ctrl-C again to stop at once, at the last checkpoint)")
-
-    before = signal.signal(signal.SIGINT, remember)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def shown(progress: Iterator) -> Iterator:
-    """The same progress, with a bar for each stage: loss, last held-out loss, speed, time left."""
-    from tqdm import tqdm
-
-    bar, held_out = None, {}
-    try:
-        for now in progress:
-            if bar is None or bar.desc != now.stage:
-                if bar is not None:
-                    bar.close()
-                bar = tqdm(desc=now.stage, total=now.total,
-                           bar_format="{desc:<12} {percentage:3.0f}% |{bar}| {n}/{total}{postfix}")
-            bar.total, bar.n = now.total, now.step
-            if "held_out" in now.losses:
-                held_out[now.stage] = f"held-out {now.losses['held_out']:.4f}, "
-            loss = f"loss {now.losses['loss']:.4f}, " if "loss" in now.losses else ""
-            left = f"{int(now.seconds_left) // 60}:{int(now.seconds_left) % 60:02}"
-            loss += held_out.get(now.stage, "")
-            bar.set_postfix_str(f"{loss}{now.samples_per_second:.0f} images/s, {left} left")
-            yield now
-    finally:
-        progress.close()
-        if bar is not None:
-            bar.close()

@@ -1,17 +1,20 @@
 """A person's own captioned images as a source of training data, read from their cache.
 
-Some are held out: those whose names have the smallest hashes, so that new files don't move old ones to the other side.
+Some are held out: those whose contents have the smallest digests. So equal images are never on both sides, and neither
+new nor renamed files move others to the other side.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
 from ..errors import UserError
+from .buckets import Shape, bucket_of
 from .image_cache import ImageCache
 from .reading.captions import folded
 from .scenes import to_float
@@ -28,28 +31,56 @@ def cached_size(size: int, crop: str) -> int:
     return size * 9 // 8 if crop == "random" else size
 
 
+def cached_shape(shape: Shape, crop: str) -> Shape:
+    width, height = shape
+    return cached_size(width, crop), cached_size(height, crop)
+
+
+@dataclass(frozen=True)
 class FolderSource:
     """Images of `size` x `size` pixels; the autoencoder, contrastive and diffusion stages draw from the same ones.
 
     With `crop` "random", an image is cut at a place of its own each time; with `flip`, half of the images are mirrored;
     with `shuffle_tags`, the parts of a caption between its commas are put in another order each time.
+
+    With `shapes`, a training batch comes from one of `buckets`, sources of the images of one `shape` each. All else is
+    squares also then: CLIP's image encoder takes no other shape, and images that are compared need a common one.
     """
 
-    kind = "images"
-
-    def __init__(self, cache: ImageCache, size: int, seed: int = 0, crop: str = "center", flip: bool = False,
-                 shuffle_tags: bool = False, held_out_fraction: float = 0.05):
-        self.cache, self.size, self.seed, self.crop = cache, size, seed, crop
-        self.flip, self.shuffle_tags, self.held_out_fraction = flip, shuffle_tags, held_out_fraction
+    kind: ClassVar[str] = "images"
+    cache: ImageCache
+    size: int
+    seed: int = 0
+    crop: str = "center"
+    flip: bool = False
+    shuffle_tags: bool = False
+    held_out_fraction: float = 0.05
+    shapes: Sequence[Shape] = ()
+    shape: Shape | None = None  # of a bucket
 
     @property
     def name(self) -> str:
         return str(self.cache.source)
 
     @cached_property
+    def buckets(self) -> list[FolderSource]:
+        """A source for each shape that some image is trained at; this one alone if there are no `shapes`."""
+        found = [replace(self, shape=shape, shapes=()) for shape in self.shapes]
+        return [bucket for bucket in found if len(bucket.split[0])] or [self]
+
+    @cached_property
+    def kept(self) -> tuple[np.ndarray, np.ndarray]:
+        """The images of this source in the cache, uint8 (K, H, W, 3), and, in ascending order, their rows there."""
+        if self.shape is None:
+            return self.cache.images, np.arange(len(self.cache.entries))
+        return self.cache.bucket(cached_shape(self.shape, self.crop))
+
+    @cached_property
     def split(self) -> tuple[np.ndarray, np.ndarray]:
         """The rows to train on, and those held out."""
-        return split([entry.name for entry in self.cache.entries], self.held_out_fraction)
+        parts = split([entry.digest for entry in self.cache.entries], self.held_out_fraction)
+        training, held_out = (rows[np.isin(rows, self.kept[1])] for rows in parts)
+        return training, held_out
 
     @property
     def copies(self) -> int:
@@ -74,7 +105,8 @@ class FolderSource:
 
     def training_batch(self, index: int, batch_size: int) -> Batch:
         rng = batch_stream(self.seed, IMAGES, index)
-        return self._draw(rng, rng.choice(self.split[0], batch_size), self._mirrored(rng, batch_size))
+        bucket = self.buckets[bucket_of(self.seed, index, [len(bucket.split[0]) for bucket in self.buckets])]
+        return bucket._draw(rng, rng.choice(bucket.split[0], batch_size), self._mirrored(rng, batch_size))
 
     def contrastive_batch(self, index: int, batch_size: int) -> Batch:
         """No caption occurs twice: it would be the negative of its own image. So there may be fewer than batch_size."""
@@ -91,17 +123,26 @@ class FolderSource:
 
     def held_out(self, count: int) -> Batch:
         rows = self.split[1][:count]
-        margin = self.cache.images.shape[1] - self.size
-        corners = np.full((len(rows), 2), margin // 2)
+        corners = np.tile(self._margins // 2, (len(rows), 1))
         return Batch(self._cut(rows, corners, np.zeros(len(rows), bool)),
                      [self.cache.entries[row].caption for row in rows])
+
+    @property
+    def _shape(self):
+        """Width and height of what is drawn."""
+        return self.shape or (self.size, self.size)
+
+    @property
+    def _margins(self):
+        """How much higher and wider the cached images are: 0 unless crops are random."""
+        width, height = self._shape
+        return np.array(self.kept[0].shape[1:3]) - (height, width)
 
     def _mirrored(self, rng, count):
         return self.flip & (rng.random(count) < 0.5)
 
     def _draw(self, rng, rows, mirrored):
-        margin = self.cache.images.shape[1] - self.size  # 0 unless crops are random
-        corners = rng.integers(margin + 1, size=(len(rows), 2))
+        corners = rng.integers(self._margins + 1, size=(len(rows), 2))
         captions = [self.cache.entries[row].caption for row in rows]
         if self.shuffle_tags:
             captions = [", ".join(rng.permutation(tags(caption))) for caption in captions]
@@ -109,23 +150,27 @@ class FolderSource:
 
     def _cut(self, rows, corners, mirrored):
         """The images of these rows from their corners on, and mirrored where that is said."""
-        pixels = np.empty((len(rows), self.size, self.size, 3), np.uint8)
-        for image, row, (top, left), mirror in zip(pixels, rows, corners, mirrored, strict=True):
-            part = self.cache.images[row, top:top + self.size, left:left + self.size]
+        (width, height), (images, kept_rows) = self._shape, self.kept
+        pixels = np.empty((len(rows), height, width, 3), np.uint8)
+        places = np.searchsorted(kept_rows, rows)
+        for image, place, (top, left), mirror in zip(pixels, places, corners, mirrored, strict=True):
+            part = images[place, top:top + height, left:left + width]
             image[...] = part[:, ::-1] if mirror else part
         return to_float(pixels)
 
 
-def split(names: Sequence[str], fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """The rows to train on, in their order, and the rows held out, by the hashes of their names.
+def split(digests: Sequence[str], fraction: float) -> tuple[np.ndarray, np.ndarray]:
+    """The rows to train on, in their order, and the rows held out, by the digests of their contents.
 
-    Of 8 or more images, at least 1 and at most 512 are held out; of fewer, or with fraction 0, none.
+    Of 8 or more different images, at least 1 and at most 512 are held out; of fewer, or with fraction 0, none. Copies
+    of an image that is held out are on neither side.
     """
-    hashes = [hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names]
-    order = np.array(sorted(range(len(names)), key=hashes.__getitem__), dtype=int)
-    below = sum(int.from_bytes(one, "big") < fraction * 2**64 for one in hashes)
-    count = min(max(below, 1), MOST_HELD_OUT) if fraction > 0 and len(names) >= LEAST_TO_HOLD_OUT else 0
-    return np.sort(order[count:]), order[:count]
+    row_of = {digest: row for row, digest in enumerate(digests)}
+    below = sum(int(digest, 16) < fraction * 16**len(digest) for digest in row_of)
+    count = min(max(below, 1), MOST_HELD_OUT) if fraction > 0 and len(row_of) >= LEAST_TO_HOLD_OUT else 0
+    held_out = {digest: row_of[digest] for digest in sorted(row_of)[:count]}
+    training = [row for row, digest in enumerate(digests) if digest not in held_out]
+    return np.array(training, dtype=int), np.array([*held_out.values()], dtype=int)
 
 
 def check_captions(distinct: int, name: str) -> None:

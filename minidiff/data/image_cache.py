@@ -1,7 +1,8 @@
-"""A person's images, decoded and scaled once: one array on disk, which training reads whatever becomes of the files.
+"""A person's images, decoded and scaled once: arrays on disk, which training reads whatever becomes of the files.
 
-    images.npy     uint8 (M, S, S, 3), with alpha (M, S, S, 4), memory-mapped
-    captions.json  every file that was read: its name, caption, size and time, a digest of its content, and its fault
+    images.npy        uint8 (M, S, S, 3 or, with alpha, 4), memory-mapped: the square in the middle of each image
+    images-80x48.npy  with buckets: images at the width and height that are nearest to their own
+    captions.json     every file that was read: its name, caption, size and time, a digest of its content, its fault
 
 captions.json is written last, so a cache that has one is whole.
 """
@@ -10,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -23,18 +25,19 @@ from PIL import Image, ImageOps
 from ..errors import UserError
 from ..nn.threads import cores
 from ..storage.files import new_file, read_json
+from .array_file import new_rows
+from .buckets import Shape, nearest
 from .reading.decode import decode
 from .reading.find import find
-from .reading.found import Found, Item, Problem
+from .reading.found import Found, Item, Problem, shortened, stamp_of
 
-AHEAD = 64   # images that threads may decode before they are needed: bounds the memory
-NAMED = 10   # names that a message lists
+AHEAD = 64  # images that threads may decode before they are needed: bounds the memory
 
 T = TypeVar("T")
 
 
 class Entry(NamedTuple):
-    """A file as it was read. `fault` says why its image was left out; without one it is the next row of the array."""
+    """A file as it was read. `fault` says why its image was left out; without one it is the next row of images.npy."""
 
     name: str
     caption: str
@@ -42,14 +45,15 @@ class Entry(NamedTuple):
     changed: int    # when, in ns
     digest: str
     fault: str = ""
+    shape: Sequence[int] | None = None  # width and height of its bucket
 
 
 class ImageCache:
-    """The images of `source` at size x size, in `folder`."""
+    """The images of `source` in `folder`: each at size x size and, if there are `shapes`, at the nearest of them."""
 
     def __init__(self, folder: Path, source: Path, size: int, caption_column: str = "text",
-                 caption_template: str = "a {}", alpha: bool = False):
-        self.folder, self.source, self.size, self.alpha = folder, source, size, alpha
+                 caption_template: str = "a {}", shapes: Sequence[Shape] = (), alpha: bool = False):
+        self.folder, self.source, self.size, self.shapes, self.alpha = folder, source, size, shapes, alpha
         self.caption_column, self.caption_template = caption_column, caption_template
 
     def find(self) -> Found:
@@ -61,8 +65,16 @@ class ImageCache:
 
     @cached_property
     def images(self) -> np.ndarray:
-        """uint8 (M, S, S, 3), read from disk row by row when it is used."""
-        return np.load(self.folder / "images.npy", mmap_mode="r")
+        """uint8 (M, S, S, 3 or, with alpha, 4), read from disk row by row when it is used."""
+        return np.load(self._file(None), mmap_mode="r")
+
+    def bucket(self, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+        """The images of this shape, uint8 (K, H, W, 3), and, in ascending order, their rows in `entries`."""
+        rows = [row for row, entry in enumerate(self.entries) if entry.shape and tuple(entry.shape) == shape]
+        return np.load(self._file(shape), mmap_mode="r"), np.array(rows, int)
+
+    def _file(self, shape):
+        return self.folder / ("images.npy" if shape is None else "images-{}x{}.npy".format(*shape))
 
     @cached_property
     def _content(self):
@@ -87,29 +99,23 @@ class ImageCache:
     def fill(self, found: Found | None = None) -> Iterator[tuple[int, int]]:
         """Read all images. Yields how many of how many are done. Raises UserError if more than half can't be used."""
         found, read = found or self.find(), []
-        with new_file(self.folder / "images.npy") as path:
-            with open(path, "wb") as file:
-                self._write_header(file, len(found.items))
-                for entry, pixels in read_images(found.items, self.source, self.size, self.alpha):
-                    read.append(entry)
-                    if not entry.fault:
-                        file.write(pixels.tobytes())
-                    yield len(read), len(found.items)
-                rows = sum(not entry.fault for entry in read)
-                file.seek(0)
-                self._write_header(file, rows)
-            check_usable(found.problems + [Problem(one.name, one.fault) for one in read if one.fault], rows)
+        shapes = {None: (self.size, self.size)} | {shape: shape for shape in self.shapes}
+        with ExitStack() as files:
+            arrays = {name: files.enter_context(new_rows(self._file(name), (height, width, 4 if self.alpha else 3)))
+                      for name, (width, height) in shapes.items()}
+            for entry, pixels in read_images(found.items, self.size, self.shapes, self.alpha):
+                read.append(entry)
+                for shape, image in pixels.items():
+                    arrays[shape].append(image)
+                yield len(read), len(found.items)
+            check_usable(found.problems + [Problem(one.name, one.fault) for one in read if one.fault],
+                         arrays[None].count, ", then train the run with --resume")
         with new_file(self.folder / "captions.json") as path:
             path.write_text(json.dumps({"read": read, "not_read": found.problems}), encoding="utf-8")
 
-    def _write_header(self, file, rows):
-        """NumPy leaves room for more digits of the first dimension, so a later header has the same length."""
-        shape = rows, self.size, self.size, 4 if self.alpha else 3
-        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-
     def check_unchanged(self) -> None:
         """Raises UserError if the files are no longer those that were read. If they are gone, the cache is enough."""
-        if not self.whole:
+        if not self.whole or self._is_untouched_file():
             return
         try:
             found = self.find()
@@ -117,9 +123,13 @@ class ImageCache:
             return
         changed = self.changes(found)
         if changed:
-            more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
-            raise UserError(f"{self.source} has changed since this run read it ({', '.join(changed[:NAMED])}{more}): "
+            raise UserError(f"{self.source} has changed since this run read it ({', '.join(shortened(changed))}): "
                             "put it back as it was, or start another run with another --out")
+
+    def _is_untouched_file(self):
+        """Whether all images are in one file, which has the size and time that it had: it needs no search."""
+        return self.source.is_file() and {(one.bytes, one.changed) for one in self._read} == {
+            stamp_of(self.source.stat())}
 
     def changes(self, found: Found) -> list[str]:
         """The names of the files that were changed, added or removed since they were read.
@@ -131,14 +141,17 @@ class ImageCache:
                       if name not in before or name not in now or self._differs(before[name], now[name]))
 
     def _differs(self, entry, item):
-        touched = (entry.bytes, entry.changed) != stamp(self.source, item.name)
+        touched = (entry.bytes, entry.changed) != item.stamp
         return entry.caption != item.caption or (touched and entry.digest != _digest_now(item))
 
 
-def read_images(items: Iterable[Item], source: Path, size: int,
-                alpha: bool = False) -> Iterator[tuple[Entry, np.ndarray | None]]:
-    """Each item with its pixels, uint8 (size, size, 3 or 4), or with its fault. Decoded by one thread per core."""
-    return in_threads(lambda item: _read_image(item, source, size, alpha), items)
+def read_images(items: Iterable[Item], size: int, shapes: Sequence[Shape] = (),
+                alpha: bool = False) -> Iterator[tuple[Entry, dict[Shape | None, np.ndarray]]]:
+    """Each item with its pixels, uint8 (H, W, 3 or 4): at size x size under None, and at the nearest of `shapes`.
+
+    One with a fault has none. Decoded by one thread per core.
+    """
+    return in_threads(lambda item: _read_image(item, size, shapes, alpha), items)
 
 
 def in_threads(function: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
@@ -149,14 +162,18 @@ def in_threads(function: Callable[[Item], T], items: Iterable[Item]) -> Iterator
             yield from pool.map(function, part)
 
 
-def _read_image(item, source, size, alpha):
-    digest, pixels, fault = "", None, ""
+def _read_image(item, size, shapes, alpha):
+    digest, pixels, fault, shape = "", {}, "", None
     try:
         data = item.read()
-        digest, pixels = digest_of(data), fitted(decode(data, 2 * size, alpha), size)
+        image = decode(data, 2 * size, alpha)
+        digest, pixels = digest_of(data), {None: middle_square(image, size)}
+        if shapes:
+            shape = nearest(shapes, *image.size)
+            pixels[shape] = fitted(image, shape)
     except (UserError, OSError) as error:
         fault = reason_of(error)
-    return Entry(item.name, item.caption, *stamp(source, item.name), digest, fault), pixels
+    return Entry(item.name, item.caption, *item.stamp, digest, fault, shape), pixels
 
 
 def reason_of(error: Exception) -> str:
@@ -171,41 +188,30 @@ def _digest_now(item):
         return ""
 
 
-def fitted(image: Image.Image, size: int) -> np.ndarray:
-    """The middle of an image at size x size: its shorter side is scaled, what is beyond of the longer one is cut off.
-
-    Raises UserError if the image is less than half as large.
-    """
+def middle_square(image: Image.Image, size: int) -> np.ndarray:
+    """The middle of an image at size x size. Raises UserError if the image is less than half as large."""
     if 2 * min(image.size) < size:
         raise UserError(f"too small: {image.width} x {image.height} pixels, at least {(size + 1) // 2} needed")
-    return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS))
+    return fitted(image, (size, size))
+
+
+def fitted(image: Image.Image, shape: Shape) -> np.ndarray:
+    """The middle of an image at this width and height: it is scaled to cover them, what is beyond is cut off."""
+    return np.asarray(ImageOps.fit(image, shape, Image.Resampling.LANCZOS))
 
 
 def named(problems: list[Problem], rest: int) -> str:
-    """'2 of 12 images cannot be used: a.png (not an image), b.png (no caption)'; the first ten by name"""
-    names = ", ".join(f"{one.name} ({one.reason})" for one in problems[:NAMED])
-    more = f" and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
-    return f"{len(problems)} of {len(problems) + rest} images cannot be used: {names}{more}"
+    """'2 of 12 images cannot be used: a.png (not an image), b.png (no caption)'"""
+    names = ", ".join(shortened([f"{one.name} ({one.reason})" for one in problems]))
+    return f"{len(problems)} of {len(problems) + rest} images cannot be used: {names}"
 
 
-def check_usable(problems: list[Problem], rest: int) -> None:
-    """Raises UserError if more images cannot be used than can."""
+def check_usable(problems: list[Problem], rest: int, then: str = "") -> None:
+    """Raises UserError if more images cannot be used than can; `then` says what to do after mending them."""
     if len(problems) > rest:
-        raise UserError(f"{named(problems, rest)}: mend or remove them")
+        raise UserError(f"{named(problems, rest)}: mend or remove them{then}")
 
 
 def digest_of(data: bytes | np.ndarray) -> str:
     content = data if isinstance(data, bytes) else f"{data.shape}".encode() + data.tobytes()
     return hashlib.blake2b(content, digest_size=12).hexdigest()
-
-
-def stamp(source: Path, name: str) -> tuple[int, int]:
-    """Size and time of last change of the file of that name, or of the archive or table that contains it."""
-    inside = (source if source.exists() else source.parent) / name  # a source can be a pattern of file names
-    for file in (inside, *inside.parents):
-        try:
-            info = file.stat()
-            return info.st_size, info.st_mtime_ns
-        except (OSError, ValueError):
-            continue
-    return 0, 0

@@ -1,11 +1,20 @@
-"""Conversions between Pillow images and arrays. Sizes are (height, width)."""
+"""Conversions between images from outside, Pillow images and arrays. Sizes are (height, width).
+
+What an image of another mode, depth or orientation is turned into, is the rule of reading/decode.py.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ..errors import UserError
+from .reading.decode import as_rgb, opened, short_reasons
+
+ImageLike = Image.Image | np.ndarray | str | Path
+BYTES = (np.uint8, np.uint16)
 
 
 def to_pillow(images: np.ndarray) -> list[Image.Image]:
@@ -14,33 +23,79 @@ def to_pillow(images: np.ndarray) -> list[Image.Image]:
     return [Image.fromarray(image) for image in pixels]
 
 
-def as_image(image: Image.Image | np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
-    """An image as float32 (H, W, 3) in [-1, 1], scaled to `size` if one is given.
+def open_image(path: str | Path) -> Image.Image:
+    """The image in a file as `as_rgb` has it: 8-bit RGB, upright, on white. Raises UserError if it cannot be read."""
+    path = Path(path)
+    try:
+        with short_reasons():
+            if path.exists() and not path.is_file():
+                raise UserError("not a file")
+            with opened(path) as image:
+                return as_rgb(image)
+    except UserError as error:
+        reason = getattr(error.__cause__, "strerror", None) or error
+        advice = "scale it down" if "too large" in str(reason) else "give an image file, such as .png or .jpg"
+        raise UserError(f"cannot read {path}: {reason}; {advice}") from error
 
-    Arrays are uint8 (H, W, 3), or float in [-1, 1]. Raises UserError for other shapes and values.
+
+def decoded(image: ImageLike, what: str = "an image") -> Image.Image | np.ndarray:
+    """An image of any kind as RGB of 8 bits, upright, on white; an array of floats (H, W, 3) as it is.
+
+    An image is a Pillow image of any mode, the name of a file, or an array: uint8 or uint16 (H, W, 3) or, with
+    transparency, (H, W, 4), or float (H, W, 3) in [-1, 1]. Raises UserError for everything else.
     """
+    if isinstance(image, str | Path):
+        return open_image(image)
+    if isinstance(image, Image.Image):
+        try:
+            return as_rgb(image)
+        except UserError as error:
+            raise UserError(f"{what} cannot be read ({error}): give another one") from error
+    if not isinstance(image, np.ndarray):
+        raise UserError(f"{what} is a {type(image).__name__}: give a Pillow image, an array, or the name of a file")
+    if image.ndim == 3 and image.size and image.shape[2] in (3, 4) and image.dtype in BYTES:
+        return as_rgb(Image.fromarray(_bytes(image)))
+    if image.ndim == 3 and image.size and image.shape[2] == 3 and _within(image, -1, 1):
+        return image
+    raise UserError("an image array must be (H, W, 3), uint8, uint16 or float in [-1, 1]; this one is "
+                    f"{image.dtype} {image.shape}")
+
+
+def as_image(image: ImageLike, size: tuple[int, int] | None = None) -> np.ndarray:
+    """An image of any kind (see `decoded`) as float32 (H, W, 3) in [-1, 1], scaled to `size` if one is given."""
+    image = decoded(image)
     if isinstance(image, np.ndarray):
-        if image.ndim != 3 or image.shape[2] != 3 or not image.size or not _within(image, -1, 1):
-            raise UserError("an image array must be (H, W, 3), uint8 or float in [-1, 1]; this one is "
-                            f"{image.dtype} {image.shape}")
-        if image.dtype != np.uint8 and size in (None, image.shape[:2]):
+        if size in (None, image.shape[:2]):
             return image.astype(np.float32)
-        image = Image.fromarray(image) if image.dtype == np.uint8 else to_pillow(image[None])[0]
-    pixels = np.asarray(_scaled(image.convert("RGB"), size), np.float32)
-    return pixels / np.float32(127.5) - np.float32(1)
+        image = to_pillow(image[None])[0]
+    return np.asarray(_scaled(image, size), np.float32) / np.float32(127.5) - np.float32(1)
 
 
-def as_mask(mask: Image.Image | np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
-    """A mask as float32 (H, W, 1): 1 (white) is repainted, 0 (black) is kept; scaled to `size` if one is given.
+def decoded_mask(mask: ImageLike) -> Image.Image:
+    """A mask of any kind as a gray image of 8 bits.
 
-    Arrays are (H, W): uint8 in [0, 255], bool, or float in [0, 1]. Raises UserError for other shapes and values.
+    A mask is a Pillow image or a file, of any kind, whose transparent pixels count as white, or an array (H, W): uint8,
+    uint16, bool, or float in [0, 1]. Raises UserError for everything else.
     """
     if isinstance(mask, np.ndarray):
-        if mask.ndim != 2 or not mask.size or not _within(mask, 0, 1):
-            raise UserError("a mask array must be (H, W), uint8, bool, or float in [0, 1]; this one is "
+        if mask.ndim != 2 or not mask.size or not (mask.dtype in BYTES or _within(mask, 0, 1)):
+            raise UserError("a mask array must be (H, W), uint8, uint16, bool, or float in [0, 1]; this one is "
                             f"{mask.dtype} {mask.shape}")
-        mask = Image.fromarray(mask if mask.dtype == np.uint8 else (mask * 255.0).round().astype(np.uint8))
-    return np.asarray(_scaled(mask.convert("L"), size), np.float32)[..., None] / np.float32(255)
+        return Image.fromarray(_bytes(mask) if mask.dtype in BYTES else (mask * 255.0).round().astype(np.uint8))
+    return decoded(mask, "the mask").convert("L")
+
+
+def as_mask(mask: ImageLike, size: tuple[int, int] | None = None) -> np.ndarray:
+    """A mask (see `decoded_mask`) as float32 (H, W, 1): 1 (white) is repainted, 0 (black) is kept; scaled to `size`."""
+    return scaled_mask(decoded_mask(mask), size)
+
+
+def scaled_mask(mask: Image.Image, size: tuple[int, int] | None) -> np.ndarray:
+    return np.asarray(_scaled(mask, size), np.float32)[..., None] / np.float32(255)
+
+
+def height_and_width(image: Image.Image | np.ndarray) -> tuple[int, int]:
+    return image.shape[:2] if isinstance(image, np.ndarray) else image.size[::-1]
 
 
 def latent_mask(mask: np.ndarray, factor: int) -> np.ndarray:
@@ -58,10 +113,12 @@ def _scaled(image, size):
     return image.resize(size[::-1], Image.Resampling.LANCZOS)
 
 
+def _bytes(array):
+    return array if array.dtype == np.uint8 else (array / 257.0).round().astype(np.uint8)
+
+
 def _within(array, low, high):
-    if array.dtype in (np.uint8, bool):
-        return True
-    return array.dtype.kind == "f" and low <= array.min() and array.max() <= high
+    return array.dtype == bool or (array.dtype.kind == "f" and low <= array.min() and array.max() <= high)
 
 
 def at_once(count: int, size: int) -> int:

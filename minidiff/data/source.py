@@ -14,7 +14,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Batch:
-    """Images, float32 (N, S, S, 3) in [-1, 1], and their captions."""
+    """Images of one shape, float32 (N, H, W, 3) in [-1, 1], and their captions."""
 
     images: np.ndarray
     captions: list[str]
@@ -26,11 +26,11 @@ def batch_stream(seed: int, purpose: int, index: int) -> np.random.Generator:
 
 
 class Source(Protocol):
-    """Captioned images of one size S, for one seed."""
+    """Captioned images for one seed: squares, except that training batches can have other shapes (`buckets_of`)."""
 
     kind: str           # "scenes", "emoji" or "images": how a model is scored
     name: str           # "scenes", or the path of the user's images
-    size: int           # S, pixels
+    size: int           # height and width in pixels
     latent_count: int   # how many images are encoded for the diffusion stage
 
     def captions(self) -> Sequence[str]:
@@ -47,3 +47,8 @@ class Source(Protocol):
 
     def held_out(self, count: int) -> Batch:
         """Up to `count` images that are never trained on, the same ones at each call."""
+
+
+def buckets_of(source: Source) -> list[Source]:
+    """The sources, each of one shape, that the training batches of this one come from: itself, if it has no others."""
+    return getattr(source, "buckets", [source])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from ..errors import UserError
+from .buckets import bucket_shapes
 from .emoji_source import EmojiCache, EmojiSource
-from .folder_source import FolderSource, cached_size
+from .folder_source import FolderSource, cached_shape, cached_size
 from .image_cache import ImageCache
 from .scene_source import SceneSource
 from .source import Source
@@ -38,7 +40,14 @@ def open_source(settings, cache: Path | None = None) -> Source:
     if kind_of(own.source) == "emoji":
         emoji = EmojiCache(cache, Path(own.source.removeprefix(EMOJI)), settings.size)
         return EmojiSource(emoji, settings.size, settings.seed, settings.diffusion.latents, own.free_wording)
+    shapes = bucket_shapes(settings.size, side_multiple(settings)) if own.buckets else []
     images = ImageCache(cache, Path(own.source), cached_size(settings.size, own.crop), own.caption_column,
-                        own.caption_template)
+                        own.caption_template, [cached_shape(shape, own.crop) for shape in shapes])
     return FolderSource(images, settings.size, settings.seed, own.crop, own.flip, own.shuffle_tags,
-                        own.held_out_fraction)
+                        own.held_out_fraction, shapes)
+
+
+def side_multiple(settings) -> int:
+    """What the sides of images must be a multiple of: the autoencoder and the UNet halve them."""
+    halvings = len(settings.autoencoder.block_out_channels) + len(settings.unet.block_out_channels) - 2
+    return math.lcm(8, 2**halvings)

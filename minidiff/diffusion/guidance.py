@@ -11,7 +11,7 @@ from ..backend import array_module
 
 
 def classifier_free(cond, uncond, scale):
-    """uncond + scale (cond − uncond); scale 1 means no guidance (Ho & Salimans, 2207.12598).
+    """uncond + scale (cond − uncond); scale 1 is `cond` (Ho & Salimans, 2207.12598).
 
     cond (N, H, W, C), uncond (N, H, W, C) -> y (N, H, W, C)
     """
@@ -36,14 +36,15 @@ def guided(model, cond, uncond, scale=7.5, rescale=0.0, interval=(0.0, math.inf)
 
     cond (N, T, D), uncond (N or 1, T, D). `read` prepares a context once for all steps. Guidance acts only where
     low < σ/α <= high for `interval` = (low, high): it does harm early and has no effect late (Kynkäänniemi et al.,
-    2404.07724). Elsewhere, and everywhere with scale 1, the model gets cond alone, at half the cost.
+    2404.07724). Elsewhere, and everywhere with a scale of 1 or less, the model gets cond alone, at half the cost:
+    models that were distilled to need no guidance are published with a scale of 0.
     """
     xp, (low, high) = array_module(cond), interval
     both, alone = read(xp.concatenate([xp.broadcast_to(uncond, cond.shape), cond])), read(cond)
 
     def predict(x, time):
         inside = low * time.alpha < time.sigma and (math.isinf(high) or time.sigma <= high * time.alpha)
-        if scale == 1 or not inside:
+        if scale <= 1 or not inside:
             return model(x, time.t, *alone)
         without, with_prompt = xp.split(model(xp.concatenate([x, x]), time.t, *both), 2)
         answer = classifier_free(with_prompt, without, scale)
@@ -61,3 +62,18 @@ def inpainted(denoise, known, mask):
     known (N, H, W, C), mask (N or 1, H, W, 1)
     """
     return lambda x, time: mask * denoise(x, time) + (1.0 - mask) * known
+
+
+def inpainting(model, mask, masked):
+    """The `model` of x alone, of one that was trained to inpaint: it reads x, the mask and the image without its part.
+
+    (Rombach et al. 2022, section 4.5.) Both are repeated for as many rows as x has.
+
+    mask (1, H, W, 1), masked (1, H, W, C)
+    """
+    xp, known = array_module(mask), (mask, masked)
+
+    def read(x, t, *context):
+        return model(xp.concatenate([x, *(xp.broadcast_to(a, (len(x), *a.shape[1:])) for a in known)], -1), t, *context)
+
+    return read

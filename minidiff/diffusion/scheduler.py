@@ -60,7 +60,7 @@ class Scheduler:
         return sampler_named(self.sampler)
 
     def steps(self, num_inference_steps: int, strength: float = 1.0) -> list[Step]:
-        """The steps of a run: of n steps, the last n · strength, rounded down."""
+        """The steps of a run: of n steps, the last n · strength, rounded down; PNDM takes one of them twice."""
         n, points = num_inference_steps, num_inference_steps + (self.entry.family == SOLVERS)
         most = self.schedule.num_train_timesteps - (points - n)
         if not 1 <= n <= most:
@@ -68,8 +68,10 @@ class Scheduler:
         if not 0 <= strength <= 1:
             raise UserError(f"strength {strength}: use a number from 0 to 1")
         stride = self.schedule.num_train_timesteps // n
-        steps = self._all_steps(n, stride)[n - int(n * strength):]
-        return spacing.first_repeated(steps, self.schedule, stride) if self.entry.repeats_first else steps
+        steps, skipped = self._all_steps(n, stride), n - int(n * strength)
+        if self.entry.repeats_first and strength > 0:
+            return spacing.first_repeated(steps, self.schedule, stride, skipped)
+        return steps[skipped:]
 
     def _all_steps(self, n, stride):
         entry = self.entry

@@ -43,13 +43,18 @@ def whole_time(schedule, t):
     return Time(float(t), *schedule.at(t))
 
 
-def first_repeated(steps, schedule, stride):
-    """PNDM takes its first step twice: the extra one ends where the second begins, and starts a stride before that."""
+def first_repeated(steps, schedule, stride, skipped=0):
+    """PNDM takes its first step twice: the extra one ends where the second begins, and starts a stride before that.
+
+    A run that starts from an image skips the first entries of this list of n + 1, as in diffusers: it asks once more at
+    an earlier time than other samplers do, and repeats the first of what is left.
+    """
+    steps = [*steps[:2], *steps[1:]][skipped:]
     if len(steps) < 2:
         return steps
     there = steps[1].start
     before = steps[0].start if schedule.is_flow else whole_time(schedule, int(there.t) + stride)
-    return [steps[0], Step(before, there), *steps[1:]]
+    return [steps[0], Step(before, there), *steps[2:]]
 
 
 def ratio_steps(schedule, n, spacing, offset, last, karras):

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from contextlib import contextmanager
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from ..backend import array_module, keep_memory
 from ..ops import fast, no_grad
+from .blas import blas_threads, set_blas_threads
 
 LEAST_ROWS = 8  # per thread; with fewer, threads are slower than one, since they wait for Python's global lock
+most = None     # cores to use, if fewer than there are: see `at_most`
 
 
 def share_rows(function, *arrays, wide=False):
@@ -29,21 +30,31 @@ def share_rows(function, *arrays, wide=False):
     keep_memory()
     function = no_grad()(fast()(function))
     count = min(cores(), len(arrays[0]) // (1 if wide else LEAST_ROWS))
-    if array_module(arrays[0]) is not np or (wide and count < cores()):
+    if array_module(arrays[0]) is not np:
         return function(*arrays)
-    with blas().limit(limits=1, user_api="blas"):
+    if wide and count < cores():
+        with blas_threads(None):
+            return function(*arrays)
+    with blas_threads(1):
         if count < 2:
             return function(*arrays)
         with ThreadPoolExecutor(count) as pool:
             return np.concatenate(list(pool.map(function, *(np.array_split(array, count) for array in arrays))))
 
 
-@cache
-def blas():
-    """The control over the number of BLAS threads; cached, since finding the library takes milliseconds."""
-    return ThreadpoolController()
+@contextmanager
+def at_most(count):
+    """Inside, everything that asks `cores()`, and BLAS, uses at most `count` cores; with None, all."""
+    global most
+    before, most, restore = most, count, set_blas_threads(count)
+    try:
+        yield
+    finally:
+        most = before
+        restore()
 
 
 def cores() -> int:
     """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(found, most or found)

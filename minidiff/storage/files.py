@@ -1,76 +1,157 @@
 """Files and folders written atomically, and JSON with one-line errors.
 
-Everything is written under a temporary name in the same folder, flushed to disk, and only then renamed: if the process
+Everything is written in a folder of its own next to its target, flushed to disk, and only then renamed: if the process
 or the machine dies in between, a reader finds the old content or the new, never a part of it.
+
+    .minidiff-k3j9x0ab/new/NAME      what is being written
+    .minidiff-k3j9x0ab/old/NAME      what it replaces, between two renames
+
+Nobody can guess the name of that folder or write into it, so no link can be planted where something is to be written.
+Its writer keeps it locked: one that is not locked was left behind by a process that died, and the next writer of the
+same folder clears it away.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import UserError
 
+try:
+    import fcntl
+except ImportError:  # on Windows; there, what a killed process leaves behind stays
+    fcntl = None
+
+PREFIX = ".minidiff-"
+NEW, OLD = "new", "old"
+
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Yields a temporary path to write to; the file replaces `path` when the block ends without an error."""
-    temporary = _sibling(path, "new")  # a fixed name: what a killed process left behind is overwritten
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _flush(temporary)
-        os.replace(temporary, path)
+    """Yields a temporary path of the same name to write to; the file replaces `path` when the block ends without error.
+
+    A link at `path` is replaced, not followed. Raises UserError if the file cannot be written.
+    """
+    with _beside(path) as (new, _):
+        yield new
+        _flush(new)
+        os.replace(new, path)
         _flush(path.parent)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Yields an empty folder to fill; it replaces `path` when the block ends without an error.
 
-    Python cannot swap two folders in one system call, so the old one is renamed first; `finish_swap` cleans up if the
-    process dies right there. Raises UserError if the old folder has files that the new one would not replace.
+    Python cannot swap two folders in one system call, so the old one is renamed first; `surviving` finds it there if
+    the process dies before the second rename, and the next writer puts it back. Raises UserError if the old folder has
+    anything in it, at any depth, that the new one would not replace.
     """
-    path = path.resolve()
-    temporary, old = _sibling(path, "new"), _sibling(path, "old")
-    try:
-        finish_swap(path)
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        yield temporary
-        for file in [*temporary.rglob("*"), temporary]:
+    path = Path(os.path.abspath(path))
+    with _beside(path) as (new, old):
+        new.mkdir()
+        yield new
+        for file in [*new.rglob("*"), new]:
             _flush(file)
         if path.is_dir():
-            lost = {p.name for p in path.iterdir()} - {p.name for p in temporary.iterdir()}
-            if lost:
-                raise UserError(f"{path} also contains {min(lost)}, which would be lost: choose another folder")
+            _check_nothing_lost(path, new)
             os.rename(path, old)
-        os.rename(temporary, path)
+        os.rename(new, path)
         _flush(path.parent)
+
+
+def surviving(path: Path) -> Path:
+    """`path`, or the old folder of this name if a process died while it was replacing it. Changes nothing."""
+    if not path.exists() and path.name:
+        for place in _left_behind(path.parent):
+            if (place / OLD / path.name).exists():
+                return place / OLD / path.name
+    return path
+
+
+@contextmanager
+def _beside(path):
+    """The paths NEW/NAME and OLD/NAME in a locked folder of this process's own; it is removed in the end."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        clear_left_behind(path.parent)
+        place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=path.parent))
+        with _lock(place):
+            try:
+                for name in (NEW, OLD):
+                    (place / name).mkdir()
+                yield place / NEW / path.name, place / OLD / path.name
+            finally:
+                _clear(place)
     except OSError as error:
         raise _cannot_write(path, error) from error
-    finally:
-        finish_swap(path)
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def finish_swap(path: Path) -> None:
-    """Clean up after a process died in `new_folder`: delete the old folder, or restore it if there is no new one."""
-    old = _sibling(path.resolve(), "old")
+def _left_behind(folder):
+    """The folders in `folder` that `_beside` made, whether their process lives or not."""
+    found = []
     with suppress(OSError):
-        if old.is_dir() and path.exists():
-            shutil.rmtree(old)
-        elif old.is_dir():
-            os.rename(old, path)
+        for place in sorted(Path(folder).iterdir()):
+            if re.fullmatch(re.escape(PREFIX) + r"\w{8}", place.name) and place.is_dir() and not place.is_symlink():
+                with suppress(OSError):
+                    if {entry.name for entry in place.iterdir()} == {NEW, OLD}:
+                        found.append(place)
+    return found
+
+
+def clear_left_behind(folder: Path) -> None:
+    """Finish, in one folder, what processes that died there have begun: remove it, or put back what it replaced."""
+    for place in _left_behind(folder):
+        with suppress(OSError), _lock(place) as free:
+            if free:
+                _clear(place)
+
+
+@contextmanager
+def _lock(place):
+    """Holds the lock of a folder, and says whether it was free. It ends with the process, however that ends."""
+    if fcntl is None:
+        yield False
+        return
+    handle = os.open(place, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free = True
+        except OSError:
+            free = False
+        yield free
+    finally:
+        os.close(handle)
+
+
+def _clear(place):
+    """Remove a folder of `_beside`; what it was to replace, and did not, goes back to its place."""
+    for old in [*(place / OLD).iterdir()] if (place / OLD).is_dir() else []:
+        target = place.parent / old.name
+        if not target.exists():
+            with suppress(OSError):
+                os.rename(old, target)
+            if old.exists():
+                return
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def _check_nothing_lost(path, new):
+    """Raises UserError if a folder holds anything that the new one lacks, but for what dead processes left there."""
+    for folder in [path, *(place for place in path.rglob("*") if place.is_dir())]:
+        clear_left_behind(folder)
+    lost = {file.relative_to(path).as_posix() for file in path.rglob("*")} - {
+        file.relative_to(new).as_posix() for file in new.rglob("*")}
+    if lost:
+        raise UserError(f"{path} also contains {min(lost)}, which would be lost: choose another folder")
 
 
 def write_json(path: Path, content: dict) -> None:
@@ -86,10 +167,6 @@ def read_json(path: Path) -> dict:
     if not isinstance(content, dict):
         raise UserError(f"cannot read {path} (not a JSON object): get it again from the source of the model")
     return content
-
-
-def _sibling(path, suffix):
-    return path.parent / f".{path.name}.{suffix}"
 
 
 def _flush(path):

@@ -16,23 +16,22 @@ from ..backend import to_device, to_host
 from ..errors import UserError
 from ..nn.module import Module
 from .files import new_folder, read_json, write_json
-from .tensors import map_tensors, write_tensors
+from .tensors import write_tensors
+from .weight_files import DIFFUSERS, TRANSFORMERS, read_weights
 
-DIFFUSERS, TRANSFORMERS = "diffusion_pytorch_model.safetensors", "model.safetensors"
-HALF = ("diffusion_pytorch_model.fp16.safetensors", "model.fp16.safetensors")
-PICKLES = {".ckpt", ".bin", ".pt", ".pth", ".pkl"}
+DTYPES = ("float32", "float16", "float64")
 OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
 ModelType = TypeVar("ModelType", bound=Module)
 
 
 def save_model(model: Module, folder: str | Path, dtype: str = "float32", filename: str | None = None) -> None:
-    """Write a model as 'float32' or 'float16', atomically.
+    """Write a model as 'float32', 'float16' or 'float64', atomically.
 
     `filename` is by default the one that diffusers (UNet, autoencoder) or transformers (CLIP) looks for.
     Raises UserError if a value is too large for float16 or the folder cannot be written.
     """
-    config = model.config.to_dict()
-    filename = filename or (DIFFUSERS if "_class_name" in config else TRANSFORMERS)
+    dtype, config = float_dtype(dtype), model.config.to_dict()
+    filename = filename or f"{DIFFUSERS if '_class_name' in config else TRANSFORMERS}.safetensors"
     with new_folder(Path(folder)) as temporary:
         tensors = {name: to_file(name, to_host(p.value), dtype) for name, p in model.named_parameters()}
         write_json(temporary / "config.json", config)
@@ -46,14 +45,15 @@ def load_model(cls: type[ModelType], config_cls: type, folder: str | Path, dtype
     On the CPU, weights that need neither conversion nor transposition are read-only views of the memory-mapped file.
     Raises UserError if a file is missing or damaged, or its tensors do not match the model.
     """
-    folder = Path(folder)
-    config, path = read_config(config_cls, folder), find_weights(folder)
+    folder, dtype = Path(folder), float_dtype(dtype)
+    config = read_config(config_cls, folder)
     try:
         model = cls(None, config)
     except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
         raise _bad_config(folder, error) from error
     names = dict(model.named_parameters())
-    tensors = {name_in_model(name, names): value for name, value in map_tensors(path)[0].items()
+    path, tensors = read_weights(folder)
+    tensors = {name_in_model(name, names): value for name, value in tensors.items()
                if not name.endswith("embeddings.position_ids")}  # the constants 0, 1, 2, ...
     return fill(model, tensors, f"{path} does not fit {path.with_name('config.json')}", dtype, device)
 
@@ -67,7 +67,7 @@ def fill(model: ModelType, tensors: dict[str, np.ndarray], fault: str, dtype: st
     tensors = {name: from_file(value) for name, value in tensors.items()}
     check_tensors(fault, {name: p.value.shape for name, p in parameters.items()}, tensors)
     for name, parameter in parameters.items():
-        parameter.value = to_device(np.asarray(tensors[name], dtype, order="C"), device)
+        parameter.value = to_device(in_dtype(name, tensors[name], dtype), device)
     return model
 
 
@@ -80,21 +80,15 @@ def read_config(config_cls: type, folder: Path):
         raise _bad_config(folder, error) from error
 
 
-def find_weights(folder: Path) -> Path:
-    """The safetensors file in a folder. Raises UserError if there is none."""
-    for name in (DIFFUSERS, TRANSFORMERS, *HALF):
-        if (folder / name).is_file():
-            return folder / name
-    for path in sorted(folder.iterdir()):
-        refuse_pickle(path)
-    raise UserError(f"no {DIFFUSERS} or {TRANSFORMERS} in {folder}: get the missing file")
-
-
-def refuse_pickle(path: Path) -> None:
-    """Raises UserError for a file that would have to be unpickled."""
-    if path.suffix in PICKLES:
-        raise UserError(f"{path} is a pickle, which can run arbitrary code when opened: get the model as .safetensors, "
-                        "or convert it if you trust it (diffusers: save_pretrained(..., safe_serialization=True))")
+def float_dtype(dtype: str) -> str:
+    """The dtype's name. Raises UserError unless weights can be kept in it."""
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = ""
+    if dtype is None or name not in DTYPES:
+        raise UserError(f"dtype {dtype!r}: use {', '.join(DTYPES[:-1])} or {DTYPES[-1]}")
+    return name
 
 
 def name_in_model(name: str, parameters) -> str:
@@ -118,12 +112,16 @@ def check_tensors(fault: str, shapes: dict[str, tuple], tensors: dict[str, np.nd
 
 def to_file(name: str, value: np.ndarray, dtype: str) -> np.ndarray:
     """An array as it is stored: (k, k, I, O) -> (O, I, k, k) for convolutions, else unchanged."""
+    value = in_dtype(name, value, dtype)
+    return value.transpose(3, 2, 0, 1) if value.ndim == 4 else value
+
+
+def in_dtype(name: str, value: np.ndarray, dtype: str) -> np.ndarray:
     try:
         with np.errstate(over="raise"):
-            value = value.astype(dtype, copy=False)
+            return value.astype(dtype, order="C", copy=False)
     except FloatingPointError as error:
-        raise UserError(f"{name} has values too large for {dtype}: save the model as float32") from error
-    return value.transpose(3, 2, 0, 1) if value.ndim == 4 else value
+        raise UserError(f"{name} has values too large for {dtype}: use float32") from error
 
 
 def from_file(value: np.ndarray) -> np.ndarray:

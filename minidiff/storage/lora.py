@@ -16,10 +16,11 @@ from ..backend import array_module, full_precision
 from ..errors import UserError
 from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
-from .folders import from_file, refuse_pickle
+from .folders import from_file
 from .lora_alpha import checked, ratio, read_notes
 from .lora_names import layers_by_name, split_name
 from .tensors import map_tensors
+from .weight_files import refuse_pickle
 
 
 def merge_lora(path: str | Path, unet: UNet2DConditionModel, text_encoder: CLIPTextModel, scale: float = 1.0) -> None:

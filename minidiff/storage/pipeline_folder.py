@@ -14,9 +14,11 @@ from ..models.clip import CLIPModel
 from ..models.configs import AutoencoderConfig, CLIPConfig, TextConfig, UNetConfig
 from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
+from ..models.unet_inputs import check_inputs
 from ..tokenizer import Tokenizer
-from .files import finish_swap, new_folder, read_json, write_json
-from .folders import load_model, refuse_pickle, save_model
+from .files import new_folder, read_json, surviving, write_json
+from .folders import float_dtype, load_model, read_config, save_model
+from .weight_files import refuse_pickle
 
 INDEX, SCHEDULER, CLIP = "model_index.json", "scheduler_config.json", "clip"
 MODELS = {"unet": (UNet2DConditionModel, UNetConfig), "vae": (AutoencoderKL, AutoencoderConfig),
@@ -41,6 +43,7 @@ def save_pipeline(parts: Parts, folder: str | Path, clip: CLIPModel | None = Non
     The text encoder is always stored as float32: without a dtype argument, transformers loads it in the file's dtype
     but diffusers loads the UNet as float32, and the two dtypes would not work together.
     """
+    dtype = float_dtype(dtype)
     with new_folder(Path(folder)) as temporary:
         save_model(parts.unet, temporary / "unet", dtype)
         save_model(parts.vae, temporary / "vae", dtype)
@@ -57,6 +60,7 @@ def load_pipeline(model: str | Path, dtype: str = "float32", device: str = "cpu"
     """The parts of a model, given by the name of a shipped one or by its folder. Raises UserError if one is missing."""
     folder = find_model(model)
     check_index(folder)
+    check_inputs(read_config(UNetConfig, folder / "unet"))
     models = {name: load_model(*classes, folder / name, dtype, device) for name, classes in MODELS.items()}
     return Parts(**models, tokenizer=Tokenizer.from_pretrained(folder / "tokenizer"),
                  scheduler=read_json(folder / "scheduler" / SCHEDULER))
@@ -83,8 +87,7 @@ def find_model(model: str | Path) -> Path:
     shipped = shipped_models()
     if str(model) in shipped:
         return shipped[str(model)]
-    folder = Path(model)
-    finish_swap(folder)
+    folder = surviving(Path(model))
     refuse_pickle(folder)
     if not folder.exists():
         names = ", ".join(shipped) or "(none)"

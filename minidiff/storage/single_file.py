@@ -4,28 +4,32 @@
     cond_stage_model.transformer.text_model.…  (version 1)   cond_stage_model.model.transformer.resblocks.…  (2)
 
 Tensors are renamed to diffusers' names, and the configuration follows from their shapes. What shapes do not tell is
-taken from Stable Diffusion: 32 groups, 8 heads or heads of 64 channels, the scaling factor. A file does not say whether
-the UNet predicts noise or v (as the 768-pixel models of version 2 do), and it contains no tokenizer.
+taken from Stable Diffusion: 32 groups, 8 heads or heads of 64 channels, the scaling factor. It contains no tokenizer,
+and says only by markers, if at all, whether the UNet predicts noise or v, as the 768-pixel models of version 2 do.
 """
 
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
+from ..diffusion.schedules import Schedule
 from ..errors import UserError
 from ..models.autoencoder import AutoencoderKL
 from ..models.configs import AutoencoderConfig, TextConfig, UNetConfig
 from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
+from ..models.unet_inputs import check_inputs, is_for_inpainting
 from ..tokenizer import Tokenizer
-from .folders import fill, refuse_pickle
+from .folders import fill, float_dtype
 from .pipeline_folder import Parts
 from .tensors import map_tensors
+from .weight_files import refuse_pickle
 
 Tensors = dict[str, np.ndarray]
 UNET, VAE, TEXT_1, TEXT_2 = ("model.diffusion_model.", "first_stage_model.", "cond_stage_model.transformer.",
@@ -59,19 +63,21 @@ def load_single_file(path: str | Path, tokenizer: str | Path | None = None, pred
     """The parts of a model in one `.safetensors` file; on the CPU, weights are memory-mapped as in `load_model`.
 
     `tokenizer` is a folder with vocab.json and merges.txt, by default the file's own folder or tokenizer/ in it;
-    `prediction_type` is 'epsilon' (the default) or 'v_prediction'. Raises UserError if the file is not Stable
-    Diffusion 1 or 2, or if there is no tokenizer.
+    `prediction_type` is 'epsilon' or 'v_prediction', by default what the file says of itself. Raises UserError if the
+    file is not Stable Diffusion 1 or 2, or if there is no tokenizer.
     """
-    path = Path(path)
+    path, dtype = Path(path), float_dtype(dtype)
     refuse_pickle(path)
-    scheduler = to_config(Scheduler("pndm", prediction_type=prediction_type or "epsilon"))
-    tensors, _ = map_tensors(path)
+    Scheduler("pndm", prediction_type=prediction_type or "epsilon")
+    tensors, metadata = map_tensors(path)
     version = 2 if any(name.startswith(TEXT_2) for name in tensors) else 1
     try:
         unet, vae = unet_tensors(part(tensors, UNET)), vae_tensors(part(tensors, VAE))
         text = openclip_tensors(part(tensors, TEXT_2)) if version == 2 else clip_tensors(part(tensors, TEXT_1))
-        side = 96 if version == 2 and prediction_type == "v_prediction" else 64
-        models = [(UNet2DConditionModel(None, unet_config(unet, side)), unet),
+        prediction = prediction_type or marked_prediction(tensors, metadata)
+        side = 96 if version == 2 and prediction == "v_prediction" else 64
+        config = unet_config(unet, side)
+        models = [(UNet2DConditionModel(None, config), unet),
                   (AutoencoderKL(None, vae_config(vae, side)), vae),
                   (CLIPTextModel(None, text_config(text, version)), text)]
     except (ArithmeticError, LookupError, MemoryError, ValueError) as error:
@@ -81,7 +87,27 @@ def load_single_file(path: str | Path, tokenizer: str | Path | None = None, pred
     fault = f"{path} does not fit Stable Diffusion {version}"
     unet, vae, text = (fill(model, values, fault, dtype, device) for model, values in models)
     tokenizer = open_tokenizer(path, tokenizer, text.config, "!" if version == 2 else None)
-    return Parts(unet, vae, text, tokenizer, scheduler)
+    if prediction is None and version == 2 and not is_for_inpainting(config):
+        warnings.warn(f"{path} does not say what its UNet predicts: epsilon is taken, as for the 512-pixel models of "
+                      "Stable Diffusion 2; if images are bad, use --prediction v_prediction", stacklevel=3)
+    return Parts(unet, vae, text, tokenizer, to_config(marked_scheduler(tensors, prediction or "epsilon")))
+
+
+def marked_prediction(tensors: Tensors, metadata: dict[str, str]) -> str | None:
+    """What a file says of its UNet's prediction: by a tensor called v_pred, or in the metadata of modelspec."""
+    said = metadata.get("modelspec.prediction_type", "").lower()
+    if "v_pred" in tensors or said in ("v", "v_prediction") or "768-v" in metadata.get("modelspec.architecture", ""):
+        return "v_prediction"
+    if said == "epsilon":
+        return said
+    return "v_prediction" if metadata.get("modelspec.resolution", "") == "768x768" else None
+
+
+def marked_scheduler(tensors: Tensors, prediction: str) -> Scheduler:
+    """Stable Diffusion's, or with a tensor called ztsnr one that starts from pure noise."""
+    if "ztsnr" in tensors and prediction == "v_prediction":
+        return Scheduler("ddim", Schedule(rescale_betas_zero_snr=True), prediction, "trailing")
+    return Scheduler("pndm", prediction_type=prediction)
 
 
 def open_tokenizer(path: Path, folder: str | Path | None, config: TextConfig, pad: str | None) -> Tokenizer:
@@ -172,16 +198,16 @@ def unet_config(tensors: Tensors, side: int) -> UNetConfig:
     attends = {way: tuple(f"{way}_blocks.{level}.attentions.0.proj_in.weight" in tensors for level in levels)
                for way in ("down", "up")}
     linear = tensors["mid_block.attentions.0.proj_in.weight"].ndim == 2
-    inputs = tensors["conv_in.weight"].shape[1]
-    if inputs != tensors["conv_out.weight"].shape[0]:
-        raise ValueError(f"its UNet reads {inputs} channels, more than it predicts")
-    return UNetConfig(
-        in_channels=inputs, out_channels=inputs, sample_size=side, block_out_channels=widths,
+    config = UNetConfig(
+        in_channels=tensors["conv_in.weight"].shape[1], out_channels=tensors["conv_out.weight"].shape[0],
+        sample_size=side, block_out_channels=widths,
         down_block_types=tuple("CrossAttnDownBlock2D" if attend else "DownBlock2D" for attend in attends["down"]),
         up_block_types=tuple("CrossAttnUpBlock2D" if attend else "UpBlock2D" for attend in attends["up"]),
         layers_per_block=count(tensors, r"down_blocks\.0\.resnets\.(\d+)\."), use_linear_projection=linear,
         cross_attention_dim=tensors["mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight"].shape[1],
         attention_head_dim=tuple(width // HEAD_WIDTH for width in widths) if linear else 8)
+    check_inputs(config)
+    return config
 
 
 def vae_config(tensors: Tensors, side: int) -> AutoencoderConfig:

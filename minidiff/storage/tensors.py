@@ -23,6 +23,10 @@ DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", 
 CODES = {np.dtype(numpy_name): code for code, numpy_name in DTYPES.items()}
 
 
+class UnsupportedDtype(Exception):
+    """A file is whole, but NumPy lacks a dtype of it."""
+
+
 def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
     """Write a file, the widest dtypes first so that every tensor is aligned. Raises OSError."""
     tensors = dict(sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0])))
@@ -50,6 +54,8 @@ def map_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         metadata = header.pop("__metadata__", None) or {}
         return {name: _view(content, start, entry) for name, entry in header.items()}, metadata
+    except UnsupportedDtype as error:
+        raise UserError(f"{path} has {error}") from error
     except (OSError, SafetensorError, ValueError) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise UserError(f"cannot read {path} ({reason}): the file is missing or damaged; get it again") from error
@@ -61,6 +67,7 @@ def _view(content, start, entry):
         bits = np.frombuffer(content, "<u2", (end - begin) // 2, start + begin)
         return (bits.astype(np.uint32) << 16).view(np.float32).reshape(shape)
     if dtype not in DTYPES:
-        raise ValueError(f"dtype {dtype} is not supported")
+        kind = "fp8" if dtype.startswith("F8") else "another kind of"
+        raise UnsupportedDtype(f"{kind} weights ({dtype}): get the model in float16 or float32")
     value = np.frombuffer(content, DTYPES[dtype], (end - begin) // np.dtype(DTYPES[dtype]).itemsize, start + begin)
     return np.require(value.reshape(shape), requirements="A")  # aligned: copies only if the header has an odd length

@@ -29,18 +29,13 @@ def learn_merges(words: Counter[str], count: int) -> list[Pair]:
     A merge changes only the words that contain its pair, so only their pairs are recounted. Outdated entries stay in
     the heap; an entry is valid if its count is still that of the pair.
     """
-    spelled = [(spell(word), times) for word, times in words.items()]
-    counts, change = Counter(), Counter()
+    spelled, times = [spell(word) for word in words], [*words.values()]
+    counts, change = defaultdict(int), defaultdict(int)
     words_with, heap, merges = defaultdict(set), [], []
-
-    def tally(i, sign):
-        symbols, times = spelled[i]
+    for i, symbols in enumerate(spelled):
         for pair in pairwise(symbols):
-            change[pair] += sign * times
+            change[pair] += times[i]
             words_with[pair].add(i)
-
-    for i in range(len(spelled)):
-        tally(i, 1)
     while len(merges) < count:
         for pair, difference in change.items():
             if difference:
@@ -53,7 +48,10 @@ def learn_merges(words: Counter[str], count: int) -> list[Pair]:
             break
         merges.append(best := heap[0][1])
         for i in words_with.pop(best):
-            tally(i, -1)
-            spelled[i] = merge(spelled[i][0], best), spelled[i][1]
-            tally(i, 1)
+            before, spelled[i] = spelled[i], merge(spelled[i], best)
+            for pair in pairwise(before):
+                change[pair] -= times[i]
+            for pair in pairwise(spelled[i]):
+                change[pair] += times[i]
+                words_with[pair].add(i)
     return merges

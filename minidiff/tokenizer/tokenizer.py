@@ -22,7 +22,7 @@ from ..errors import UserError
 from .added_tokens import AddedToken, AddedTokens
 from .files import read_folder, write_folder
 from .merges import learn_merges, merge
-from .words import BASE, BYTES, END, END_OF_WORD, MIN_VOCAB_SIZE, START, spell, words_of
+from .words import BASE, BYTES, END, END_OF_WORD, MIN_VOCAB_SIZE, PART, START, spell, words_of
 
 SHOWN = 5  # classes that a message names
 
@@ -74,7 +74,10 @@ class Tokenizer:
         if vocab_size < MIN_VOCAB_SIZE:
             raise UserError(f"a vocabulary of {vocab_size} tokens is too small: use {MIN_VOCAB_SIZE} or more")
         split = cls([])._whole.split
-        words = Counter(word for caption in captions for text, _ in split(caption) for word in words_of(text))
+        parts, words = Counter(part for caption in captions for part in PART.findall(caption)), Counter()
+        for part, times in parts.items():
+            for word in (word for text, _ in split(part) for word in words_of(text)):
+                words[word] += times
         return cls(learn_merges(words, vocab_size - MIN_VOCAB_SIZE), max_length)
 
     def encode(self, text: str) -> list[int]:

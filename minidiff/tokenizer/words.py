@@ -15,6 +15,7 @@ START, END, END_OF_WORD = "<|startoftext|>", "<|endoftext|>", "</w>"
 # a text is lower-cased: one written in capitals is not special, but split into its three parts.
 WORD = regex.compile(r"(<\|)((?:start|end)oftext)(\|>)|('s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+)")
 SPACE = regex.compile(r"\s+")
+PART = regex.compile(r"\S+")  # between white space: no word or special token goes beyond it
 
 
 def byte_symbols() -> dict[int, str]:
@@ -31,11 +32,9 @@ MIN_VOCAB_SIZE = len(BASE) + 2  # without merges: with start and end of text
 
 
 def normalized(text: str) -> str:
-    """The text in NFC and lower case, with single spaces.
-
-    Lower-cased letter by letter, because `text.lower()` turns a final Σ into ς, where CLIP has σ.
-    """
-    return "".join(map(str.lower, SPACE.sub(" ", unicodedata.normalize("NFC", text))))
+    """The text in NFC and lower case, with single spaces."""
+    text = SPACE.sub(" ", unicodedata.normalize("NFC", text))
+    return text.replace("Σ", "σ").lower()  # alone, it turns a final Σ into ς; CLIP has σ
 
 
 def words_of(text: str) -> list[str]:

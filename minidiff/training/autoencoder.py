@@ -55,10 +55,9 @@ class AutoencoderTraining:
     def step(self, workers: Workers, index: int, fraction: float) -> dict:
         """The losses of batch `index`; adds its gradient times `fraction`."""
         config, batch_size = self.model.config, self.settings.train_autoencoder.batch_size
-        side = self.settings.size // config.downsampling
         images = self.source.training_batch(index, batch_size).images
         noise = batch_stream(self.settings.seed, NOISE, index).standard_normal(
-            (batch_size, side, side, config.latent_channels), dtype="float32")
+            latent_shape(config, images), dtype="float32")
         return workers.learn(fraction, to_device(images, self.device), to_device(noise, self.device))
 
     def learn(self, fraction: float, images, noise) -> dict:
@@ -74,3 +73,9 @@ def autoencoder_config(settings: Settings) -> AutoencoderConfig:
         block_out_channels=own.block_out_channels, layers_per_block=own.layers_per_block,
         latent_channels=own.latent_channels, norm_num_groups=own.norm_num_groups, sample_size=settings.size,
         mid_block_add_attention=own.mid_block_add_attention, scaling_factor=1.0)
+
+
+def latent_shape(config: AutoencoderConfig, images) -> tuple[int, int, int, int]:
+    """(N, P, Q, C) of the latents of images (N, H, W, 3)"""
+    n, height, width, _ = images.shape
+    return n, height // config.downsampling, width // config.downsampling, config.latent_channels

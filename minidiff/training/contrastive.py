@@ -20,6 +20,8 @@ class ContrastiveTraining:
 
     Half of a batch of scenes are twins of the other half: captions that differ only in a word or in the order of words,
     so that the order of words matters from the first step on.
+
+    CLIP's image encoder takes one size. So of images in buckets, too, it sees the square in the middle.
     """
 
     name = "contrastive"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from .. import ops
 from ..backend import random_stream, to_device, to_host
+from ..data.buckets import bucket_of
 from ..data.images import at_once
 from ..data.source import Source, batch_stream
 from ..diffusion.objectives import add_noise, draw_times, loss_weight, mixture, target
@@ -19,10 +20,11 @@ from ..models.autoencoder import AutoencoderKL
 from ..models.configs import UNetConfig
 from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
+from ..nn.blas import set_blas_threads
 from ..nn.module import frozen
 from ..tokenizer import Tokenizer
 from .presets import Settings
-from .workers import Workers
+from .workers import Workers, worker_count
 
 INITIAL, DRAWS = 31, 32  # keys of random streams: initial parameters, everything drawn for a batch
 ENCODE_BATCH = 32        # images of 64 x 64 pixels encoded at once
@@ -30,7 +32,8 @@ ENCODE_BATCH = 32        # images of 64 x 64 pixels encoded at once
 
 @dataclass(frozen=True)
 class Latents:
-    """Encoded images: the means of q(z|x), (M, P, Q, C) in float16, and the token ids of their captions, (M, T).
+    """Encoded images of one shape: the means of q(z|x), (M, P, Q, C) in float16, and the token ids of their captions,
+    (M, T).
 
     The means and not samples: what a sample adds is noise, which no network could predict.
     """
@@ -38,16 +41,16 @@ class Latents:
     mean: np.ndarray
     ids: np.ndarray
 
-    @property
-    def scaling_factor(self) -> float:
-        """1 / the standard deviation of all latents (Rombach et al. 2022, appendix G)."""
-        return float(1 / self.mean.std(dtype=np.float64))
+
+def scaling_factor(latents: Sequence[Latents]) -> float:
+    """1 / the standard deviation of all latents (Rombach et al. 2022, appendix G)."""
+    return float(1 / np.concatenate([one.mean.ravel() for one in latents]).std(dtype=np.float64))
 
 
-def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str, threads: int):
+def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str,
+                  threads: int | None = None):
     """Encode the images of this stage, once: training reads latents only. Yields Latents, batch by batch."""
-
-    size = at_once(ENCODE_BATCH, source.size)
+    workers, size = worker_count(ENCODE_BATCH, device, threads), at_once(ENCODE_BATCH, source.size)
 
     @ops.no_grad()
     def encode(index):
@@ -55,8 +58,12 @@ def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: Autoencoder
         (mean, _), _ = autoencoder.encode(to_device(batch.images, device))
         return Latents(to_host(mean).astype(np.float16), tokenizer(batch.captions).astype(np.int32))
 
-    with ThreadPoolExecutor(threads) as pool, threadpool_limits(1 if threads > 1 else None, "blas"):
-        yield from pool.map(encode, range(math.ceil(source.latent_count / size)))
+    restore = set_blas_threads(1 if workers > 1 else threads)
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            yield from pool.map(encode, range(math.ceil(source.latent_count / size)))
+    finally:
+        restore()
 
 
 def predict_noise(unet, text_encoder, x, timesteps, ids, answer, weight=None):
@@ -78,7 +85,7 @@ def predict_noise(unet, text_encoder, x, timesteps, ids, answer, weight=None):
 
 
 class DiffusionTraining:
-    """Step i depends on the parameters, the latents and i alone.
+    """Step i depends on the parameters, the latents and i alone; its images have one shape.
 
     A sampler settles the layout of an image, which object goes where, in its first steps, while the latents are still
     mostly noise. So most training times are drawn near that end, and `layout_fraction` of each batch is pure noise,
@@ -91,11 +98,11 @@ class DiffusionTraining:
 
     name = "diffusion"
 
-    def __init__(self, settings: Settings, tokenizer: Tokenizer, text_encoder: CLIPTextModel, latents: Latents,
-                 device: str = "cpu", unet: UNet2DConditionModel | None = None):
+    def __init__(self, settings: Settings, tokenizer: Tokenizer, text_encoder: CLIPTextModel,
+                 latents: Sequence[Latents], device: str = "cpu", unet: UNet2DConditionModel | None = None):
         self.settings, self.latents, self.device = settings, latents, device
         self.schedule = schedule_of(settings)
-        self.scaling_factor = latents.scaling_factor
+        self.scaling_factor = scaling_factor(latents)
         self.tokenizer, self.empty = tokenizer, tokenizer([""])[0]
         self.unet = unet or UNet2DConditionModel(random_stream([settings.seed, INITIAL]),
                                                  unet_config(settings, text_encoder.config.hidden_size))
@@ -109,8 +116,9 @@ class DiffusionTraining:
     def step(self, workers: Workers, index: int, fraction: float) -> dict:
         """The losses of batch `index`; adds its gradient times `fraction`."""
         rng = batch_stream(self.settings.seed, DRAWS, index)
-        rows = rng.integers(len(self.latents.ids), size=self.settings.train_diffusion.batch_size)
-        mean, ids = self.latents.mean[rows], self.latents.ids[rows]
+        latents = self.latents[bucket_of(self.settings.seed, index, [len(one.ids) for one in self.latents])]
+        rows = rng.integers(len(latents.ids), size=self.settings.train_diffusion.batch_size)
+        mean, ids = latents.mean[rows], latents.ids[rows]
         noise = rng.standard_normal(mean.shape, dtype=np.float32)
         t = self.draw_times(rng, len(rows))
         return workers.learn(fraction, *self.question(mean, noise, t, self.drop_captions(rng, ids)))

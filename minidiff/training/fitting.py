@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from itertools import chain
 
 from ..data.folder_source import CROPS
+from ..data.reading.captions import check_template
 from ..data.reading.found import Found
+from ..data.sources import kind_of, side_multiple
 from ..data.survey import distinct_captions, median_side
 from ..errors import UserError
 from ..tokenizer import MIN_VOCAB_SIZE, split_words
@@ -23,7 +26,8 @@ BYTES_PER_TOKEN = 4                 # of a word that is rare: common ones become
 def fit(settings: Settings, found: Found, chosen: Collection[str] = ()) -> Settings:
     """The settings with sizes that fit the data, but for those whose names are in `chosen`."""
     captions = distinct_captions(found.items)
-    words = {caption: split_words(caption) for caption in captions}
+    parts = {part for caption in captions for part in caption.split()}
+    words = {part: split_words(part) for part in parts}
     fitted = {"size": size_for(median_side(found.items), divisor(settings))}
     fitted |= {
         "text.max_length": LENGTH,
@@ -31,8 +35,8 @@ def fit(settings: Settings, found: Found, chosen: Collection[str] = ()) -> Setti
         "text.num_hidden_layers": 0,  # a transformer would have nothing to combine
         "diffusion.train_text_encoder": True,
     } if settings.text.class_labels else {
-        "text.max_length": text_length(words.values()),
-        "text.vocab_size": vocabulary_size({word for part in words.values() for word in part}),
+        "text.max_length": text_length(captions, words),
+        "text.vocab_size": vocabulary_size({*chain.from_iterable(words.values())}),
         "train_contrastive.batch_size": min(settings.train_contrastive.batch_size, len(captions))}
     for name, value in fitted.items():
         if name not in chosen:
@@ -44,8 +48,7 @@ def fit(settings: Settings, found: Found, chosen: Collection[str] = ()) -> Setti
 
 def divisor(settings: Settings) -> int:
     """What the image size must be a multiple of: the autoencoder and the UNet halve it, the image encoder cuts it."""
-    halvings = len(settings.autoencoder.block_out_channels) + len(settings.unet.block_out_channels) - 2
-    return math.lcm(8, 2**halvings, 1 if settings.text.class_labels else settings.image.patch_size)
+    return math.lcm(side_multiple(settings), 1 if settings.text.class_labels else settings.image.patch_size)
 
 
 def size_for(side: int | None, multiple: int) -> int:
@@ -54,10 +57,14 @@ def size_for(side: int | None, multiple: int) -> int:
     return max(fitting, multiple * math.ceil(16 / multiple))
 
 
-def text_length(texts: Collection[list[str]]) -> int:
-    """An upper estimate, before there is a tokenizer, of the tokens of the longest text, with start and end."""
-    longest = max((sum(math.ceil(len(word.encode("utf-8", "replace")) / BYTES_PER_TOKEN) for word in words)
-                   for words in texts), default=0)
+def text_length(captions: Collection[str], words: Mapping[str, list[str]]) -> int:
+    """An upper estimate, before there is a tokenizer, of the tokens of the longest caption, with start and end.
+
+    `words` has the words of each part of a caption between white space: each of them is estimated once.
+    """
+    tokens = {part: sum(math.ceil(len(word.encode("utf-8", "replace")) / BYTES_PER_TOKEN) for word in inside)
+              for part, inside in words.items()}
+    longest = max((sum(map(tokens.get, caption.split())) for caption in captions), default=0)
     return min(max(longest + 2, LEAST_LENGTH), MOST_LENGTH)
 
 
@@ -71,9 +78,10 @@ def check_data(own: DataSettings) -> None:
     """Raises UserError for settings of the data that mean nothing."""
     if own.crop not in CROPS:
         raise UserError(f"unknown data.crop {own.crop!r}: use one of {', '.join(CROPS)}")
+    if own.buckets and kind_of(own.source) != "images":
+        raise UserError("buckets are for images of your own, all scenes are square: give them by --data PATH")
     if not 0 <= own.held_out_fraction <= 0.5:
         raise UserError(f"data.held_out_fraction {own.held_out_fraction}: use a number from 0 to 0.5")
     if not 0 <= own.free_wording <= 1:
         raise UserError(f"data.free_wording {own.free_wording}: use a number from 0 to 1")
-    if "{}" not in own.caption_template:
-        raise UserError(f"data.caption_template {own.caption_template!r} has no place for the name: use one with {{}}")
+    check_template(own.caption_template)

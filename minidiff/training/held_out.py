@@ -20,7 +20,7 @@ from ..data.images import at_once
 from ..data.source import Source
 from ..models.autoencoder import AutoencoderKL
 from ..ops import fast, no_grad
-from .autoencoder import AutoencoderTraining, reconstruct
+from .autoencoder import AutoencoderTraining, latent_shape, reconstruct
 from .contrastive import ContrastiveTraining
 from .diffusion import DiffusionTraining
 from .presets import StageSettings
@@ -61,8 +61,7 @@ def of_autoencoder(stage: AutoencoderTraining, source: Source) -> Losses:
     @cache
     def batch():
         images = source.held_out(sample_count(stage.settings.train_autoencoder)).images
-        side = stage.settings.size // stage.model.config.downsampling
-        noise = stream(stage).standard_normal((len(images), side, side, stage.model.config.latent_channels), np.float32)
+        noise = stream(stage).standard_normal(latent_shape(stage.model.config, images), np.float32)
         return images, noise
 
     def read():

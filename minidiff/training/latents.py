@@ -1,39 +1,57 @@
-"""The file of latents of a run: the images of the last stage, encoded once before it."""
+"""The file of latents of a run: the images of the last stage, encoded once before it.
+
+    mean, ids      the means and token ids of the images, those of one shape
+    mean.1, ids.1  the same for the next shape, and so on
+"""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from ..data.source import Source
+from ..data.source import Source, buckets_of
 from ..errors import UserError
 from ..models.autoencoder import AutoencoderKL
 from ..storage.checkpoint import load_checkpoint, save_checkpoint
 from ..tokenizer import Tokenizer
-from .diffusion import ENCODE_BATCH, Latents, encode_images
+from .diffusion import Latents, encode_images
 from .loop import Progress
-from .workers import worker_count
 
 
 def write_latents(path: Path, source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str,
-                  threads: int | None = None) -> Iterator[Progress]:
-    """Encode a source's images and captions into a file."""
-    parts, done, count, start = [], 0, source.latent_count, time.monotonic()
-    for part in encode_images(source, tokenizer, autoencoder, device, worker_count(ENCODE_BATCH, device, threads)):
-        parts.append(part)
-        done += len(part.ids)
-        seconds = (time.monotonic() - start) / done
-        yield Progress("latents", done, count, {}, 0.0, 0.0, 1 / seconds, seconds * (count - done))
-    save_checkpoint(path, {name: np.concatenate([getattr(part, name) for part in parts])
-                           for name in ("mean", "ids")}, {})
+                  threads: int | None = None, seconds: float | None = None) -> Iterator[Progress]:
+    """Encode a source's images and captions into a file, shape by shape; with `seconds`, as many as take that long."""
+    buckets, arrays, done, start = buckets_of(source), {}, 0, time.monotonic()
+    counts = [bucket.latent_count for bucket in buckets]
+    count = sum(counts)
+    for number, bucket in enumerate(buckets):
+        parts, left = [], counts[number]
+        until = math.inf if seconds is None else seconds * sum(counts[:number + 1]) / sum(counts)
+        for part in encode_images(bucket, tokenizer, autoencoder, device, threads):
+            parts.append(part)
+            done, left, spent = done + len(part.ids), left - len(part.ids), time.monotonic() - start
+            if spent >= until:
+                count, left = count - left, 0
+            yield Progress("latents", done, count, {}, 0.0, 0.0, done / spent, spent / done * (count - done))
+            if not left:
+                break
+        arrays[key("mean", number)] = np.concatenate([part.mean for part in parts])
+        arrays[key("ids", number)] = np.concatenate([part.ids for part in parts])
+    save_checkpoint(path, arrays, {})
 
 
-def read_latents(path: Path) -> Latents:
-    """Raises UserError if there is no such file."""
+def read_latents(path: Path) -> list[Latents]:
+    """Those of each shape. Raises UserError if there is no such file."""
     if not path.exists():
         raise UserError(f"{path} is missing: run the latents stage first")
     arrays, _ = load_checkpoint(path)
-    return Latents(arrays["mean"], arrays["ids"])
+    return [Latents(arrays[key("mean", number)], arrays[key("ids", number)]) for number in range(len(arrays) // 2)]
+
+
+def key(name: str, number: int) -> str:
+    """The name of an array of shape `number`, counted from 0."""
+    return f"{name}.{number}" if number else name

@@ -23,6 +23,7 @@ from ..storage.checkpoint import latest, list_checkpoints, save_step
 from .flat import Flat
 from .optimizers import optimizer_class
 from .presets import StageSettings
+from .run_folder import append_line
 from .schedule import average_decay, fallen, learning_rate
 from .update import update_parameters
 from .workers import Workers, worker_count
@@ -52,8 +53,7 @@ class Progress:
     def log(self, path: Path) -> None:
         """Append one line of JSON to a file, with the time."""
         record = {name: value for name, value in asdict(self).items() if name not in ("losses", "seconds_left")}
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record | self.losses | {"time": round(time.time(), 1)}) + "\n")
+        append_line(path, json.dumps(record | self.losses | {"time": round(time.time(), 1)}))
 
 
 class Trainer:
@@ -66,18 +66,21 @@ class Trainer:
         self.optimizer = optimizer_class(settings.optimizer)(self.flat, stage.models, settings)
         self.average = self.flat.value.copy()
         self.step, self.total = 0, settings.steps
-        self.threads = worker_count(settings.batch_size, stage.device, threads)
+        self.threads, self.wanted = worker_count(settings.batch_size, stage.device, threads), threads
 
     def workers(self) -> Workers:
-        return Workers(self.stage, self.flat, self.threads)
+        return Workers(self.stage, self.flat, self.threads, self.wanted)
 
-    def train(self, seconds: float | None = None) -> Iterator[Progress]:
+    def train(self, seconds: float | None = None, metrics: Path | None = None) -> Iterator[Progress]:
         """Train to the end, and save a checkpoint every two minutes. With `seconds`, train for that time.
+
+        Each Progress is appended to the file `metrics`, before the checkpoint, so that no step of it is missing there.
 
         The number of steps that fits into `seconds` is estimated from the time per step so far: first at the end of the
         warm-up, then again at every Progress, until the learning rate begins to fall. Up to there the learning rate
-        does not depend on the number of steps, so a new estimate changes nothing that has been done. The time that the
-        caller spends between two steps does not count.
+        does not depend on the number of steps, so a new estimate changes nothing that has been done. If the time is up
+        before the first estimate, the step that ends then is the last. The time that the caller spends between two
+        steps does not count.
 
         Raises UserError when a loss is not finite; the last checkpoint was written before that.
         """
@@ -94,6 +97,8 @@ class Trainer:
                 losses, norm = self._update(workers)
                 sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
                 since += 1
+                if self.total is None and spent + time.monotonic() - looked >= seconds:
+                    self.total = self.step
                 if self.step % LOOK_EVERY and self.step != self.total:
                     continue
                 means = {name: float(value) / since for name, value in sums.items()}
@@ -106,12 +111,15 @@ class Trainer:
                 step_time = spent / (self.step - start_step)
                 if fitting and self.step >= self.settings.warmup and not self._fallen():
                     self.total = self.step + max(1, round((seconds - spent) / step_time))
+                total = self.total or round(seconds / step_time)
+                progress = Progress(self.stage.name, self.step, total, means, self._rate(self.step - 1), float(norm),
+                                    speed, (total - self.step) * step_time)
+                if metrics is not None:
+                    progress.log(metrics)
                 if now - saved > CHECKPOINT_SECONDS or self.step == self.total:
                     self.save()
                     saved = now
-                total = self.total or round(seconds / step_time)
-                yield Progress(self.stage.name, self.step, total, means, self._rate(self.step - 1), float(norm), speed,
-                               (total - self.step) * step_time)
+                yield progress
                 looked, sums, since = time.monotonic(), {}, 0
         finally:
             workers.close()

@@ -19,16 +19,18 @@ from ..data.sources import open_source
 from ..diffusion.scheduler_config import from_config
 from ..errors import UserError
 from ..nn.lora import add_lora
-from ..storage.files import read_json
+from ..storage.lock import held
 from ..storage.lora_writing import save_lora
-from ..storage.pipeline_folder import Parts, load_pipeline, shipped_models
+from ..storage.pipeline_folder import Parts, load_pipeline
 from .diffusion import DiffusionTraining, Latents
 from .held_out import held_out_losses
 from .images import read_images
 from .latents import read_latents, write_latents
 from .loop import Progress, Trainer
+from .memory import shortage_explained
 from .presets import Settings
-from .run import SETTINGS_FILE, Run, check_new, check_settings, read_settings, write_settings
+from .run import MOST_ENCODING, Run, check_settings, read_settings
+from .run_folder import check_new, model_of, remove_leftovers, write_settings
 
 FACTORS = 33  # key of the random stream of the initial factors
 
@@ -40,7 +42,8 @@ def enough_latents(settings: Settings) -> Settings:
     return replace(settings, diffusion=replace(own, latents=min(own.latents, max(1, drawn))))
 
 
-def lora_training(settings: Settings, parts: Parts, latents: Latents, device: str = "cpu") -> DiffusionTraining:
+def lora_training(settings: Settings, parts: Parts, latents: Sequence[Latents],
+                  device: str = "cpu") -> DiffusionTraining:
     """The diffusion stage of a trained model, with its own noise schedule and scaling factor; only factors learn."""
     own = replace(settings, train_diffusion=settings.train_lora,
                   diffusion=replace(settings.diffusion, train_text_encoder=False))
@@ -66,15 +69,16 @@ class LoRARun:
         """Start a run from the model `start`. Raises UserError where it cannot be loaded, or for bad settings."""
         check_settings(settings)
         check_new(folder)
-        model = str(start if str(start) in shipped_models() else Path(start).resolve())
-        self._open(folder, settings, model, device, threads, found)
-        write_settings(folder, settings, model=model)
+        self._open(folder, settings, start, device, threads, found)
+        with held(folder):
+            write_settings(folder, settings, start)
+        self.model_folder = model_of(folder)
 
     @classmethod
     def resume(cls, folder: Path, device: str = "cpu", threads: int | None = None) -> LoRARun:
         """Open a run that was started before, with its own settings and model."""
         run = cls.__new__(cls)
-        run._open(folder, read_settings(folder), read_json(folder / SETTINGS_FILE)["model"], device, threads)
+        run._open(folder, read_settings(folder), model_of(folder), device, threads)
         if run.cache is not None:
             run.cache.check_unchanged()
         return run
@@ -95,17 +99,18 @@ class LoRARun:
         if unknown:
             raise UserError(f"unknown stage {unknown[0]!r}: with --lora, use some of {', '.join(self.stages)}")
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
-        yield from read_images(self)
-        path, parts = self.folder / "latents.safetensors", self.model_parts
-        if "latents" in stages and not path.exists():
-            yield from write_latents(path, self.source, parts.tokenizer, parts.vae, self.device, self.threads)
-        if "lora" not in stages:
-            return
-        for progress in self.trainer("lora").train(None if deadline is None else max(1.0, deadline - time.monotonic())):
-            progress.log(self.folder / "metrics.jsonl")
-            yield progress
-        with self.trainer("lora").averaged():
-            save_lora(parts.unet, self.lora_file)
+        with held(self.folder), shortage_explained():
+            remove_leftovers(self.folder)
+            yield from read_images(self)
+            path, parts = self.folder / "latents.safetensors", self.model_parts
+            if "latents" in stages and not path.exists():
+                yield from write_latents(path, self.source, parts.tokenizer, parts.vae, self.device, self.threads,
+                                         None if minutes is None else MOST_ENCODING * 60 * minutes)
+            if "lora" in stages:
+                seconds = None if deadline is None else max(1.0, deadline - time.monotonic())
+                yield from self.trainer("lora").train(seconds, self.folder / "metrics.jsonl")
+                with self.trainer("lora").averaged():
+                    save_lora(parts.unet, self.lora_file)
 
     def trainer(self, stage: str) -> Trainer:
         """The trainer of the factors, in the state of its newest checkpoint."""
@@ -122,7 +127,8 @@ class LoRARun:
 
     def lengthen(self, stage: str, steps: int) -> None:
         """Have the factors learn until `steps`. Raises UserError if they are past them."""
-        self.trainer(stage).lengthen(steps)
+        with held(self.folder):
+            self.trainer(stage).lengthen(steps)
 
     def parts(self) -> Parts:
         """All that a pipeline needs, with the factors in the UNet: inside `averaged()`, with their averages."""

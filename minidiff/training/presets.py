@@ -35,6 +35,7 @@ class DataSettings:
     caption_template: str = "a {}"  # of images without a caption, for the name of their folder
     crop: str = "center"            # center or random
     flip: bool = False
+    buckets: bool = False
     shuffle_tags: bool = False
     held_out_fraction: float = 0.05
     free_wording: float = 0.5       # of emoji: the fraction of images that are scenes

@@ -4,24 +4,27 @@
 
 `start/` is a copy of the trained model that the run started from, if there is one; `data/` has the person's own images.
 
-Each stage continues from its files: a run that was stopped, in whatever way, resumes from its last checkpoint.
+Each stage continues from its files: a run that was stopped, in whatever way, resumes from its last checkpoint. Each
+file appears when it is whole, settings.json first. One process at a time trains in a folder.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
-from ..data.folder_source import FolderSource, check_captions
+from ..data.folder_source import check_captions
 from ..data.reading.found import Found
 from ..data.sources import kind_of, open_source
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
 from ..errors import UserError
-from ..storage.files import new_file, read_json, write_json
-from ..storage.pipeline_folder import Parts, load_clip, load_pipeline, save_pipeline
+from ..storage.checkpoint import list_checkpoints
+from ..storage.files import new_folder
+from ..storage.lock import held
+from ..storage.pipeline_folder import Parts, load_pipeline, save_pipeline
 from ..tokenizer import Tokenizer
 from .autoencoder import AutoencoderTraining
 from .class_labels import check_class_labels, class_encoder, class_tokenizer
@@ -32,13 +35,15 @@ from .held_out import held_out_losses
 from .images import read_images
 from .latents import read_latents, write_latents
 from .loop import Progress, Trainer
+from .memory import shortage_explained
 from .optimizers import optimizer_class
 from .presets import Settings, from_dict
-from .start import check_sizes, take_over
+from .run_folder import check_new, model_of, remove_leftovers, settings_file, write_settings
+from .start import copy_start, load_start, take_over
 
 STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
-SETTINGS_FILE = "settings.json"
 LATENTS_FRACTION = 0.02  # of the minutes of a run
+MOST_ENCODING = 0.2      # of the minutes that are left: what is encoded by then is trained on
 
 
 class Run:
@@ -57,15 +62,10 @@ class Run:
         check_settings(settings)
         check_new(folder)
         if start is not None:
-            parts, clip = load_pipeline(start), None if settings.text.class_labels else load_clip(start)
-            check_sizes(settings, parts, clip)
-            save_pipeline(parts, folder / "start", clip, "float32")
-            parts.tokenizer.save_pretrained(folder / "tokenizer")
-        self._open(folder, settings, device, threads, found)
-        for stage in self.stages if start is not None else ():
-            if stage in ("autoencoder", "contrastive"):
-                self.trainer(stage).end()
-        write_settings(folder, settings)
+            load_start(start, settings)
+        with held(folder):
+            write_settings(folder, settings, start)
+            self._open(folder, settings, device, threads, found)
 
     @classmethod
     def resume(cls, folder: Path, device: str = "cpu", threads: int | None = None) -> Run:
@@ -83,31 +83,50 @@ class Run:
         self.source, self.found = open_source(settings, folder / "data"), found
         self.cache = getattr(self.source, "cache", None)
         self.trainers: dict[str, Trainer] = {}
+        if (model := model_of(folder)) is not None:
+            self._take_over(model)
+
+    def _take_over(self, model):
+        """Copy the model that the run starts from, and mark the stages done that go no further; what is done stays."""
+        stages = [stage for stage in ("autoencoder", "contrastive") if stage in self.stages and
+                  not list_checkpoints(self.folder / "checkpoints" / stage)]
+        if not stages:
+            return
+        with held(self.folder):
+            copy_start(model, self.folder / "start", self.settings)
+            if not (self.folder / "tokenizer").exists():
+                self._save_tokenizer(load_pipeline(self.folder / "start").tokenizer)
+            for stage in stages:
+                self.trainer(stage).end()
 
     def train(self, stages: Sequence[str] | None = None, minutes: float | None = None) -> Iterator[Progress]:
         """Train the stages, by default all, one after the other, each to its end; write the model after the last.
 
+        Raises UserError if another process trains in the folder.
         `minutes` is divided among the stages; time that one saves or overruns is added to or taken from those after it.
         """
         stages = self.stages if stages is None else stages
         self._check_stages(stages)
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
-        yield from read_images(self)
-        if isinstance(self.source, FolderSource) and "contrastive" in stages and not (self.folder / "start").exists():
-            check_captions(len(self.source.rows_of), self.source.name)
-        for stage in (stage for stage in self.stages if stage in stages):
-            if stage == "tokenizer":
-                self.tokenizer(train=True)
-            elif stage == "latents":
-                yield from self._encode()
-            else:
-                trainer = self.trainer(stage)
-                seconds = None if deadline is None else self._seconds(stage, deadline, stages)
-                for progress in trainer.train(seconds):
-                    progress.log(self.folder / "metrics.jsonl")
-                    yield progress
-        if "diffusion" in stages:
-            self.save()
+        with held(self.folder), shortage_explained():
+            remove_leftovers(self.folder)
+            yield from read_images(self)
+            if self.source.kind == "images" and "contrastive" in stages and not (self.folder / "start").exists():
+                check_captions(len(self.source.rows_of), self.source.name)
+            for stage in (stage for stage in self.stages if stage in stages):
+                yield from self._train_stage(stage, stages, deadline)
+            if "diffusion" in stages:
+                self.save()
+
+    def _train_stage(self, stage, stages, deadline):
+        if stage == "tokenizer":
+            self.tokenizer(train=True)
+        elif stage == "latents":
+            yield from self._encode(None if deadline is None else MOST_ENCODING * (deadline - time.monotonic()))
+        else:
+            trainer = self.trainer(stage)
+            seconds = None if deadline is None else self._seconds(stage, deadline, stages)
+            yield from trainer.train(seconds, self.folder / "metrics.jsonl")
 
     def _seconds(self, stage, deadline, stages):
         """The seconds of a stage: the time left is divided in proportion to the fractions of the stages to come."""
@@ -139,7 +158,8 @@ class Run:
         made = {"autoencoder": "latents.safetensors", "contrastive": "checkpoints/diffusion"}.get(stage)
         if made and (self.folder / made).exists():
             raise UserError(f"{self.folder / made} was made with the {stage} stage as it is: start another run")
-        self.trainer(stage).lengthen(steps)
+        with held(self.folder):
+            self.trainer(stage).lengthen(steps)
 
     def _stage(self, stage):
         """A stage before its first step: with new parameters, or with those of the model that the run started from."""
@@ -175,18 +195,22 @@ class Run:
         folder = self.folder / "tokenizer"
         if train and not folder.exists():
             own, captions = self.settings.text, self.source.captions()
-            (class_tokenizer(captions, own.max_length) if own.class_labels else
-             Tokenizer.train(captions, own.vocab_size, own.max_length)).save_pretrained(folder)
+            self._save_tokenizer(class_tokenizer(captions, own.max_length) if own.class_labels else
+                                 Tokenizer.train(captions, own.vocab_size, own.max_length))
         return Tokenizer.from_pretrained(folder)
 
-    def _encode(self) -> Iterator[Progress]:
+    def _save_tokenizer(self, tokenizer):
+        with new_folder(self.folder / "tokenizer") as temporary:
+            tokenizer.save_pretrained(temporary)
+
+    def _encode(self, seconds) -> Iterator[Progress]:
         """Encode the images of the diffusion stage into latents.safetensors, unless it exists."""
         path = self.folder / "latents.safetensors"
         if not path.exists():
             yield from write_latents(path, self.source, self.tokenizer(), self.finished("autoencoder").model,
-                                     self.device, self.threads)
+                                     self.device, self.threads, seconds)
 
-    def latents(self) -> Latents:
+    def latents(self) -> list[Latents]:
         return read_latents(self.folder / "latents.safetensors")
 
     def parts(self) -> Parts:
@@ -208,23 +232,9 @@ class Run:
             save_pipeline(self.parts(), self.model_folder, clip)
 
 
-def write_settings(folder: Path, settings: Settings, **others: str) -> None:
-    """Write the settings.json of a new run, with what else is needed to resume it."""
-    with new_file(folder / SETTINGS_FILE) as path:
-        write_json(path, asdict(settings) | others)
-
-
-def check_new(folder: Path) -> None:
-    """Raises UserError where a folder holds a run already."""
-    if (folder / SETTINGS_FILE).exists():
-        raise UserError(f"{folder} holds a training run: continue it with --resume, or choose another --out")
-
-
 def read_settings(folder: Path) -> Settings:
     """The settings of the run in a folder. Raises UserError if there is none, or if they are bad."""
-    if not (folder / SETTINGS_FILE).exists():
-        raise UserError(f"{folder} holds no training run: start one without --resume")
-    settings = from_dict(Settings(), read_json(folder / SETTINGS_FILE))
+    settings = from_dict(Settings(), settings_file(folder))
     check_settings(settings)
     return settings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..diffusion.scheduler_config import from_config
 from ..errors import UserError
 from ..models.clip import CLIPModel
-from ..storage.pipeline_folder import Parts, load_clip, load_pipeline
+from ..storage.pipeline_folder import Parts, load_clip, load_pipeline, save_pipeline
 from .autoencoder import autoencoder_config
 from .contrastive import clip_config, text_config
 from .diffusion import unet_config
@@ -32,6 +32,20 @@ def settings_of(parts: Parts, clip: CLIPModel | None, settings: Settings) -> Set
         image=_sized(settings.image, clip.config.vision_config) if clip else replace(
             settings.image, projection_dim=text.projection_dim),
         unet=_sized(settings.unet, unet, attention_levels=tuple("CrossAttn" in name for name in unet.down_block_types)))
+
+
+def load_start(model: str | Path, settings: Settings) -> tuple[Parts, CLIPModel | None]:
+    """The model that a run with these settings starts from. Raises UserError where it has other sizes."""
+    parts, clip = load_pipeline(model), None if settings.text.class_labels else load_clip(model)
+    check_sizes(settings, parts, clip)
+    return parts, clip
+
+
+def copy_start(model: str | Path, folder: Path, settings: Settings) -> None:
+    """Write a copy of the model that a run starts from, unless there is one: it outlives the model's own folder."""
+    if not folder.exists():
+        parts, clip = load_start(model, settings)
+        save_pipeline(parts, folder, clip, "float32")
 
 
 def check_sizes(settings: Settings, parts: Parts, clip: CLIPModel | None) -> None:

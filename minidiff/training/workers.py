@@ -13,11 +13,12 @@ import sys
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-
-from threadpoolctl import threadpool_limits
+from contextlib import suppress
+from multiprocessing.util import Finalize
 
 from ..backend import array_module, keep_memory, shared
 from ..errors import UserError
+from ..nn.blas import set_blas_threads
 from ..nn.threads import cores
 from ..ops import fast
 from .flat import Flat
@@ -26,13 +27,18 @@ LEAST_PART = 4  # samples of a batch below which another worker costs more than 
 
 
 class Workers:
-    """A stage in this process and in count - 1 forked ones; `gather` adds the gradients of those to its own."""
+    """A stage in this process and in count - 1 forked ones; `gather` adds the gradients of those to its own.
 
-    def __init__(self, stage, flat: Flat, count: int):
+    Each has one thread of BLAS; a single one has `threads`, or with None as many as BLAS itself would take.
+    """
+
+    def __init__(self, stage, flat: Flat, count: int, threads: int | None = None):
         keep_memory()
         self.stage, self.flat = stage, flat
         self.gradients, self.pipes, self.processes = [], [], []
-        self.limit = threadpool_limits(1, "blas") if count > 1 else None
+        # Before multiprocessing, at the end of this process, waits for its children.
+        self._end = Finalize(None, stop_all, (self.pipes, self.processes), exitpriority=1)
+        self.restore = set_blas_threads(1 if count > 1 else threads)
         for _ in range(count - 1):
             self._fork()
         self.pool = ThreadPoolExecutor(count) if count > 1 else None  # for the update of the parameters
@@ -44,28 +50,30 @@ class Workers:
         self.pipes.append(pipe)
         self.gradients.append(shared(self.flat.grad))
         process = context.Process(target=self._serve, args=(end,), daemon=True)
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # only the first process handles Ctrl-C
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads: BLAS stops its own first
-            process.start()
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        end.close()
-        self.processes.append(process)
+        # Only the first process is asked to stop, also where all are sent the signal: it needs the others until then.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads: BLAS stops its own first
+                process.start()
+            self.processes.append(process)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            end.close()
 
     def _serve(self, end):
-        """The loop of a forked worker, until its pipe is closed."""
+        """The loop of a forked worker, until its pipe is closed by the first process, or by the system at its death."""
         for pipe in self.pipes:
             pipe.close()
         self.flat.collect_in(self.gradients[-1])
-        while True:
-            try:
+        with suppress(EOFError, ConnectionError, MemoryError):  # the first process has ended, or sees that this one has
+            while True:
                 name, arguments = end.recv()
-            except EOFError:
-                return
-            try:
-                end.send((self._call(name, arguments), None))
-            except Exception as error:
-                end.send((None, error))
+                try:
+                    answer = self._call(name, arguments), None
+                except Exception as error:
+                    answer = None, error
+                end.send(answer)
 
     def _call(self, name, arguments):
         with fast(self.stage.settings.winograd):
@@ -113,13 +121,19 @@ class Workers:
             self.flat.grad += grad
 
     def close(self):
-        for pipe, process in zip(self.pipes, self.processes, strict=True):
-            pipe.close()
-            process.terminate()
-            process.join()
+        self._end()
         if self.pool is not None:
             self.pool.shutdown()
-            self.limit.restore_original_limits()
+        self.restore()
+
+
+def stop_all(pipes: list, processes: list) -> None:
+    """End forked workers at once, whatever they are doing: nothing of theirs is kept."""
+    for pipe in pipes:
+        pipe.close()
+    for process in processes:
+        process.kill()
+        process.join()
 
 
 def worker_count(batch_size: int, device: str, wanted: int | None = None) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from run_python import run_python
+from run_python import ENVIRONMENT, run_python
 
 from minidiff.cli import main
 from minidiff.cli.options import check_writable
@@ -43,6 +45,23 @@ from minidiff.errors import UserError
     ("generate x --model MODEL -o .", "it is a folder"),
     ("generate x --model MODEL -o x.txt", ".txt is not an image format"),
     ("generate x --model MODEL -o x", "the name has no extension"),
+    ("generate x --model MODEL -o x.psd", ".psd is not an image format that can be written; use .png"),
+    ("generate x --model MODEL -o x.fits", ".fits is not an image format"),
+    ("generate x --model MODEL -o x.cur", ".cur is not an image format"),
+    ("generate x --model MODEL -o x.xbm", ".xbm is not an image format"),
+    ("generate x --model MODEL -o x.blp", ".blp is not an image format"),
+    ("generate x --model MODEL -o /dev/null", "it is a device"),
+    (f"generate x --model MODEL -o {'x' * 300}.png", "the name is too long"),
+    ("generate x --model MODEL --mask=--", "--mask=--: -- cannot be the value of an option"),
+    ("generate x --model MODEL -o--", "-o--: -- cannot be the value of an option"),
+    ("generate x --model MODEL --num 3000000", "'3000000' is not a whole number of at least 1 and at most 1000"),
+    ("generate x y z --model MODEL --num 500", "1500 images: draw at most 1000 at once"),
+    (f"generate x --model MODEL --seed {'9' * 10**6}", "is not a whole number"),
+    (f"generate x --model MODEL --sampler {'x' * 10**5}", "use one of ddpm"),
+    (f"generate x --model {'m' * 10**5}", "model 'mmm"),
+    ("generate x --model MODEL --height 4611686018427387904", "use at most 16384"),
+    ("generate x --model MODEL --guidance 1e308", "with guidance 1e+308, is not finite"),
+    ("generate x --model MODEL --init-image /dev/zero", "cannot read /dev/zero: not a file"),
     ("evaluate nothing", "unknown model"),
     ("evaluate MODEL --count 0", "--count: '0'"),
     ("info nothing", "unknown model"),
@@ -80,7 +99,7 @@ def test_bad_input_is_one_line_and_exit_code_2(model, capsys, arguments, message
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith("minidiff: error: ")
-    assert message in err
+    assert message in err and len(err) < 600
     assert sorted(Path().rglob("*.png")) == before
 
 
@@ -125,3 +144,34 @@ def test_the_commands_load_no_package_before_they_need_it_and_run_as_a_module():
     assert run_python("-c", code).stdout == "[]\n"
     done = run_python("-m", "minidiff", "generate", check=False)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def run_in_a_shell(line, **environment):
+    line = line.replace("MINIDIFF", f"{sys.executable} -m minidiff")
+    return subprocess.run(["bash", "-c", f"set -o pipefail; {line}"], capture_output=True, text=True,
+                          env=ENVIRONMENT | environment)
+
+
+@pytest.mark.parametrize(("line", "code"), [
+    ("MINIDIFF info ./model | head -1", 141), ("MINIDIFF generate --help | head -c 1", 141),
+    ("MINIDIFF info ./model >&-", 0), ("MINIDIFF generate x --model ./model -o x.png 2>&-", 0),
+    ("MINIDIFF info ./model >/dev/full", 2)])
+def test_an_output_that_nobody_reads_ends_quietly(model, line, code):
+    Path("model").symlink_to(model)
+    done = run_in_a_shell(line)
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+    assert done.stderr.count("\n") == (code == 2)
+    assert done.returncode == code or (code == 141 and done.returncode == 0)  # all fitted into the pipe
+
+
+def test_an_output_of_another_encoding_gets_escapes(model):
+    Path("model").symlink_to(model)
+    done = run_in_a_shell("MINIDIFF generate 'ein röt' --model ./model", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("ein-r\\xf6t.png  (")
+    assert Path("ein-röt.png").is_file()
+
+
+def test_what_a_terminal_would_obey_is_written_as_an_escape(capsys):
+    assert main(["generate", "x", "--model", "\x1b[31mred"]) == 2
+    assert "\\x1b[31mred" in capsys.readouterr().err

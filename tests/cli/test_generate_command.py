@@ -67,7 +67,37 @@ def test_a_prompt_that_is_too_long_gets_one_line_of_warning(model, capsys):
 
 
 @pytest.mark.parametrize(("prompt", "name"), [
-    ("A red heart!", "a-red-heart.png"), ("", "image.png"), ("../x/y", "x-y.png"), ("ein rötlicher Stern",
-    "ein-rötlicher-stern.png"), ("word " * 40, "-".join(["word"] * 16) + ".png"), ("?!", "image.png")])
+    ("A red heart!", "a-red-heart.png"), ("", "image.png"), ("../x/y", "x-y.png"), ("?!", "image.png"),
+    ("ein rötlicher Stern", "ein-rötlicher-stern.png"), ("word " * 40, "-".join(["word"] * 16) + ".png"),
+    ("\U0002070e" * 80, "\U0002070e" * 50 + ".png")])
 def test_a_file_name_is_made_of_a_prompts_words(prompt, name):
     assert file_name(prompt) == name
+
+
+def test_many_images_of_a_prompt_of_long_letters_have_names(model):
+    assert main(["generate", "\U0002070e" * 80, "--model", str(model), "--num", "2"]) == 0
+    assert sorted(len(path.name) for path in Path().glob("\U0002070e*")) == [54, 56, 56]
+
+
+def test_a_full_disk_leaves_the_old_image_whole(model, monkeypatch, capsys):
+    def half(image, path, *_, **__):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    before = Path("photo.png").read_bytes()
+    monkeypatch.setattr(Image.Image, "save", half)
+    assert main(["generate", PROMPT, "--model", str(model), "-o", "photo.png"]) == 2
+    assert "cannot write photo.png (No space left on device)" in capsys.readouterr().err
+    assert Path("photo.png").read_bytes() == before
+    assert sorted(path.name for path in Path().iterdir()) == ["mask.png", "photo.png", "text.txt"]
+
+
+def test_a_deep_or_transparent_mask_paints_what_its_ordinary_copy_paints(model):
+    gray = np.repeat(np.uint8([0, 255]), SIDE // 2)[None].repeat(SIDE, axis=0)
+    Image.fromarray(gray.astype(np.uint16) * 257).save("deep.png")
+    Image.fromarray(np.stack([0 * gray, 255 - gray], -1), "LA").save("erased.png")
+    for mask in ("mask", "deep", "erased"):
+        assert main(["generate", PROMPT, "--model", str(model), "--init-image", "photo.png", "--mask", f"{mask}.png",
+                     "-o", f"{mask}-painted.png"]) == 0
+    for mask in ("deep", "erased"):
+        assert np.array_equal(read_pixels(f"{mask}-painted.png"), read_pixels("mask-painted.png"))

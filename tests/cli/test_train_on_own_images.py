@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from captioned_folder import captioned_folder
+from captioned_folder import captioned_folder, shaped_folder
 from image_checks import read_pixels
 from PIL import Image
 
@@ -42,11 +42,32 @@ def test_a_run_on_a_folder_ends_with_a_model_that_draws(own, capsys):
     assert prompt in {file.read_text().strip() for file in own.glob("*.txt")}
     report = Path("run/report.md").read_text(encoding="utf-8")
     assert "| diffusion | 20 |" in report
-    assert "scores" not in report
+    assert "There are no scores" in report
     assert not Path("run/scores.json").exists()
     assert read_pixels("run/samples/diffusion-00000020.png").shape[1] == 4 * (192 + 8) + 8
     assert main(["generate", prompt, "--model", "run/model", "-o", "drawn.png"]) == 0
     assert read_pixels("drawn.png").shape == (48, 48, 3)
+
+
+def test_a_run_in_buckets_ends_with_a_model_that_draws_their_shapes_and_is_scored(capsys):
+    shaped_folder(Path("own"), {(128, 64): 20, (64, 64): 10, (64, 100): 30})
+    assert main(["data", "check", "own", "--buckets"]) == 0
+    counted = "buckets        48 x 96 (0), 48 x 80 (30), 64 x 64 (10), 80 x 48 (0), 96 x 48 (20)\n"
+    assert counted in capsys.readouterr().out
+    assert main(["train", "--data", "own", "--buckets", "--size", "32", "--data.held_out_fraction", "0.2", "--out",
+                 "run", *SMALLEST]) == 0
+    assert "; buckets 24 x 48, 24 x 40, 32 x 32, 40 x 24, 48 x 24" in capsys.readouterr().err
+    assert json.loads(Path("run/settings.json").read_text())["data"]["buckets"] is True
+    assert json.loads(Path("run/scores.json").read_text())["copies"]["training_images"] > 20
+    draw = ["generate", "a red heart", "--model", "run/model", "-o"]
+    assert main([*draw, "a.png", "--width", "40", "--height", "24"]) == 0
+    assert read_pixels("a.png").shape == (24, 40, 3)
+    assert main([*draw, "b.png"]) == 0
+    assert read_pixels("b.png").shape == (32, 32, 3)
+    capsys.readouterr()
+    assert main(["evaluate", "run/model", "--data", "own", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["images"] == json.loads(Path("run/scores.json").read_text())["images"]
 
 
 @pytest.mark.usefixtures("own", "ctrl_c_works")

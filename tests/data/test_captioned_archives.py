@@ -59,6 +59,14 @@ def test_text_files_in_a_tar_are_webdataset(tmp_path, ending):
     assert problems == {"0003.png": "no text file beside it"}
 
 
+@pytest.mark.parametrize("ending", [".tar.bz2", ".tar.xz", ".7z"])
+def test_an_archive_of_another_kind_is_refused_with_what_to_do(tmp_path, ending):
+    path = write_files(tmp_path, {f"cats{ending}": b"BZh9"}) / f"cats{ending}"
+    for source in (path, tmp_path, tmp_path / "*"):
+        with pytest.raises(UserError, match=rf"cats{ending} is packed in a way that is not read: unpack it"):
+            find(source)
+
+
 def test_webdataset_may_keep_captions_in_json(tmp_path):
     files = {"1.png": 1, "1.json": json.dumps({"text": "one", "alt": "eins"}), "2.png": 2, "2.json": "{}", "3.png": 3,
              "3.json": "no json"}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from image_files import encoded, png
 from numpy.testing import assert_allclose, assert_array_equal
-from PIL import Image
+from PIL import Image, features
 
 from minidiff.data.reading.decode import decode
 from minidiff.errors import UserError
@@ -125,12 +125,39 @@ def test_a_large_jpeg_is_decoded_no_larger_than_needed():
     assert np.abs(np.asarray(decode(data, at_least=60))[..., 0] - small).mean() < 2
 
 
-def png_header(width, height):
-    """A PNG file that claims a size and has no pixels."""
+def png_file(width, height, bits, colour, rows=b"", transparent=b""):
+    """A PNG file with these bytes as its rows; `colour` is 0 for gray, 2 for RGB."""
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
+    header += chunk(b"tRNS", transparent) if transparent else b""
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("colour", "bits"), [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16)])
+def test_one_transparent_colour_of_any_depth_is_white_and_no_other_is(colour, bits):
+    channels, most = 3 if colour else 1, 2**bits - 1
+    for transparent in {0, 1, most // 2, most}:
+        values = np.array([transparent, most - transparent] * 4).repeat(channels)
+        digits = "".join(f"{value:0{bits}b}" for value in values)
+        row = b"\0" + int(digits, 2).to_bytes(len(digits) // 8, "big")
+        data = png_file(8, 8, bits, colour, row * 8, struct.pack(">H", transparent) * channels)
+        expected = np.where(values == transparent, 255, np.round(values * 255 / most)).reshape(8, channels)
+        assert_allclose(np.asarray(decode(data)), np.broadcast_to(expected, (8, 8, 3)), rtol=0, atol=1)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "P", "CMYK", "I;16"])
+def test_a_large_image_is_scaled_down_by_a_whole_number(mode):
+    ramp = Image.linear_gradient("L").resize((400, 300))
+    file_format = "TIFF" if mode == "CMYK" else "PNG"
+    whole, small = (decode(encoded(ramp.convert(mode), file_format), at_least=least) for least in (None, 70))
+    assert (whole.size, small.size) == ((400, 300), (100, 75))
+    assert_allclose(np.asarray(small), np.asarray(whole.reduce(4)), rtol=0, atol=2)
+
+
+def png_header(width, height):
+    """A PNG file that claims a size and has no pixels."""
+    return png_file(width, height, 8, 2)
 
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
@@ -156,9 +183,14 @@ def test_what_is_no_usable_image_is_an_error_with_a_short_reason(data, reason):
         decode(data)
 
 
-@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"])
-def test_damaged_bytes_raise_nothing_but_the_users_error(file_format):
-    rng, data = np.random.default_rng(1), encoded(NOISE, file_format)
+@pytest.mark.parametrize(("file_format", "mode"), [
+    *[(name, "RGB") for name in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "DDS")],
+    ("TIFF", "LAB"), ("TIFF", "F"), ("PNG", "P"), ("JPEG", "CMYK"), ("BLP", "P")])
+def test_damaged_bytes_raise_nothing_but_the_users_error(file_format, mode):
+    if file_format == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    image = Image.merge("LAB", NOISE.split()) if mode == "LAB" else NOISE.convert(mode)
+    rng, data = np.random.default_rng(1), encoded(image, file_format)
     for _ in range(60):
         damaged = bytearray(data[: rng.integers(1, len(data))] if rng.random() < 0.3 else data)
         for index in rng.integers(0, min(len(damaged), 400), 4):

@@ -8,11 +8,11 @@ from captioned_folder import captioned_folder
 from numpy.testing import assert_array_equal
 
 from minidiff.data.folder_source import FolderSource, cached_size, split
-from minidiff.data.image_cache import ImageCache
+from minidiff.data.image_cache import ImageCache, digest_of
 from minidiff.data.scenes import to_float
 from minidiff.errors import UserError
 
-NAMES = [f"{i}.png" for i in range(1000)]
+DIGESTS = [digest_of(str(i).encode()) for i in range(3000)]
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +28,31 @@ def source_of(folder, crop="center", **options):
 
 
 def test_held_out_images_are_a_fraction_of_all_and_stay_when_others_are_added():
-    training, held_out = split(NAMES, 0.1)
+    training, held_out = split(DIGESTS[:1000], 0.1)
     assert 70 < len(held_out) < 130
     assert sorted([*training, *held_out]) == list(range(1000))
-    fewer = {NAMES[row] for row in split(NAMES[:500], 0.1)[1]}
-    assert fewer == {NAMES[row] for row in held_out if row < 500}
+    fewer = {DIGESTS[row] for row in split(DIGESTS[:500], 0.1)[1]}
+    assert fewer == {DIGESTS[row] for row in held_out if row < 500}
 
 
 @pytest.mark.parametrize("count, fraction, expected", [(7, 0.5, 0), (8, 1e-9, 1), (1000, 0.0, 0), (3000, 0.5, 512)])
 def test_few_images_hold_out_none_and_many_not_more_than_512(count, fraction, expected):
-    training, held_out = split([str(i) for i in range(count)], fraction)
+    training, held_out = split(DIGESTS[:count], fraction)
     assert (len(training), len(held_out)) == (count - expected, expected)
+
+
+@pytest.mark.parametrize("fraction", [1e-9, 0.1, 0.5])
+def test_a_copy_of_an_image_is_never_on_the_other_side(rng, fraction):
+    digests = [DIGESTS[i] for i in rng.integers(0, 2000, 5000)]
+    training, held_out = ([digests[row] for row in rows] for rows in split(digests, fraction))
+    assert len(held_out) == len({*held_out}) > 0
+    assert {*training}.isdisjoint(held_out)
+    assert {*training} | {*held_out} == {*digests}
+
+
+def test_many_copies_of_few_images_hold_out_none():
+    training, held_out = split(DIGESTS[:7] * 100, 0.5)
+    assert (len(training), len(held_out)) == (700, 0)
 
 
 def test_no_held_out_image_is_trained_on(folder):

@@ -110,3 +110,24 @@ def test_images_in_an_archive_are_compared_too(source):
     shutil.make_archive(str(source), "zip", source)
     with pytest.raises(UserError, match=r"\(02\.png\)"):
         cache_of(archive).check_unchanged()
+
+
+def test_one_file_with_the_size_and_time_that_it_had_is_not_searched(source, monkeypatch):
+    archive = source.parent / shutil.make_archive(str(source), "tar", source)
+    cache = cache_of(archive)
+    searches, find = [], ImageCache.find
+    monkeypatch.setattr(ImageCache, "find", lambda self: searches.append(self) or find(self))
+    cache.check_unchanged()
+    assert not searches
+    os.utime(archive, (1, 1))
+    cache.check_unchanged()
+    assert searches == [cache]
+
+
+def test_only_files_with_another_size_or_time_are_read_again(source):
+    cache = cache_of(source)
+    os.utime(source / "03.png", (1, 1))
+    found, read = cache.find(), []
+    items = [item._replace(read=lambda item=item: read.append(item.name) or item.read()) for item in found.items]
+    assert cache.changes(found._replace(items=items)) == []
+    assert read == ["03.png"]

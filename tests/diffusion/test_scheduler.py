@@ -31,7 +31,14 @@ def test_strength_keeps_the_last_steps(sampler):
         scheduler.steps(10, strength=1.5)
 
 
-@pytest.mark.parametrize("sampler", [name for name, entry in SAMPLERS.items() if not entry.draws_noise])
+def test_pndm_skips_the_first_of_its_list_of_n_plus_1_times_as_published():
+    times = {strength: [step.start.t for step in Scheduler("pndm").steps(10, strength)] for strength in (1.0, 0.3)}
+    assert times[1.0] == [901, 901, 801, 701, 601, 501, 401, 301, 201, 101, 1]
+    assert times[0.3] == [301, 301, 101, 1]  # the second asks at its end, 201
+
+
+@pytest.mark.parametrize("sampler", [name for name, entry in SAMPLERS.items()
+                                     if not (entry.draws_noise or entry.repeats_first)])
 def test_an_image_with_noise_comes_back_from_the_middle(sampler):
     scheduler = Scheduler(sampler, set_alpha_to_one=True)
     rng = np.random.default_rng(0)

@@ -49,7 +49,7 @@ def test_a_model_that_draws_true_images_has_all_right_and_copies_no_more_than_tr
 def test_a_model_that_draws_the_next_prompt_instead_has_hardly_any_right():
     scores = evaluate_emoji(Painter(np.roll(true_images(SOURCE, 6), -1, axis=0)), SOURCE, 6)
     assert scores["named"]["all"] == scores["composed"]["all"] == 0
-    assert max(rate for rates in scores["words"].values() for rate in rates.values()) < 0.5
+    assert np.mean([rate for rates in scores["words"].values() for rate in rates.values()]) < 0.3
     assert scores["judge"]["truth"]["named"] == 1
 
 

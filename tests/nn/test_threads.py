@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from minidiff.nn import threads
+from minidiff.nn import blas, threads
 from minidiff.nn.layers import Conv2d
 from minidiff.ops.op import grad_enabled
 
@@ -29,9 +29,62 @@ def test_rows_are_divided_among_cores_with_one_blas_thread_each(rows, wide, part
 
 def test_a_wide_model_with_fewer_rows_than_cores_keeps_the_threads_of_blas(monkeypatch):
     monkeypatch.setattr(threads, "cores", lambda: 2)
-    with threads.blas().limit(limits=2, user_api="blas"):
+    with blas.blas().limit(limits=2, user_api="blas"):
         seen = threads.share_rows(lambda x: (x, blas_threads(), threading.get_ident()), np.zeros(1), wide=True)
         assert seen == (0, blas_threads(), threading.get_ident())
+
+
+def test_two_who_compute_at_once_agree_on_the_threads_of_blas_and_leave_them_as_they_were():
+    with blas.blas().limit(limits=2, user_api="blas"):
+        before, seen, met = blas_threads(), [], threading.Barrier(2, timeout=20)
+
+        def compute(first):
+            with blas.blas_threads(1):
+                met.wait()
+                if first:
+                    left.wait(20)  # the other has left, and this one goes on
+                seen.append(blas_threads())
+            if not first:
+                left.set()
+
+        left = threading.Event()
+        run_at_once(lambda: compute(True), lambda: compute(False))
+        assert seen == [1, 1] and blas_threads() == before
+
+
+def test_who_needs_other_threads_of_blas_waits():
+    order, inside = [], threading.Event()
+
+    def one():
+        with blas.blas_threads(1):
+            inside.set()
+            for _ in range(50):
+                order.append(blas_threads())
+
+    def all_of_them():
+        inside.wait(20)
+        with blas.blas_threads(None):
+            order.append("all")
+
+    run_at_once(one, all_of_them)
+    assert order == [1] * 50 + ["all"]
+
+
+def test_no_more_cores_are_used_than_asked_for():
+    before = threads.cores(), blas_threads()
+    with threads.at_most(1):
+        assert (threads.cores(), blas_threads()) == (1, 1)
+    with threads.at_most(None):
+        assert (threads.cores(), blas_threads()) == before
+    assert (threads.cores(), blas_threads()) == before
+
+
+def run_at_once(*functions):
+    running = [threading.Thread(target=function) for function in functions]
+    for one in running:
+        one.start()
+    for one in running:
+        one.join(30)
 
 
 @pytest.mark.parametrize("rows", [1, 16])
@@ -61,4 +114,4 @@ def whole_numbers(rng, shape):
 
 
 def blas_threads():
-    return threads.blas().select(user_api="blas").info()[0]["num_threads"]
+    return blas.blas().select(user_api="blas").info()[0]["num_threads"]

@@ -58,6 +58,25 @@ def test_a_model_of_classes_draws_the_same(tmp_path, agree):
     agree("images of a model of classes", ours, theirs, VALUES["float32"])
 
 
+@pytest.mark.parametrize("form", [{"max_shard_size": "20KB"}, {"variant": "fp16"}, {"variant": "non_ema"},
+                                  {"variant": "bf16", "max_shard_size": "20KB"}], ids=str)
+def test_sharded_weights_and_variants_that_diffusers_writes_are_opened(form, tmp_path, agree):
+    tiny_pipeline(STABLE_DIFFUSION).save_pretrained(tmp_path / "model", dtype="float32")
+    theirs = StableDiffusionPipeline.from_pretrained(tmp_path / "model")
+    theirs.save_pretrained(tmp_path / "form", **form)
+    assert not list((tmp_path / "form" / "unet").glob("diffusion_pytorch_model.safetensors"))
+    whole, ours = (Pipeline.from_pretrained(tmp_path / name, "cpu") for name in ("model", "form"))
+    latents = np.random.default_rng(0).standard_normal((1, SIDE // 2, SIDE // 2, 4)).astype(np.float32)
+    theirs = StableDiffusionPipeline.from_pretrained(tmp_path / "form", variant=form.get("variant"))
+    theirs.set_progress_bar_config(disable=True)
+    expected = theirs("a green star", latents=torch.tensor(channels_first(latents)), output_type="np",
+                      num_inference_steps=3, guidance_scale=3.0).images
+    [*_, last] = ours.stream("a green star", latents=latents, num_inference_steps=3, guidance_scale=3.0)
+    agree("images of sharded weights and variants", last.value, 2 * expected - 1, VALUES["float32"])
+    for (name, mine), (_, plain) in zip(ours.unet.named_parameters(), whole.unet.named_parameters(), strict=True):
+        np.testing.assert_array_equal(mine.value, plain.value, err_msg=name)
+
+
 @pytest.mark.parametrize("name", shipped_models())
 def test_a_shipped_model_draws_the_same_in_diffusers(name, agree):
     pipeline = Pipeline.from_pretrained(name)

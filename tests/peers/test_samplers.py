@@ -16,7 +16,9 @@ from numpy.testing import assert_allclose
 from sampler_cases import answer, follow, settings
 
 from minidiff.diffusion.sampler_table import SAMPLERS
-from minidiff.diffusion.scheduler_config import from_config, sampler_of
+from minidiff.diffusion.scheduler import Scheduler
+from minidiff.diffusion.scheduler_config import from_config, sampler_of, to_config
+from minidiff.diffusion.spacing import RATIOS
 
 from .compare import VALUES, in_double
 
@@ -63,6 +65,38 @@ def test_every_step_is_that_of_diffusers(sampler, agree):
             expected = [*expected[calls - 1 :: calls], expected[-1]]
         for x, other in zip(ours, expected, strict=True):
             agree(sampler + (", flow" if flow else ""), x, other, 2e-5 if flow else VALUES["float64"])
+
+
+@pytest.mark.parametrize("sampler", ["pndm", "ddim", "euler", "dpm++", "unipc"])
+def test_a_run_from_the_middle_is_that_of_diffusers(sampler, agree):
+    """As image to image does it: the times from n - n strength on, and x with the noise of the first of them."""
+    rng = np.random.default_rng(0)
+    image, noise = rng.standard_normal((2, 2, 2, 2, 3))
+    scheduler = Scheduler(sampler)
+    for strength in (0.3, 0.9, 0.1):
+        theirs, asked = getattr(diffusers, scheduler.entry.diffusers)(**fields(to_config(scheduler))), []
+        theirs.set_timesteps(10)
+        times = theirs.timesteps[10 - int(10 * strength):]
+        if hasattr(theirs, "set_begin_index"):
+            theirs.set_begin_index(10 - int(10 * strength))
+        x = theirs.add_noise(torch.from_numpy(image), torch.from_numpy(noise), times[:1])
+        for t in times:
+            output = answer(theirs.scale_model_input(x, t).numpy(), float(t))
+            x = theirs.step(torch.from_numpy(output), t, x, return_dict=False)[0]
+        steps = scheduler.steps(10, strength)
+
+        def predict(x, time, asked=asked):
+            asked.append(time.t)
+            return answer(x, time.t)
+
+        *_, last = scheduler.sample(scheduler.denoiser(predict), scheduler.start(noise, steps, image), steps)
+        assert_allclose(asked, times.tolist(), rtol=0, atol=1e-3)
+        alpha = steps[-1].end.alpha if scheduler.entry.family == RATIOS else 1.0
+        agree(f"{sampler}, from the middle", last.x / alpha, x.numpy(), VALUES["float32"])
+
+
+def fields(config):
+    return {name: value for name, value in config.items() if name[0] != "_"}
 
 
 def stays_where_it_is(config):

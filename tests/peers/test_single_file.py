@@ -22,7 +22,7 @@ def both(request, tmp_path_factory):
     pipe = tiny_stable_diffusion(request.param)
     write_single_file(pipe, request.param, folder / "model.safetensors")
     Tokenizer(pipe.tokenizer.merges).save_pretrained(folder / "tokenizer")
-    ours = Pipeline.from_pretrained(folder / "model.safetensors", "cpu")
+    ours = Pipeline.from_pretrained(folder / "model.safetensors", "cpu", prediction_type="epsilon")
     ours.save_pretrained(folder / "config", dtype="float32")
     for weights in (folder / "config").rglob("*.safetensors"):
         weights.unlink()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from run_python import ENVIRONMENT
 
 from minidiff.errors import UserError
 from minidiff.models.autoencoder import AutoencoderKL
 from minidiff.models.configs import AutoencoderConfig
-from minidiff.storage.files import finish_swap, new_folder
+from minidiff.storage.files import new_file, new_folder, surviving
 from minidiff.storage.folders import load_model, save_model
 
 SMALL = AutoencoderConfig(block_out_channels=(4, 6), layers_per_block=1, norm_num_groups=2, sample_size=16)
@@ -48,13 +52,92 @@ def test_a_folder_that_could_not_be_written_keeps_the_old_one(folder, monkeypatc
     assert_array_equal(model.quant_conv.weight.value, autoencoder().quant_conv.weight.value)
 
 
-def test_a_process_that_died_between_two_renames_loses_nothing(folder):
-    os.rename(folder, folder.with_name(".vae.old"))
-    shutil.copytree(folder.with_name(".vae.old"), folder.with_name(".vae.new"))
-    finish_swap(folder)
-    load_model(AutoencoderKL, AutoencoderConfig, folder)
-    save_model(autoencoder(), folder)
-    assert os.listdir(folder.parent) == ["vae"]
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from minidiff.storage import files
+real, calls = os.rename, []
+def rename(*paths):
+    calls.append(paths)
+    if len(calls) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(*paths)
+files.os.rename = rename
+with files.new_folder(Path(sys.argv[1])) as new:
+    (new / "config.json").write_text("new")
+"""
+
+
+def test_a_process_killed_between_two_renames_loses_nothing_and_reading_changes_nothing(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("old")
+    done = subprocess.run([sys.executable, "-c", DIES, str(folder)], env=ENVIRONMENT)
+    assert done.returncode == -signal.SIGKILL and not folder.exists()
+    before = tree(tmp_path)
+    assert (surviving(folder) / "config.json").read_text() == "old"
+    assert tree(tmp_path) == before
+    with new_file(tmp_path / "other") as path:  # any writer puts it back, and clears up
+        path.touch()
+    assert (folder / "config.json").read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["model", "other"]
+
+
+def test_what_another_process_is_writing_is_left_to_it(tmp_path):
+    with new_file(tmp_path / "a") as first, new_file(tmp_path / "b") as second:
+        first.write_text("a")
+        second.write_text("b")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "a", "b": "b"}
+
+
+def test_folders_of_a_person_are_neither_read_nor_removed_whatever_their_names(tmp_path):
+    for name in (".m.old", ".m.new", ".minidiff-notes", ".minidiff-a2345678"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "thesis.txt").touch()
+    before = tree(tmp_path)
+    assert surviving(tmp_path / "m") == tmp_path / "m"
+    with new_folder(tmp_path / "m") as new:
+        (new / "a").touch()
+    assert tree(tmp_path) == sorted([*before, "m", "m/a"])
+
+
+def test_temporary_names_cannot_be_guessed_and_links_are_replaced_not_followed(tmp_path):
+    (tmp_path / "precious").write_text("whole")
+    (tmp_path / "a").symlink_to(tmp_path / "precious")
+    names = set()
+    for _ in range(2):
+        with new_file(tmp_path / "a") as path:
+            names.add(path)
+            assert path.name == "a" and path.parents[1].stat().st_mode & 0o077 == 0
+            path.write_text("new")
+    assert len(names) == 2
+    assert (tmp_path / "precious").read_text() == "whole"
+    assert (tmp_path / "a").read_text() == "new" and not (tmp_path / "a").is_symlink()
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "b").write_text("whole")
+    (tmp_path / "linked").symlink_to(tmp_path / "kept")
+    with new_folder(tmp_path / "linked") as new:
+        (new / "b").write_text("new")
+    assert (tmp_path / "kept" / "b").read_text() == "whole" and (tmp_path / "linked" / "b").read_text() == "new"
+
+
+def test_a_file_that_could_not_be_written_keeps_the_old_one(tmp_path):
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(UserError, match="No space left"), new_file(tmp_path / "a") as path:
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+    assert (tmp_path / "a").read_text() == "old" and os.listdir(tmp_path) == ["a"]
+
+
+def test_written_files_have_the_permissions_of_any_other(tmp_path):
+    (tmp_path / "usual").touch()
+    with new_file(tmp_path / "a") as path:
+        path.touch()
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def tree(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
 def test_a_folder_with_other_things_in_it_is_not_replaced(tmp_path):
@@ -62,6 +145,23 @@ def test_a_folder_with_other_things_in_it_is_not_replaced(tmp_path):
     with pytest.raises(UserError, match=r"thesis\.txt"):
         save_model(autoencoder(), tmp_path)
     assert os.listdir(tmp_path) == ["thesis.txt"]
+
+
+def test_not_even_deep_inside_is_anything_lost(tmp_path):
+    def save():
+        with new_folder(tmp_path / "model") as new:
+            (new / "unet").mkdir()
+            (new / "unet" / "config.json").touch()
+
+    save()
+    for name in ("my-notes.txt", "empty"):
+        thing = tmp_path / "model" / "unet" / name
+        thing.mkdir() if name == "empty" else thing.touch()
+        with pytest.raises(UserError, match=f"unet/{name}, which would be lost"):
+            save()
+        assert thing.exists() and os.listdir(tmp_path) == ["model"]
+        thing.rmdir() if name == "empty" else thing.unlink()
+    save()
 
 
 def test_an_unwritable_place_is_named(tmp_path):

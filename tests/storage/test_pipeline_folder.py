@@ -104,6 +104,15 @@ def test_what_is_not_a_model_is_refused_in_one_line(model, tmp_path):
         load_clip(tmp_path / "plain")
 
 
+@pytest.mark.parametrize(("channels", "words"), [(8, "instruct-pix2pix"), (5, "depth2img"), (7, "x4-upscaler"),
+                                                 (6, "6 channels")])
+def test_unets_that_read_other_things_are_refused_by_name(tmp_path, channels, words):
+    save_pipeline(parts(), tmp_path / "model")
+    write_json(tmp_path / "model" / "unet" / "config.json", UNET.to_dict() | {"in_channels": channels})
+    with pytest.raises(UserError, match=words):
+        load_pipeline(tmp_path / "model")
+
+
 @pytest.mark.parametrize("name", ["unet/config.json", "vae/diffusion_pytorch_model.safetensors", "model_index.json",
                                   "text_encoder/model.safetensors", "tokenizer/merges.txt",
                                   "scheduler/scheduler_config.json"])

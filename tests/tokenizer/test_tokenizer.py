@@ -25,6 +25,7 @@ from minidiff.tokenizer import (
     split_words,
     train_tokenizer,
 )
+from minidiff.tokenizer.words import PART
 
 COLOURS = ["red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink"]
 SHAPES = ["circle", "square", "triangle", "star", "heart", "ring", "cross", "diamond"]
@@ -89,6 +90,12 @@ def test_special_tokens_inside_a_text_are_one_token_and_are_not_decoded(before, 
 ])
 def test_words_split_as_clip_splits_them(text, expected):
     assert split_words(text) == expected
+
+
+@quick
+@given(texts)
+def test_no_word_reaches_across_white_space(text):
+    assert [word for part in PART.findall(text) for word in split_words(part)] == split_words(text)
 
 
 def test_vocabulary_is_bytes_then_word_ends_then_merges_then_specials():

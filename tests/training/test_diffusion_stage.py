@@ -11,7 +11,7 @@ from tiny_training import SETTINGS, STAGE
 
 from minidiff.training import loop
 from minidiff.training.contrastive import ContrastiveTraining
-from minidiff.training.diffusion import DiffusionTraining, Latents
+from minidiff.training.diffusion import DiffusionTraining, Latents, scaling_factor
 from minidiff.training.flat import Flat
 from minidiff.training.workers import Workers
 
@@ -81,16 +81,16 @@ def test_a_part_of_each_batch_is_pure_noise(finished, batches, prediction, last)
 def test_latents_reach_the_unet_with_unit_variance():
     rng = np.random.default_rng(0)
     latents = Latents((5 * rng.normal(size=(500, 4, 4, 2))).astype(np.float16), np.zeros((500, 3), np.int32))
-    assert_allclose(latents.scaling_factor, 1 / 5, rtol=0.02, atol=0)
+    assert_allclose(scaling_factor([latents]), 1 / 5, rtol=0.02, atol=0)
 
 
 def test_latents_are_scaled_once(finished):
-    stage = diffusion_step(finished)
+    stage, [latents] = diffusion_step(finished), finished.latents()
     stage.scaling_factor, images = 0.3, finished.source.latent_batch(0, 4).images
     (mean, _), _ = finished.finished("autoencoder").model.encode(images)
-    assert_allclose(finished.latents().mean[:4], mean, rtol=1e-2, atol=1e-2)
+    assert_allclose(latents.mean[:4], mean, rtol=1e-2, atol=1e-2)
     t = np.float32([0, 10, 500, 900])
-    x, _, _, answer, _ = stage.question(mean, np.zeros_like(mean), t, finished.latents().ids[:4])
+    x, _, _, answer, _ = stage.question(mean, np.zeros_like(mean), t, latents.ids[:4])
     alpha, sigma = (side.reshape(4, 1, 1, 1) for side in stage.schedule.at(t))
     assert_allclose(x, alpha * 0.3 * mean, rtol=1e-5, atol=1e-6)
     assert_allclose(answer, -sigma * 0.3 * mean, rtol=1e-5, atol=1e-6)

@@ -31,7 +31,7 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_p
     stopped = everything(Run.resume(tmp_path / "stopped", threads=1))
     for name, array in everything(Run.resume(whole.folder, threads=1)).items():
         assert_array_equal(stopped[name], array, err_msg=str(name))
-    assert_array_equal(Run.resume(tmp_path / "stopped").latents().ids, whole.latents().ids)
+    assert_array_equal(Run.resume(tmp_path / "stopped").latents()[0].ids, whole.latents()[0].ids)
 
 
 def test_a_changed_set_is_not_resumed_on(tmp_path):

@@ -16,7 +16,7 @@ from minidiff.data.scene_source import SceneSource
 from minidiff.tokenizer import Tokenizer
 from minidiff.training import held_out, loop
 from minidiff.training.contrastive import ContrastiveTraining
-from minidiff.training.diffusion import DiffusionTraining, predict_noise
+from minidiff.training.diffusion import DiffusionTraining, Latents, predict_noise
 from minidiff.training.held_out import BANDS, band_of, held_out_losses, sample_count
 from minidiff.training.run import Run
 
@@ -99,11 +99,11 @@ def test_the_diffusion_loss_estimates_that_of_training(finished, monkeypatch):
 
     monkeypatch.setattr(held_out, "SAMPLES", 2048)
     stage, losses = losses_of(finished, 2, Same(SETTINGS.size, SETTINGS.seed, 40))
-    stage.latents = replace(stage.latents, mean=stage.latents.mean[:32], ids=stage.latents.ids[:32])
+    latents = Latents(stage.latents[0].mean[:32], stage.latents[0].ids[:32])
     rng = np.random.default_rng(0)
-    rows, noise = rng.integers(32, size=4096), rng.standard_normal((4096, *stage.latents.mean.shape[1:]), np.float32)
-    question = stage.question(stage.latents.mean[rows], noise, stage.draw_times(rng, 4096),
-                              stage.drop_captions(rng, stage.latents.ids[rows]))
+    rows, noise = rng.integers(32, size=4096), rng.standard_normal((4096, *latents.mean.shape[1:]), np.float32)
+    question = stage.question(latents.mean[rows], noise, stage.draw_times(rng, 4096),
+                              stage.drop_captions(rng, latents.ids[rows]))
     expected = predict_noise(stage.unet, stage.read_text, *question)[0]["loss"]
     assert_allclose(losses()["held_out"], expected, rtol=0.05, atol=0)
 

@@ -63,6 +63,25 @@ def test_minutes_fit_the_number_of_steps_to_the_time(tmp_path, monkeypatch):
     assert 1.0 < time.monotonic() - start < 9.0
 
 
+@pytest.mark.parametrize("step_time, steps", [(10.0, 5), (60.0, 1), (2.0, 20)])
+def test_minutes_are_kept_by_steps_so_slow_that_none_is_looked_at_before(tmp_path, monkeypatch, step_time, steps):
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(loop, "time", clock)
+    stage = AutoencoderTraining(SETTINGS)
+    step = stage.step
+
+    def slow(*arguments):
+        clock.now += step_time
+        return step(*arguments)
+
+    stage.step = slow
+    trainer = loop.Trainer(stage, replace(STAGE, steps=1000, warmup=50), tmp_path, 1)
+    last = [*trainer.train(seconds=0.7 * 60)][-1]
+    assert last.step == last.total == trainer.total
+    assert last.step in (steps, steps + 1) and latest(tmp_path)[2] | {"shapes": 0} == {
+        "step": last.step, "total": last.step, "shapes": 0, "optimizer": "muon"}
+
+
 def test_the_rate_does_not_fall_before_the_number_of_steps_is_known(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "LOOK_EVERY", 8)
     trainer = loop.Trainer(AutoencoderTraining(SETTINGS), replace(STAGE, warmup=5), tmp_path, 1)

@@ -15,6 +15,7 @@ from minidiff.pipeline import Pipeline
 from minidiff.storage.pipeline_folder import load_pipeline, save_pipeline
 from minidiff.storage.tensors import map_tensors
 from minidiff.training import loop
+from minidiff.training.diffusion import scaling_factor
 from minidiff.training.flat import Flat
 from minidiff.training.lora import LoRARun, lora_training, resume
 from minidiff.training.presets import LoRASettings
@@ -93,12 +94,12 @@ def test_the_model_says_how_its_latents_are_scaled_and_what_its_noise_is(tmp_pat
     run = LoRARun(tmp_path / "run", OWN, threads=1, start=tmp_path / "model")
     list(run.train(["latents"]))
     stage = run.trainer("lora").stage
-    assert stage.scaling_factor == 0.3 != run.trainer("lora").stage.latents.scaling_factor
+    assert stage.scaling_factor == 0.3 != scaling_factor(stage.latents)
     assert stage.schedule.beta_end == 0.03 and run.parts().vae.config.scaling_factor == 0.3
 
 
 def test_factors_learn_what_the_model_did_not_know(finished, tmp_path):
-    latents = replace(finished.latents(), mean=-finished.latents().mean)
+    latents = [replace(one, mean=-one.mean) for one in finished.latents()]
     stage = lora_training(OWN, load_pipeline(finished.model_folder), latents)
     trainer = loop.Trainer(stage, replace(OWN.train_lora, steps=200), tmp_path, threads=1)
 

@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 from tiny_training import SETTINGS, everything, stopped_and_resumed
 
 from minidiff.data.folder_source import split
+from minidiff.data.image_cache import digest_of
 from minidiff.errors import UserError
 from minidiff.storage.pipeline_folder import load_pipeline
 from minidiff.training import presets
@@ -35,7 +36,7 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_p
     stopped = everything(Run.resume(tmp_path / "stopped", threads=1))
     for name, array in everything(Run.resume(whole.folder, threads=1)).items():
         assert_array_equal(stopped[name], array, err_msg=str(name))
-    assert_array_equal(Run.resume(tmp_path / "stopped").latents().ids, whole.latents().ids)
+    assert_array_equal(Run.resume(tmp_path / "stopped").latents()[0].ids, whole.latents()[0].ids)
 
 
 def test_a_run_begins_with_reading_the_images_and_learns_their_words(tmp_path, own):
@@ -69,7 +70,7 @@ def test_a_contrastive_batch_may_have_fewer_captions_than_workers(tmp_path, own,
 
 
 def test_a_single_caption_to_train_on_is_refused_before_the_first_stage(tmp_path, own):
-    held_out = {int(row) for row in split([f"{i:02}.png" for i in range(24)], 0.2)[1]}
+    held_out = {int(row) for row in split([digest_of((own / f"{i:02}.png").read_bytes()) for i in range(24)], 0.2)[1]}
     for i in range(24):
         (own / f"{i:02}.txt").write_text("a dog" if i in held_out else "a cat", encoding="utf-8")
     run = Run(tmp_path / "run", settings(own, held_out_fraction=0.2), threads=1)
@@ -77,6 +78,19 @@ def test_a_single_caption_to_train_on_is_refused_before_the_first_stage(tmp_path
         list(run.train())
     assert not (run.folder / "tokenizer").exists()
     assert [progress.stage for progress in run.train(["tokenizer", "autoencoder"])] == ["autoencoder"]
+
+
+def test_a_run_that_was_refused_for_its_images_goes_on_when_they_are_mended(tmp_path, own):
+    files = {path: path.read_bytes() for path in own.glob("*.png")}
+    for path in [*files][:13]:
+        path.write_bytes(b"nothing")
+    run = Run(tmp_path / "run", settings(own), threads=1)
+    with pytest.raises(UserError, match=r"and 3 more: mend or remove them, then train the run with --resume"):
+        list(run.train(["tokenizer"]))
+    for path, content in files.items():
+        path.write_bytes(content)
+    run = Run.resume(run.folder, threads=1)
+    assert len(list(run.train(["tokenizer"]))) == len(run.cache.entries) == 24
 
 
 def test_a_run_from_a_model_needs_one_caption_only(tmp_path, own, finished):
@@ -89,7 +103,7 @@ def test_a_run_from_a_model_needs_one_caption_only(tmp_path, own, finished):
 @pytest.mark.parametrize("changes, message", [
     ({"crop": "left"}, "unknown data.crop 'left': use one of center, random"),
     ({"held_out_fraction": 2.0}, "data.held_out_fraction 2.0"),
-    ({"caption_template": "a cat"}, "caption_template 'a cat' has no place for the name")])
+    ({"caption_template": "a cat"}, r"caption template 'a cat' has no {}")])
 def test_settings_that_mean_nothing_are_refused_before_any_work(tmp_path, own, changes, message):
     with pytest.raises(UserError, match=message):
         Run(tmp_path / "run", settings(own, **changes))

@@ -19,6 +19,7 @@ from minidiff.errors import UserError
 from minidiff.storage.checkpoint import latest, list_checkpoints
 from minidiff.storage.pipeline_folder import load_clip, load_pipeline
 from minidiff.training import loop
+from minidiff.training.diffusion import scaling_factor
 from minidiff.training.run import Run
 
 
@@ -106,6 +107,6 @@ def test_the_saved_model_holds_the_averages(finished):
                 assert_allclose(own.value, learned.value, rtol=1e-3, atol=1e-4)
     for frozen, learned in zip(parts.text_encoder.parameters(), clip.text_model.parameters(), strict=True):
         assert_allclose(frozen.value, learned.value, rtol=1e-3, atol=1e-4)
-    assert parts.vae.config.scaling_factor == pytest.approx(finished.latents().scaling_factor)
+    assert parts.vae.config.scaling_factor == pytest.approx(scaling_factor(finished.latents()))
     assert parts.scheduler["flow_shift"] == SETTINGS.diffusion.time_shift
     assert parts.scheduler["prediction_type"] == "v_prediction" and parts.scheduler["rescale_betas_zero_snr"]

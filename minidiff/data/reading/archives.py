@@ -18,6 +18,7 @@ from .file_tree import TEXTS, FileTree, read_part, suffix
 from .seekable_gzip import SeekableGzip
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+NOT_READ = (".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar")  # give no file without those before it
 SMALL = 1 << 16  # bytes; a text up to this size is kept when the archive is listed
 DAMAGED = (OSError, EOFError, ValueError, RuntimeError, struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
            tarfile.TarError)

@@ -34,11 +34,15 @@ def from_file_name(stem: str) -> str:
     return one_line(" ".join(words))
 
 
-def of_class(name: str, template: str) -> str:
-    """The caption of an image of a class: 'fire_truck', 'a {}' -> 'a fire truck'"""
+def check_template(template: str) -> None:
+    """Raises UserError if there is no place for the name of a class."""
     if "{}" not in template:
         raise UserError(f"the caption template {template!r} has no {{}}, where the class is put in: "
                         "write, for example, 'a photo of a {}'")
+
+
+def of_class(name: str, template: str) -> str:
+    """The caption of an image of a class: 'fire_truck', 'a {}' -> 'a fire truck'"""
     words = one_line(re.sub(r"[-_]+", " ", name))
     return one_line(template.replace("{}", words)) if words else ""
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from ...errors import UserError
-from .found import Problem
+from .found import Problem, stamp_of
 
 LARGEST = 256 * 2**20  # bytes; far more than an image of 100 megapixels takes as a PNG or JPEG
 IMAGES = {".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -23,12 +23,14 @@ TEXTS = {".txt", ".json", ".jsonl", ".csv"}
 class FileTree:
     """`files`: a function that reads each file, by its name with "/"; `problems`: the files that cannot be used.
 
-    In a tree of `samples`, as WebDataset makes them, x.json describes x.png.
+    `stamps` has those of files that are not in an archive. In a tree of `samples`, as WebDataset makes them, x.json
+    describes x.png.
     """
 
     def __init__(self, samples: bool = False):
         self.samples = samples
         self.files: dict[str, Callable[[], bytes]] = {}
+        self.stamps: dict[str, tuple[int, int]] = {}
         self.problems: list[Problem] = []
 
     def add(self, name: str, size: int, read: Callable[[], bytes]) -> None:
@@ -81,6 +83,7 @@ def _add_entry(tree, name, entry):
         return
     if stat.S_ISREG(status.st_mode):
         tree.add(name, status.st_size, partial(read_part, entry.path))
+        tree.stamps[name] = stamp_of(status)
     elif stat.S_ISDIR(status.st_mode):
         tree.refuse(name, "a link to a folder, which is not followed")
     else:
@@ -91,8 +94,10 @@ def read_part(path: str | Path, offset: int = 0, size: int | None = None) -> byt
     """`size` bytes of a file, or all of a file that is not too large. Safe to call from any thread or process."""
     try:
         with open(path, "rb") as file:
+            if size is None and os.fstat(file.fileno()).st_size > LARGEST:
+                raise UserError(f"larger than {LARGEST >> 20} MB")
             file.seek(offset)
-            data = file.read(LARGEST if size is None else size)
+            data = file.read(size)
     except OSError as error:
         raise UserError(f"cannot be read ({error.strerror})") from error
     if size is not None and len(data) < size:

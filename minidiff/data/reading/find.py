@@ -13,10 +13,11 @@ import stat
 from pathlib import Path
 
 from ...errors import UserError
-from .archives import ARCHIVES, in_archive
+from .archives import ARCHIVES, NOT_READ, in_archive
+from .captions import check_template
 from .file_tree import FileTree, in_folder, suffix
 from .forms import captioned
-from .found import Found, Problem
+from .found import Found, Problem, stamp_of
 from .npz_images import in_npz
 from .parquet_images import in_parquet
 
@@ -27,8 +28,9 @@ def find(path: Path, caption_column: str = "text", caption_template: str = "a {}
     """The captioned images at a path: a folder, an archive, an .npz or Parquet file, or a pattern of several files.
 
     `caption_column` is the column of a table that has the captions; `caption_template` makes a caption from the name of
-    a class, which takes the place of {}. Raises UserError if there are no images.
+    a class, which takes the place of {}. Raises UserError if it has no {}, or if there are no images.
     """
+    check_template(caption_template)
     kind = _kind(path)
     if kind is None:
         paths = [Path(name) for name in sorted(glob.glob(str(path))) if _is_container(name)]
@@ -59,15 +61,24 @@ def _kind(path):
 
 
 def _is_container(name):
-    return name.lower().endswith(CONTAINERS)
+    return name.lower().endswith((*CONTAINERS, *NOT_READ))
 
 
 def _in_container(path, column, template):
+    found = _in_one(path, column, template)
+    stamp = stamp_of(path.stat())
+    return found._replace(items=[item._replace(stamp=stamp) for item in found.items])
+
+
+def _in_one(path, column, template):
     name = path.name.lower()
     if name.endswith(".npz"):
         return in_npz(path, template)
     if name.endswith(".parquet"):
         return in_parquet(path, column)
+    if name.endswith(NOT_READ):
+        raise UserError(f"{path} is packed in a way that is not read: unpack it and name the folder, or pack it as "
+                        f"{', '.join(ARCHIVES)}")
     if not name.endswith(ARCHIVES):
         raise UserError(f"{path} is not one of {', '.join(CONTAINERS)}: name a folder of images or one of these")
     found = _in_tree(path, in_archive(path), column, template)

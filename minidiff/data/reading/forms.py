@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ...errors import UserError
 from .captions import check_column, first_line, from_file_name, of_class, one_line, text_of
 from .file_tree import FileTree
-from .found import Found, Item, Problem
+from .found import NO_STAMP, Found, Item, Problem
 from .metadata import from_metadata, parsed
 
 
@@ -32,7 +32,8 @@ def captioned(tree: FileTree, column: str, template: str) -> Found:
     reported = {problem.name for problem in tree.problems}
     problems = [Problem(name, "its caption is empty" if name in captions else form.missing) for name in images
                 if not captions.get(name) and name not in reported]
-    items = [Item(name, captions[name], tree.files[name]) for name in images if captions.get(name)]
+    items = [Item(name, captions[name], tree.files[name], tree.stamps.get(name, NO_STAMP)) for name in images
+             if captions.get(name)]
     return Found(form.name, items, sorted(tree.problems + problems))
 
 

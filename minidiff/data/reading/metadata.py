@@ -20,7 +20,7 @@ TABLES = ("metadata.jsonl", "metadata.csv")
 def from_metadata(tree: FileTree, images: list[str], column: str, template: str) -> dict[str, str] | None:
     """{image: caption}, or None if there is no table."""
     tables = [name for name in sorted(tree.files) if posixpath.basename(name) in TABLES]
-    captions = {}
+    captions, known = {}, {*images}
     for table in tables:
         if table.endswith(".csv") and table[:-3] + "jsonl" in tables:
             tree.refuse(table, "not used, as metadata.jsonl is beside it")
@@ -31,7 +31,7 @@ def from_metadata(tree: FileTree, images: list[str], column: str, template: str)
             raise UserError(f"{table} has no column 'file_name', only {', '.join(map(repr, columns)) or 'none'}: "
                             "give this name to the column with the files of the images")
         check_column(table, columns, column)
-        _add_rows(captions, tree, {*images}, table, rows, column)
+        _add_rows(captions, tree, known, table, rows, column)
     return captions if tables else None
 
 

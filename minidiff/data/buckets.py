@@ -1,0 +1,44 @@
+"""Aspect buckets: a few shapes of about the same area, so that images that are not square lose little at their edges.
+
+An image goes to the shape whose aspect ratio is nearest to its own, and a batch comes from one bucket. Shapes are
+(width, height) in pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import UserError
+from .source import batch_stream
+
+BUCKET = 6         # key of the random stream that chooses a bucket for each batch
+LARGEST_RATIO = 2  # of the longer side to the shorter one
+
+Shape = tuple[int, int]
+
+
+def bucket_shapes(size: int, multiple: int) -> list[Shape]:
+    """Shapes from 1:2 to 2:1 whose area is about size², with sides that are multiples of `multiple`, by their ratio.
+
+    Raises UserError if the square is the only one, or if its side is not a multiple.
+    """
+    longest = math.ceil(size * math.sqrt(LARGEST_RATIO) / multiple) * multiple
+    sides = [(width, round(size**2 / width / multiple) * multiple) for width in range(size, longest + 1, multiple)]
+    wide = [(width, height) for width, height in sides if height <= width <= LARGEST_RATIO * height]
+    if size % multiple or len(wide) < 2:
+        raise UserError(f"buckets need a size of at least {3 * multiple} pixels that is a multiple of {multiple}, not "
+                        f"{size}: choose another size, or leave out --buckets")
+    return sorted({*wide, *((height, width) for width, height in wide)}, key=lambda shape: shape[0] / shape[1])
+
+
+def nearest(shapes: Sequence[Shape], width: int, height: int) -> Shape:
+    """The shape for which |log(its aspect ratio / that of width x height)| is least."""
+    return min(shapes, key=lambda shape: abs(math.log(shape[0] * height / (shape[1] * width))))
+
+
+def bucket_of(seed: int, index: int, counts: Sequence[int]) -> int:
+    """The number of the bucket that batch `index` comes from: drawn with probabilities in proportion to `counts`."""
+    return int(batch_stream(seed, BUCKET, index).choice(len(counts), p=np.divide(counts, sum(counts))))
