@@ -112,7 +112,7 @@ def run_emoji(args) -> None:
 
     written = write_folder(args.path, args.output, args.names)
     if written.unnamed:
-        say("note", f"{len(written.unnamed)} files have no emoji's name, or that of another file, and are left out: "
+        say("note", "left out, as they have no emoji's name or that of another file: "
             f"{', '.join(shortened(written.unnamed))}")
     print(f"{args.output}: {written.count} emoji")
     print(f"to train on them: minidiff train --preset emoji --data emoji:{args.output}")

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import UserError
 from ..storage.files import new_file
 from .emoji.emoji import Emoji
+from .emoji.folder import TABLE
 from .emoji.names import code_points, has_tone
 from .emoji.random_scenes import draw_scene
 from .emoji.scenes import EmojiScene, named, plainly_named
@@ -30,7 +31,6 @@ from .source import Batch, batch_stream
 IMAGES, CONTRAST, LATENTS, HELD_OUT = 6, 7, 8, 9  # keys of random streams
 CAPTIONS = 20_000  # of scenes: enough for every word of the vocabulary
 TRIES = 8          # draws for each caption of a contrastive batch
-TABLE = "metadata.jsonl"
 
 
 class EmojiCache(ImageCache):

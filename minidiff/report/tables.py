@@ -50,9 +50,10 @@ def emoji_table(scores: dict) -> list[str]:
     """A table of the names and scenes drawn right, and the upper limits that the judge and the autoencoder set."""
     true, rebuilt = scores["judge"]["truth"], scores["judge"]["reconstruction"]
     rows = [(f"{scores['named']['count']} names", scores["named"]["all"], "named"),
-            *((f"{title}", scores["named"][name], None) for title, name in (
-                ("without a skin tone", "plain"), ("with a skin tone", "skin_tones")) if name in scores["named"]),
-            (f"{scores['composed']['count']} held-out skin tones", scores["composed"].get("all"), "composed")]
+            *((title, scores["named"][name], None) for title, name in (
+                ("without a skin tone", "plain"), ("with a skin tone", "skin_tones")) if name in scores["named"])]
+    if scores["composed"]["count"]:
+        rows.append((f"{scores['composed']['count']} held-out skin tones", scores["composed"]["all"], "composed"))
     for kind, rate in scores["words"].items():
         rows += [(f"{kind}, words {title}", rate[split], f"{kind} {split}")
                  for title, split in (("seen together", "seen"), ("held out", "held_out"))]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ...errors import UserError
 from .names import code_points, read_names, unicode_name
 
+TABLE = "metadata.jsonl"
 ENDINGS = (".png", ".webp", ".gif", ".jpg", ".jpeg", ".avif")
 
 
@@ -47,5 +48,5 @@ def write_folder(images: Path, out: Path, names: Path | None = None) -> Written:
     for file, _ in rows:
         shutil.copyfile(file, out / file.name)
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for _, row in rows)
-    (out / "metadata.jsonl").write_text(lines, encoding="utf-8")
+    (out / TABLE).write_text(lines, encoding="utf-8")
     return Written(len(rows), unnamed)
