@@ -111,7 +111,8 @@ class Run:
         with held(self.folder), shortage_explained():
             remove_leftovers(self.folder)
             yield from read_images(self)
-            if self.source.kind == "images" and "contrastive" in stages and not (self.folder / "start").exists():
+            own = kind_of(self.settings.data.source) == "images"
+            if own and "contrastive" in stages and not (self.folder / "start").exists():
                 check_captions(len(self.source.rows_of), self.source.name)
             for stage in (stage for stage in self.stages if stage in stages):
                 yield from self._train_stage(stage, stages, deadline)
