@@ -13,9 +13,9 @@ from run_python import run_python
 from source_tree import FILES, ROOT, TREES, part, targets
 
 TESTS = Path(__file__).parent
-ORDER = ["errors", "backend", "ops", "kernels", "nn", "models", "tokenizer", "diffusion", "storage", "data", "training",
-         "arguments", "finite", "canvas", "pipeline", "evaluation", "report", "cli", "__init__",
-         "__main__"]  # a file imports only from above
+ORDER = ["errors", "fields", "reading", "backend", "ops", "kernels", "nn", "models", "tokenizer", "diffusion",
+         "storage", "data", "training", "arguments", "finite", "canvas", "pipeline", "evaluation", "report", "cli",
+         "__init__", "__main__"]  # a file imports only from above
 KERNELS_IMPORT = {"kernels", "ops", "backend"}  # and are imported by nobody: ops/dispatch.py loads them by name
 KNOWS_CUPY = ("backend/", "training/graph.py", "kernels/gpu/")
 WRITES_GRADIENTS = ("nn/module.py", "training/flat.py", "training/workers.py")  # adds up, owns, gathers

@@ -78,11 +78,11 @@ def open_data(name: str, model: Path, size: int, scratch: Path):
     read into the folder `scratch`. All images are squares, so that they can be compared.
     """
     from ..data.sources import full_name, open_source
-    from ..storage.files import read_json
+    from ..reading import read_json
     from ..training.presets import Settings, from_dict
 
     path = model.parent / "settings.json"
-    settings = from_dict(Settings(), read_json(path)) if path.exists() else Settings()
+    settings = from_dict(Settings(), read_json(path), str(path)) if path.exists() else Settings()
     wanted = full_name(name)
     own = settings.data.source == wanted and settings.size == size
     source = open_source(replace(settings, size=size, data=replace(settings.data, source=wanted, buckets=False)),

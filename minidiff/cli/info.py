@@ -19,7 +19,7 @@ def add_to(commands) -> None:
 
 def run(args) -> None:
     from ..pipeline import Pipeline
-    from ..storage.files import read_json
+    from ..reading import read_json
     from ..storage.pipeline_folder import find_clip, find_model
 
     pipe = Pipeline.from_pretrained(args.model, "cpu", tokenizer=args.tokenizer)

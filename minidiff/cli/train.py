@@ -110,7 +110,7 @@ def run(args) -> int:
     elif kind_of(settings.data.source) == "emoji":
         found = found_emoji(settings)
 
-    from ..training.run import check_settings
+    from ..training.checks import check_settings
 
     check_settings(settings)
     if start:

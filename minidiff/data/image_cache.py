@@ -24,7 +24,8 @@ from PIL import Image, ImageOps
 
 from ..errors import UserError
 from ..nn.threads import cores
-from ..storage.files import new_file, read_json
+from ..reading import read_json
+from ..storage.files import new_file
 from .array_file import new_rows
 from .buckets import Shape, nearest
 from .reading.decode import decode
@@ -32,6 +33,7 @@ from .reading.find import find
 from .reading.found import Found, Item, Problem, shortened, stamp_of
 
 AHEAD = 64  # images that threads may decode before they are needed: bounds the memory
+LARGEST_LIST = 4_000_000_000  # bytes of captions.json, for some ten million images
 
 T = TypeVar("T")
 
@@ -80,7 +82,7 @@ class ImageCache:
     def _content(self):
         if not self.whole:
             raise UserError(f"{self.folder} holds no images yet: train the run with --resume, which reads them")
-        return read_json(self.folder / "captions.json")
+        return read_json(self.folder / "captions.json", LARGEST_LIST)
 
     @cached_property
     def _read(self):

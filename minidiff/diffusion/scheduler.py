@@ -13,8 +13,10 @@ the noise of their first time to it. Inpainting wraps `denoise`: guidance.inpain
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from ..errors import UserError
+from ..fields import Between, Checked, Name
 from . import objectives, spacing
 from .sampler_table import SAMPLERS, Sampler, sampler_named
 from .samplers import Step
@@ -25,28 +27,25 @@ STABLE_DIFFUSION = Schedule()
 
 
 @dataclass(frozen=True)
-class Scheduler:
+class Scheduler(Checked):
     """How to sample a model. Fields are named as in scheduler_config.json; the default spacing is the sampler's own."""
 
-    sampler: str = "unipc"
+    sampler: Name = "unipc"
     schedule: Schedule = STABLE_DIFFUSION
-    prediction_type: str = "epsilon"
-    timestep_spacing: str | None = None
-    steps_offset: int = 1
+    prediction_type: Literal[objectives.KINDS] = "epsilon"
+    timestep_spacing: Literal[spacing.SPACINGS] | None = None
+    steps_offset: Annotated[int, Between(0, 1000)] = 1
     set_alpha_to_one: bool = False
-    final_sigmas_type: str = "zero"
+    final_sigmas_type: Literal["zero", "sigma_min"] = "zero"
     use_karras_sigmas: bool = False
-    solver_order: int = 2
+    solver_order: Annotated[int, Between(1, 3)] = 2
     lower_order_final: bool = True
-    flow_shift: float = 1.0
+    flow_shift: Annotated[float, Between(0.01, 100)] = 1.0
 
     def __post_init__(self):
-        known = {"prediction_type": objectives.KINDS, "final_sigmas_type": ("zero", "sigma_min"),
-                 "timestep_spacing": (*spacing.SPACINGS, None),
-                 "solver_order": range(1, 1 + max(2, len(self.entry.orders)))}
-        for name, values in known.items():
-            if getattr(self, name) not in values:
-                raise UserError(f"unknown {name} {getattr(self, name)!r}: use one of {', '.join(map(str, values))}")
+        super().__post_init__()
+        if self.solver_order > max(2, len(self.entry.orders)):
+            raise UserError(f"{self.sampler} of solver_order {self.solver_order}: use 1 or 2")
         whole = self.entry.family == WHOLE
         if self.use_karras_sigmas and (whole or self.schedule.is_flow):
             others = [name for name, entry in SAMPLERS.items() if entry.family != WHOLE]
@@ -68,7 +67,7 @@ class Scheduler:
         if not 0 <= strength <= 1:
             raise UserError(f"strength {strength}: use a number from 0 to 1")
         stride = self.schedule.num_train_timesteps // n
-        steps, skipped = self._all_steps(n, stride), n - int(n * strength)
+        steps, skipped = spacing.moving(self._all_steps(n, stride)), n - int(n * strength)
         if self.entry.repeats_first and strength > 0:
             return spacing.first_repeated(steps, self.schedule, stride, skipped)
         return steps[skipped:]

@@ -5,22 +5,26 @@ A setting that would change images is either obeyed or refused, never ignored.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated
 
 from ..errors import UserError
+from ..fields import Between, Checked, read, shown
 from .sampler_table import SAMPLERS, sampler_named
 from .scheduler import Scheduler
-from .schedules import Schedule
+from .schedules import MOST_TIMES, Schedule
 
-COMMON = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type", "timestep_spacing",
-          "steps_offset")
+FILE = "scheduler_config.json"
+
+COMMON = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "prediction_type",
+          "timestep_spacing", "steps_offset")
 
 # What diffusers assumes where a file is silent, if a Scheduler assumes something else.
 DEFAULTS = {"beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02, "steps_offset": 0}
 
 # The supported values of other settings. clip_sample is not among them: latents are never clipped, whatever it says.
 ONLY = {
-    "trained_betas": (None,),
+    "use_flow_sigmas": (False, True),
     "thresholding": (False,),
     "variance_type": (None, "fixed_small"),
     "skip_prk_steps": (True,),
@@ -42,6 +46,22 @@ ONLY = {
 }
 
 
+# The sampler here that is nearest to one of diffusers that is not here; all are drawn from the same betas.
+NEAREST = {
+    "DEISMultistepScheduler": "unipc", "DPMSolverSinglestepScheduler": "dpm++", "DPMSolverSDEScheduler": "dpm++_sde",
+    "EDMDPMSolverMultistepScheduler": "dpm++", "EDMEulerScheduler": "euler", "IPNDMScheduler": "pndm",
+    "KDPM2AncestralDiscreteScheduler": "euler_ancestral", "KDPM2DiscreteScheduler": "heun", "LCMScheduler": "ddim",
+    "TCDScheduler": "ddim"}
+
+
+@dataclass(frozen=True)
+class Recommended(Checked):
+    """What a model recommends in its scheduler_config.json, where it recommends something."""
+
+    num_inference_steps: Annotated[int, Between(1, MOST_TIMES)] = 50
+    guidance_scale: Annotated[float, Between(-1000, 1000)] = 7.5
+
+
 def from_config(config: dict) -> Scheduler:
     """The Scheduler that a scheduler_config.json describes. UserError for a class or setting that is not supported."""
     sampler = sampler_of(config)
@@ -49,14 +69,20 @@ def from_config(config: dict) -> Scheduler:
     for name, allowed in (ONLY | entry.only).items():
         value = (entry.defaults | config).get(name, allowed[0])
         if value not in allowed:
-            raise UserError(f"{entry.diffusers} with {name}={value!r} is not supported: "
+            raise UserError(f"{entry.diffusers} with {name}={shown(value)} is not supported: "
                             f"use {' or '.join(map(str, allowed))}")
     settings = DEFAULTS | entry.defaults | {name: value for name, value in config.items() if value is not None}
     values = {name: settings[name] for name in (*COMMON, *entry.reads) if name in settings}
     if values.pop("use_flow_sigmas", False):
         values["beta_schedule"] = "flow"
-    table = {name: values.pop(name) for name in Schedule.__dataclass_fields__ if name in values}
-    return Scheduler(sampler=sampler, schedule=Schedule(**table), **values)
+    return read(Scheduler(sampler), values | {"schedule": read(Schedule(), values, FILE)}, FILE)
+
+
+def check_config(config: dict, path: str) -> None:
+    """Raises UserError for values that no sampler could draw with, whatever the class of the configuration."""
+    read(Recommended(), config, path)
+    shared = {name: value for name, value in config.items() if name in COMMON and value is not None}
+    read(Scheduler(), shared | {"schedule": read(Schedule(), shared, path)}, path)
 
 
 def to_config(scheduler: Scheduler) -> dict:
@@ -74,25 +100,37 @@ def to_config(scheduler: Scheduler) -> dict:
 
 def sampler_of(config: dict) -> str:
     """The sampler of a configuration's class, told apart by `algorithm_type` where a class has several."""
-    name = config.get("_class_name")
+    name, algorithm = config.get("_class_name"), config.get("algorithm_type")
     found = {sampler: entry for sampler, entry in SAMPLERS.items() if entry.diffusers == name}
     if not found:
         known = sorted({entry.diffusers for entry in SAMPLERS.values()})
-        raise UserError(f"unknown scheduler {name!r}: use one of {', '.join(known)}")
+        near = NEAREST.get(name) if isinstance(name, str) else None
+        raise UserError(f"unknown scheduler {shown(name)}: " + (
+            f"draw with the sampler {near}, which is the nearest" if near else f"use one of {', '.join(known)}"))
     if len(found) == 1:
         return next(iter(found))
     algorithms = {entry.written["algorithm_type"]: sampler for sampler, entry in found.items()}
-    algorithm = config.get("algorithm_type", next(iter(algorithms)))
-    if algorithm not in algorithms:
-        raise UserError(f"{name} with algorithm_type={algorithm!r} is not supported: use {' or '.join(algorithms)}")
+    if algorithm is None:
+        return next(iter(found))
+    if not isinstance(algorithm, str) or algorithm not in algorithms:
+        raise UserError(f"{name} with algorithm_type={shown(algorithm)} is not supported: "
+                        f"use {' or '.join(algorithms)}")
     return algorithms[algorithm]
 
 
 def with_sampler(config: dict, sampler: str | None = None) -> Scheduler:
-    """The Scheduler of a configuration, or with `sampler` what diffusers' `Other.from_config(config)` would give."""
-    own = from_config(config)
-    if sampler is None or sampler == own.sampler:
-        return own
+    """The Scheduler of a configuration, or with `sampler` what diffusers' `Other.from_config(config)` would give.
+
+    Of a class that is not known here, the betas and the spacing are taken.
+    """
+    if sampler is None:
+        return from_config(config)
     entry = sampler_named(sampler)
+    if config.get("_class_name") not in [known.diffusers for known in SAMPLERS.values()]:
+        shared = {name: config[name] for name in COMMON if name in config}
+        return from_config(shared | entry.written | {"_class_name": entry.diffusers})
+    own = from_config(config)
+    if sampler == own.sampler:
+        return own
     other = from_config(config | entry.written | {"_class_name": entry.diffusers})
     return replace(other, schedule=own.schedule, flow_shift=own.flow_shift)

@@ -9,14 +9,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 
 from ..backend import array_module
 from ..errors import UserError
+from ..fields import Between, Checked
 
 KINDS = ("linear", "scaled_linear", "squaredcos_cap_v2", "flow")
+MOST_TIMES = 10_000
+Beta = Annotated[float, Between(1e-8, 1, open=True)]
+SMALLEST_SIGNAL = 2.0**-48  # α² at the end of a schedule without zero terminal SNR: float32 still tells it from 0
 SMALLEST_ALPHA = 2.0**-12  # replaces α = 0 where samplers use σ/α, as in diffusers
 
 
@@ -36,18 +40,25 @@ class Time(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Checked):
     """α and σ of every training time. Fields are named as in scheduler_config.json; "flow" needs no betas."""
 
-    beta_schedule: str = "scaled_linear"
-    beta_start: float = 0.00085
-    beta_end: float = 0.012
+    beta_schedule: Literal[KINDS] = "scaled_linear"
+    beta_start: Beta = 0.00085
+    beta_end: Beta = 0.012
     rescale_betas_zero_snr: bool = False
-    num_train_timesteps: int = 1000
+    num_train_timesteps: Annotated[int, Between(2, MOST_TIMES)] = 1000
+    trained_betas: Annotated[tuple[Beta, ...], Between(2, MOST_TIMES)] | None = None
 
     def __post_init__(self):
-        if self.beta_schedule not in KINDS:
-            raise UserError(f"unknown beta_schedule {self.beta_schedule!r}: use one of {', '.join(KINDS)}")
+        super().__post_init__()
+        given = self.num_train_timesteps if self.trained_betas is None else len(self.trained_betas)
+        if given != self.num_train_timesteps:
+            raise UserError(f"trained_betas has {given} numbers: use as many as num_train_timesteps, which is "
+                            f"{self.num_train_timesteps}")
+        if not self.is_flow and np.prod(1.0 - betas(self)) < SMALLEST_SIGNAL:
+            raise UserError(f"{self.num_train_timesteps} steps from beta_start = {self.beta_start} to beta_end = "
+                            f"{self.beta_end} leave nothing of an image: use fewer steps, or smaller betas")
 
     @property
     def is_flow(self) -> bool:
@@ -95,8 +106,13 @@ class Schedule:
 
 
 def betas(schedule: Schedule) -> np.ndarray:
-    """β, the variance that each training step adds: linear, linear in √β (Stable Diffusion), or cosine (2102.09672)."""
+    """β, the variance that each training step adds: a list, or linear, linear in √β (Stable Diffusion), or cosine.
+
+    Cosine: Nichol & Dhariwal 2021 (2102.09672), eq. 17.
+    """
     count, start, end = schedule.num_train_timesteps, schedule.beta_start, schedule.beta_end
+    if schedule.trained_betas is not None:
+        return np.array(schedule.trained_betas)
     if schedule.beta_schedule == "linear":
         return np.linspace(start, end, count)
     if schedule.beta_schedule == "scaled_linear":

@@ -43,6 +43,14 @@ def whole_time(schedule, t):
     return Time(float(t), *schedule.at(t))
 
 
+def moving(steps):
+    """Without steps that go nowhere: an offset puts the first times of nearly as many steps as times beyond the table.
+
+    The last step stays: where the cleanest time is not quite clean, it may have no length.
+    """
+    return [step for step in steps[:-1] if step.start[1:] != step.end[1:]] + steps[-1:]
+
+
 def first_repeated(steps, schedule, stride, skipped=0):
     """PNDM takes its first step twice: the extra one ends where the second begins, and starts a stride before that.
 

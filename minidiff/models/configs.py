@@ -1,32 +1,75 @@
-"""The configurations of the models, with fields named as in published `config.json` files; defaults are SD 1.5's."""
+"""The configurations of the models, with fields named as in published `config.json` files; defaults are SD 1.5's.
+
+Each field's type says which values it may have (fields.py); `__post_init__` says what fields must agree on.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
-from typing import ClassVar
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
 
 from ..errors import UserError
+from ..fields import (
+    Activation,
+    Between,
+    Checked,
+    Depth,
+    Epsilon,
+    Fraction,
+    Id,
+    Layers,
+    Length,
+    Side,
+    Tokens,
+    Width,
+    Widths,
+    fits,
+    read,
+    shown,
+    types_of,
+)
+
+Down = Annotated[tuple[Literal["CrossAttnDownBlock2D", "DownBlock2D"], ...], Between(1, 8)]
+Up = Annotated[tuple[Literal["CrossAttnUpBlock2D", "UpBlock2D"], ...], Between(1, 8)]
+FirstSides = Annotated[int, Between(1, 63)]
+Scale = Annotated[float, Between(1e-3, 1e3)]
 
 
-class Config:
+class Config(Checked):
     """What all configurations share: conversion from and to the dictionary of a `config.json`."""
 
     fixed: ClassVar[dict] = {}  # options of the published classes, with the only value supported here
 
     @classmethod
-    def from_dict(cls, values: dict):
-        """Unknown fields are ignored, lists become tuples.
+    def from_dict(cls, values: dict, source: str = "config.json"):
+        """Unknown fields are ignored, lists become tuples, and one number stands for a list of equal ones.
 
-        Raises UserError if the dictionary describes a variant of the model that is not supported.
+        Raises UserError, which names the `source`, if the dictionary describes a variant of the model that is not
+        supported, or none that is possible.
         """
+        kinds = types_of(cls)
+        values = {name: one_number(value, kinds.get(name, int)) for name, value in cls.published(values).items()}
         for name, value in cls.fixed.items():
             if values.get(name, value) != value:
-                raise UserError(f"{name} = {values[name]!r} is not supported: use a model with {name} = {value!r}")
-        known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
+                raise UserError(f"{source}: {name} = {shown(values[name])} is not supported: use a model with "
+                                f"{name} = {value!r}")
+        return read(cls(), values, source)
+
+    @classmethod
+    def published(cls, values: dict) -> dict:
+        """The same values as they would be written today, without old and second names."""
+        same = {name: value for name, value in values.items() if (name, value) != ("sample_size", None)}
+        return same | ({"act_fn": "silu"} if same.get("act_fn") == "swish" else {})
 
     def to_dict(self) -> dict:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+def one_number(value: Any, kind: Any) -> Any:
+    """The number of which a list holds nothing else, unless the list is of the kind that is wanted."""
+    numbers = isinstance(value, list) and value and all(type(item) is int for item in value)
+    return value[0] if numbers and len({*value}) == 1 and not fits(tuple(value), kind) else value
 
 
 @dataclass(frozen=True)
@@ -36,17 +79,18 @@ class AutoencoderConfig(Config):
     fixed: ClassVar[dict] = {"_class_name": "AutoencoderKL", "act_fn": "silu", "use_quant_conv": True,
                              "use_post_quant_conv": True}
 
-    in_channels: int = 3
-    out_channels: int = 3
-    block_out_channels: tuple[int, ...] = (128, 256, 512, 512)
-    layers_per_block: int = 2
-    latent_channels: int = 4
-    norm_num_groups: int = 32
-    sample_size: int = 512
-    scaling_factor: float = 0.18215
+    in_channels: Literal[3] = 3
+    out_channels: Literal[3] = 3
+    block_out_channels: Widths = (128, 256, 512, 512)
+    layers_per_block: Layers = 2
+    latent_channels: Width = 4
+    norm_num_groups: Width = 32
+    sample_size: Side = 512
+    scaling_factor: Scale = 0.18215
     mid_block_add_attention: bool = True
 
     def __post_init__(self):
+        super().__post_init__()
         _check_groups(self.block_out_channels, self.norm_num_groups)
 
     @property
@@ -68,31 +112,33 @@ class UNetConfig(Config):
         "_class_name": "UNet2DConditionModel", "act_fn": "silu", "center_input_sample": False, "downsample_padding": 1,
         "mid_block_scale_factor": 1, "num_attention_heads": None, "addition_embed_type": None, "class_embed_type": None,
         "time_embedding_type": "positional", "resnet_time_scale_shift": "default", "transformer_layers_per_block": 1,
-        "only_cross_attention": False}
+        "only_cross_attention": False, "mid_block_type": "UNetMidBlock2DCrossAttn", "time_cond_proj_dim": None,
+        "time_embedding_act_fn": None, "timestep_post_act": None, "time_embedding_dim": None, "encoder_hid_dim": None,
+        "encoder_hid_dim_type": None, "num_class_embeds": None, "dual_cross_attention": False, "conv_in_kernel": 3,
+        "conv_out_kernel": 3, "attention_type": "default", "resnet_skip_time_act": False,
+        "resnet_out_scale_factor": 1.0, "mid_block_only_cross_attention": None, "cross_attention_norm": None}
 
-    in_channels: int = 4
-    out_channels: int = 4
-    sample_size: int = 64
-    block_out_channels: tuple[int, ...] = (320, 640, 1280, 1280)
-    down_block_types: tuple[str, ...] = ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",)
-    up_block_types: tuple[str, ...] = ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3
-    layers_per_block: int = 2
-    cross_attention_dim: int = 768
-    attention_head_dim: int | tuple[int, ...] = 8
+    in_channels: Width = 4
+    out_channels: Width = 4
+    sample_size: Annotated[int, Between(1, 256)] = 64
+    block_out_channels: Widths = (320, 640, 1280, 1280)
+    down_block_types: Down = ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",)
+    up_block_types: Up = ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3
+    layers_per_block: Layers = 2
+    cross_attention_dim: Width = 768
+    attention_head_dim: Width | Widths = 8
     use_linear_projection: bool = False
-    norm_num_groups: int = 32
-    norm_eps: float = 1e-5
+    norm_num_groups: Width = 32
+    norm_eps: Epsilon = 1e-5
     flip_sin_to_cos: bool = True
-    freq_shift: float = 0
+    freq_shift: Fraction = 0
 
     def __post_init__(self):
+        super().__post_init__()
         _check_groups(self.block_out_channels, self.norm_num_groups)
         levels = len(self.block_out_channels)
         if len(self.down_block_types) != levels or len(self.up_block_types) != levels:
             raise UserError(f"a UNet with {levels} levels needs {levels} down_block_types and {levels} up_block_types")
-        known = ["CrossAttnDownBlock2D", "DownBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"]
-        if unknown := {*self.down_block_types, *self.up_block_types} - {*known}:
-            raise UserError(f"unknown UNet blocks {', '.join(sorted(unknown))}: use {', '.join(known)}")
         if len(self.heads) != levels:
             raise UserError(f"attention_head_dim needs {levels} numbers of heads, one for each level, or one for all")
         for channels, heads in zip(self.block_out_channels, self.heads, strict=True):
@@ -105,6 +151,13 @@ class UNetConfig(Config):
         heads = self.attention_head_dim
         return heads if isinstance(heads, tuple) else (heads,) * len(self.block_out_channels)
 
+    @classmethod
+    def published(cls, values: dict) -> dict:
+        """UNets of the first versions of diffusers claim a smaller size than the one that they were trained for."""
+        size = one_number(values.get("sample_size"), int)
+        older = re.match(r"0\.[0-8]\.", str(values.get("_diffusers_version"))[:9])
+        return super().published(values | {"sample_size": 64} if older and fits(size, FirstSides) else values)
+
     def to_dict(self) -> dict:
         return super().to_dict() | self.fixed
 
@@ -113,20 +166,23 @@ class UNetConfig(Config):
 class TextConfig(Config):
     """`transformers.CLIPTextModel`."""
 
-    vocab_size: int = 49408
-    hidden_size: int = 768
-    intermediate_size: int = 3072
-    num_hidden_layers: int = 12
-    num_attention_heads: int = 12
-    max_position_embeddings: int = 77
-    hidden_act: str = "quick_gelu"
-    layer_norm_eps: float = 1e-5
-    projection_dim: int = 768
-    bos_token_id: int = 49406
-    eos_token_id: int = 49407
-    pad_token_id: int = 49407
+    fixed: ClassVar[dict] = {"use_attention_mask": False}
+
+    vocab_size: Tokens = 49408
+    hidden_size: Width = 768
+    intermediate_size: Width = 3072
+    num_hidden_layers: Depth = 12
+    num_attention_heads: Width = 12
+    max_position_embeddings: Length = 77
+    hidden_act: Activation = "quick_gelu"
+    layer_norm_eps: Epsilon = 1e-5
+    projection_dim: Width = 768
+    bos_token_id: Id = 49406
+    eos_token_id: Id = 49407
+    pad_token_id: Id = 49407
 
     def __post_init__(self):
+        super().__post_init__()
         _check_transformer(self)
 
     def to_dict(self) -> dict:
@@ -137,18 +193,19 @@ class TextConfig(Config):
 class VisionConfig(Config):
     """`transformers.CLIPVisionModel`, a ViT."""
 
-    hidden_size: int = 768
-    intermediate_size: int = 3072
-    num_hidden_layers: int = 12
-    num_attention_heads: int = 12
-    num_channels: int = 3
-    image_size: int = 224
-    patch_size: int = 32
-    hidden_act: str = "quick_gelu"
-    layer_norm_eps: float = 1e-5
-    projection_dim: int = 512
+    hidden_size: Width = 768
+    intermediate_size: Width = 3072
+    num_hidden_layers: Depth = 12
+    num_attention_heads: Width = 12
+    num_channels: Literal[3] = 3
+    image_size: Side = 224
+    patch_size: Side = 32
+    hidden_act: Activation = "quick_gelu"
+    layer_norm_eps: Epsilon = 1e-5
+    projection_dim: Width = 512
 
     def __post_init__(self):
+        super().__post_init__()
         _check_transformer(self)
         if self.image_size % self.patch_size:
             raise UserError(f"patches of {self.patch_size} pixels don't divide images of {self.image_size}: "
@@ -164,14 +221,8 @@ class CLIPConfig(Config):
 
     text_config: TextConfig = field(default_factory=TextConfig)
     vision_config: VisionConfig = field(default_factory=VisionConfig)
-    projection_dim: int = 512
-    logit_scale_init_value: float = 2.6592  # ln(1 / 0.07)
-
-    @classmethod
-    def from_dict(cls, values: dict):
-        encoders = {"text_config": TextConfig.from_dict(values["text_config"]),
-                  "vision_config": VisionConfig.from_dict(values["vision_config"])}
-        return super().from_dict(values | encoders)
+    projection_dim: Width = 512
+    logit_scale_init_value: Annotated[float, Between(-10, 10)] = 2.6592  # ln(1 / 0.07)
 
     def to_dict(self) -> dict:
         return super().to_dict() | {"text_config": self.text_config.to_dict(),
@@ -189,5 +240,3 @@ def _check_transformer(config):
     if config.hidden_size % config.num_attention_heads:
         raise UserError(f"{config.num_attention_heads} attention heads don't divide {config.hidden_size} channels: "
                         "change one of them")
-    if config.hidden_act not in ("gelu", "quick_gelu"):
-        raise UserError(f"unknown hidden_act {config.hidden_act!r}: use gelu or quick_gelu")

@@ -38,7 +38,10 @@ def load_checkpoint(path: str | Path) -> tuple[Arrays, dict]:
     text = metadata.get("state", "")
     if metadata.get("sha256") != _checksum(arrays, text):
         raise UserError(f"{path} is damaged or not a checkpoint (its checksum is wrong): resume from another one")
-    return arrays, json.loads(text)
+    try:
+        return arrays, json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not a checkpoint (its state cannot be read): resume from another one") from error
 
 
 def save_step(folder: str | Path, step: int, arrays: Arrays, state: dict, keep: int = 2) -> Path:

@@ -1,4 +1,4 @@
-"""Files and folders written atomically, and JSON with one-line errors.
+"""Files and folders written atomically.
 
 Everything is written in a folder of its own next to its target, flushed to disk, and only then renamed: if the process
 or the machine dies in between, a reader finds the old content or the new, never a part of it.
@@ -23,6 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import UserError
+from ..reading import reason
 
 try:
     import fcntl
@@ -158,17 +159,6 @@ def write_json(path: Path, content: dict) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> dict:
-    """The object in a JSON file. Raises UserError if the file is missing or invalid."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"cannot read {path} ({_reason(error)}): get it again from the source of the model") from error
-    if not isinstance(content, dict):
-        raise UserError(f"cannot read {path} (not a JSON object): get it again from the source of the model")
-    return content
-
-
 def _flush(path):
     """Wait until a file's content, or the list of a folder's entries, is on disk."""
     if os.name == "nt":  # Windows cannot open folders
@@ -180,9 +170,5 @@ def _flush(path):
         os.close(handle)
 
 
-def _reason(error):
-    return " ".join(str(getattr(error, "strerror", None) or error).split())
-
-
 def _cannot_write(path, error):
-    return UserError(f"cannot write {path} ({_reason(error)}): free some space or choose another place")
+    return UserError(f"cannot write {path} ({reason(error)}): free some space or choose another place")

@@ -15,12 +15,14 @@ import numpy as np
 from ..backend import to_device, to_host
 from ..errors import UserError
 from ..nn.module import Module
-from .files import new_folder, read_json, write_json
+from ..reading import read_json
+from .files import new_folder, write_json
 from .tensors import write_tensors
 from .weight_files import DIFFUSERS, TRANSFORMERS, read_weights
 
 DTYPES = ("float32", "float16", "float64")
 OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+UNUSED = re.compile(r"embeddings\.position_ids$|^text_projection\.")  # the constants 0, 1, 2, ...; for CLIP's images
 ModelType = TypeVar("ModelType", bound=Module)
 
 
@@ -49,12 +51,13 @@ def load_model(cls: type[ModelType], config_cls: type, folder: str | Path, dtype
     config = read_config(config_cls, folder)
     try:
         model = cls(None, config)
-    except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
-        raise _bad_config(folder, error) from error
+    except MemoryError as error:
+        raise UserError(f"the model of {folder / 'config.json'} does not fit into memory: get its files again, or use "
+                        "a machine with more memory") from error
     names = dict(model.named_parameters())
     path, tensors = read_weights(folder)
-    tensors = {name_in_model(name, names): value for name, value in tensors.items()
-               if not name.endswith("embeddings.position_ids")}  # the constants 0, 1, 2, ...
+    tensors = {name_in_model(name, names): value for name, value in tensors.items()}
+    tensors = {name: value for name, value in tensors.items() if name in names or not UNUSED.search(name)}
     return fill(model, tensors, f"{path} does not fit {path.with_name('config.json')}", dtype, device)
 
 
@@ -73,11 +76,8 @@ def fill(model: ModelType, tensors: dict[str, np.ndarray], fault: str, dtype: st
 
 def read_config(config_cls: type, folder: Path):
     """The `config.json` of a folder as a `config_cls`. Raises UserError if it is missing or invalid."""
-    content = read_json(folder / "config.json")
-    try:
-        return config_cls.from_dict(content)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise _bad_config(folder, error) from error
+    path = folder / "config.json"
+    return config_cls.from_dict(read_json(path), str(path))
 
 
 def float_dtype(dtype: str) -> str:
@@ -127,9 +127,3 @@ def in_dtype(name: str, value: np.ndarray, dtype: str) -> np.ndarray:
 def from_file(value: np.ndarray) -> np.ndarray:
     """An array as it is used: (O, I, k, k) -> (k, k, I, O) for convolutions, else unchanged."""
     return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value
-
-
-def _bad_config(folder, error):
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return UserError(f"{folder / 'config.json'} does not describe a valid model ({reason}): "
-                     "get it again from the source of the weights")

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from .files import read_json
+from ..reading import read_json
 from .lora_names import PEFT
 
 METADATA, CONFIG = "lora_adapter_metadata", "adapter_config.json"

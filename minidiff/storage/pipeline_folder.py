@@ -8,15 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..diffusion.scheduler_config import check_config
 from ..errors import UserError
+from ..fields import shown
 from ..models.autoencoder import AutoencoderKL
 from ..models.clip import CLIPModel
 from ..models.configs import AutoencoderConfig, CLIPConfig, TextConfig, UNetConfig
+from ..models.parts import check_parts
 from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
-from ..models.unet_inputs import check_inputs
+from ..reading import read_json
 from ..tokenizer import Tokenizer
-from .files import new_folder, read_json, surviving, write_json
+from .files import new_folder, surviving, write_json
 from .folders import float_dtype, load_model, read_config, save_model
 from .weight_files import refuse_pickle
 
@@ -59,11 +62,12 @@ def save_pipeline(parts: Parts, folder: str | Path, clip: CLIPModel | None = Non
 def load_pipeline(model: str | Path, dtype: str = "float32", device: str = "cpu") -> Parts:
     """The parts of a model, given by the name of a shipped one or by its folder. Raises UserError if one is missing."""
     folder = find_model(model)
-    check_index(folder)
-    check_inputs(read_config(UNetConfig, folder / "unet"))
+    index = read_index(folder)
+    configs = {name: read_config(config_cls, folder / name) for name, (_, config_cls) in MODELS.items()}
+    tokenizer, scheduler = Tokenizer.from_pretrained(folder / "tokenizer"), read_scheduler(folder, index)
+    check_parts(**configs, tokens=len(tokenizer), length=tokenizer.max_length)
     models = {name: load_model(*classes, folder / name, dtype, device) for name, classes in MODELS.items()}
-    return Parts(**models, tokenizer=Tokenizer.from_pretrained(folder / "tokenizer"),
-                 scheduler=read_json(folder / "scheduler" / SCHEDULER))
+    return Parts(**models, tokenizer=tokenizer, scheduler=scheduler)
 
 
 def load_clip(model: str | Path, dtype: str = "float32", device: str = "cpu") -> CLIPModel:
@@ -123,11 +127,21 @@ def index_content(scheduler: str) -> dict:
     }
 
 
-def check_index(folder: Path) -> None:
-    """Raises UserError unless the models of a pipeline are those implemented here."""
+def read_index(folder: Path) -> dict:
+    """`model_index.json`. Raises UserError unless the models of the pipeline are those implemented here."""
     index = read_json(folder / INDEX)
     for name, (cls, _) in MODELS.items():
         entry = index.get(name)
         if not isinstance(entry, list) or entry[1:] != [cls.__name__]:
-            raise UserError(f"{folder / INDEX} has {entry} as its {name}, not {cls.__name__}: "
+            raise UserError(f"{folder / INDEX} has {shown(entry)} as its {name}, not {cls.__name__}: "
                             "use a pipeline of Stable Diffusion 1 or 2")
+    return index
+
+
+def read_scheduler(folder: Path, index: dict) -> dict:
+    """`scheduler_config.json` as StableDiffusionPipeline takes it: of the index's class, and with an offset of 1."""
+    path, entry = folder / "scheduler" / SCHEDULER, index.get("scheduler")
+    named = {"_class_name": entry[1]} if isinstance(entry, list) and len(entry) == 2 else {}
+    config = read_json(path) | named | {"steps_offset": 1}
+    check_config(config, str(path))
+    return config

@@ -22,6 +22,7 @@ from ..diffusion.schedules import Schedule
 from ..errors import UserError
 from ..models.autoencoder import AutoencoderKL
 from ..models.configs import AutoencoderConfig, TextConfig, UNetConfig
+from ..models.parts import check_parts
 from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
 from ..models.unet_inputs import check_inputs, is_for_inpainting
@@ -87,6 +88,7 @@ def load_single_file(path: str | Path, tokenizer: str | Path | None = None, pred
     fault = f"{path} does not fit Stable Diffusion {version}"
     unet, vae, text = (fill(model, values, fault, dtype, device) for model, values in models)
     tokenizer = open_tokenizer(path, tokenizer, text.config, "!" if version == 2 else None)
+    check_parts(unet.config, vae.config, text.config, len(tokenizer), tokenizer.max_length)
     if prediction is None and version == 2 and not is_for_inpainting(config):
         warnings.warn(f"{path} does not say what its UNet predicts: epsilon is taken, as for the 512-pixel models of "
                       "Stable Diffusion 2; if images are bad, use --prediction v_prediction", stacklevel=3)

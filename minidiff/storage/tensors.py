@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from ..errors import UserError
+from ..reading import check_regular, reason
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
           "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?"}
@@ -48,6 +49,7 @@ def map_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     Raises UserError if the file is missing or damaged, or has a dtype that NumPy lacks.
     """
     try:
+        check_regular(path)
         with safe_open(path, framework="numpy"), open(path, "rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
             start = file.tell()
@@ -56,9 +58,9 @@ def map_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         return {name: _view(content, start, entry) for name, entry in header.items()}, metadata
     except UnsupportedDtype as error:
         raise UserError(f"{path} has {error}") from error
-    except (OSError, SafetensorError, ValueError) as error:
-        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise UserError(f"cannot read {path} ({reason}): the file is missing or damaged; get it again") from error
+    except (AttributeError, LookupError, OSError, SafetensorError, TypeError, ValueError) as error:
+        raise UserError(f"cannot read {path} ({reason(error)}): the file is missing or damaged; "
+                        "get it again") from error
 
 
 def _view(content, start, entry):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from .files import read_json
+from ..reading import read_json
 from .tensors import map_tensors
 
 DIFFUSERS, TRANSFORMERS = "diffusion_pytorch_model", "model"

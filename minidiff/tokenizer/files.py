@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from ..errors import UserError
+from ..fields import Between, Checked, Length, fits, read, shown
+from ..reading import LARGEST_VOCABULARY, read_json, read_text, reason
 from .added_tokens import AddedToken
 from .merges import Pair
 from .words import MIN_VOCAB_SIZE
 
+CONFIG, SPECIALS = "tokenizer_config.json", "special_tokens_map.json"
+Token = Annotated[str, Between(1, 1000)]
 FLAGS = ("normalized", "single_word")
+
+
+@dataclass(frozen=True)
+class TokenizerConfig(Checked):
+    """tokenizer_config.json."""
+
+    model_max_length: Annotated[float, Between(2, 1e30)] = 77
+    pad_token: Token | None = None
+
+    @property
+    def length(self) -> int:
+        """transformers writes 1e30 for an unknown length; a larger one than any text encoder reads means the same."""
+        return int(self.model_max_length) if fits(self.model_max_length, Length) else 77
 
 
 def read_folder(folder: Path) -> tuple[dict[str, int], dict[int, AddedToken], list[Pair], int, str | None]:
@@ -18,26 +37,32 @@ def read_folder(folder: Path) -> tuple[dict[str, int], dict[int, AddedToken], li
 
     Merges are only those in the vocabulary; some lists go on.
     """
-    def read(name):
-        return json.loads((folder / name).read_text(encoding="utf-8"))
+    def read_file(name):
+        return read_json(folder / name, LARGEST_VOCABULARY)
     try:
         if (folder / "vocab.json").is_file():
-            vocabulary, lines = read("vocab.json"), (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
+            vocabulary = read_file("vocab.json")
+            lines = read_text(folder / "merges.txt", LARGEST_VOCABULARY).split("\n")
             merges = [line for line in lines if line.strip() and not line.startswith("#version")]
         else:
-            vocabulary, merges = (read("tokenizer.json")["model"][key] for key in ("vocab", "merges"))
-        merges = [m.split() if isinstance(m, str) else m for m in merges[:max(0, len(vocabulary) - MIN_VOCAB_SIZE)]]
-        config = {"model_max_length": 77, "pad_token": None}
-        for name in ("tokenizer_config.json", "special_tokens_map.json"):
-            config |= read(name) if (folder / name).is_file() else {}
-        # transformers writes 1e30 for an unknown length, and a token as a string or as a dictionary of its options.
-        length = config["model_max_length"] if config["model_max_length"] < 1e6 else 77
-        pad = config["pad_token"]["content"] if isinstance(config["pad_token"], dict) else config["pad_token"]
-        added = {int(i): _added(token) for i, token in sorted(_found(folder, config, read).items(), key=_by_id)}
-        return dict(vocabulary), added, [(left, right) for left, right in merges], length, pad
-    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-        raise UserError(f"no readable tokenizer in {folder} ({type(error).__name__}: {error}): it needs vocab.json and "
-                        "merges.txt, or tokenizer.json, as CLIPTokenizer writes them") from error
+            vocabulary, merges = (read_file("tokenizer.json")["model"][key] for key in ("vocab", "merges"))
+        merges = merges[:max(0, len(vocabulary) - MIN_VOCAB_SIZE)]
+        pairs = [tuple(merge.split() if isinstance(merge, str) else merge) for merge in merges]
+        if not all(fits(pair, tuple[str, ...]) and len(pair) == 2 for pair in pairs):
+            raise ValueError("a merge is no pair of texts")
+        config = read_file(CONFIG) if (folder / CONFIG).is_file() else {}
+        if "added_tokens_decoder" not in config and (folder / SPECIALS).is_file():
+            config |= read_file(SPECIALS)  # of older versions of transformers; newer ones ignore what they left behind
+        pad = config.get("pad_token")  # transformers writes a token as a text or as a dictionary of its options
+        own = read(TokenizerConfig(), config | {"pad_token": pad["content"] if isinstance(pad, dict) else pad},
+                   str(folder / CONFIG))
+        added = {int(i): _added(token) for i, token in sorted(_found(folder, config, read_file).items(), key=_by_id)}
+        return dict(vocabulary), added, pairs, own.length, own.pad_token
+    except UserError:
+        raise
+    except (AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        raise UserError(f"no readable tokenizer in {folder} ({type(error).__name__}: {reason(error)}): it needs "
+                        "vocab.json and merges.txt, or tokenizer.json, as CLIPTokenizer writes them") from error
 
 
 def _found(folder, config, read):
@@ -57,7 +82,10 @@ def _by_id(item):
 
 
 def _added(token):
-    return AddedToken(token["content"], *(bool(token.get(flag, False)) for flag in FLAGS))
+    content, flags = token["content"], tuple(token.get(flag, False) for flag in FLAGS)
+    if not fits(content, Token) or not fits(flags, tuple[bool, ...]):
+        raise ValueError(f"the added token {shown(token)} is none")
+    return AddedToken(content, *flags)
 
 
 def write_folder(folder: Path, vocabulary: dict[str, int], added: dict[int, AddedToken], merges: list[Pair],
@@ -68,8 +96,7 @@ def write_folder(folder: Path, vocabulary: dict[str, int], added: dict[int, Adde
         config["added_tokens_decoder"] = {
             str(i): token._asdict() | {"lstrip": False, "rstrip": False, "special": token.content in specials.values()}
             for i, token in added.items()}
-    for name, content in (("vocab.json", vocabulary), ("special_tokens_map.json", specials),
-                          ("tokenizer_config.json", config | specials)):
+    for name, content in (("vocab.json", vocabulary), (SPECIALS, specials), (CONFIG, config | specials)):
         (folder / name).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     lines = ["#version: 0.2", *map(" ".join, merges), ""]
     (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8")

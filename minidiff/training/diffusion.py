@@ -157,7 +157,6 @@ class DiffusionTraining:
 def check(settings: Settings) -> None:
     """Raises UserError for settings that this stage could not start with."""
     own, half = settings.diffusion, np.array([0.5])
-    unet_config(settings, settings.text.hidden_size)
     mixture(own.prediction, half, half)
     loss_weight(own.weighting, own.prediction, half, half)
 

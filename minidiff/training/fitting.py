@@ -82,6 +82,4 @@ def check_data(own: DataSettings) -> None:
         raise UserError("buckets are for images of your own, all scenes are square: give them by --data PATH")
     if not 0 <= own.held_out_fraction <= 0.5:
         raise UserError(f"data.held_out_fraction {own.held_out_fraction}: use a number from 0 to 0.5")
-    if not 0 <= own.free_wording <= 1:
-        raise UserError(f"data.free_wording {own.free_wording}: use a number from 0 to 1")
     check_template(own.caption_template)

@@ -49,6 +49,8 @@ def read_latents(path: Path) -> list[Latents]:
     if not path.exists():
         raise UserError(f"{path} is missing: run the latents stage first")
     arrays, _ = load_checkpoint(path)
+    if not arrays or arrays.keys() != {key(name, i) for name in ("mean", "ids") for i in range(len(arrays) // 2)}:
+        raise UserError(f"{path} holds no latents: delete it, and run the latents stage again")
     return [Latents(arrays[key("mean", number)], arrays[key("ids", number)]) for number in range(len(arrays) // 2)]
 
 

@@ -22,6 +22,7 @@ from ..nn.lora import add_lora
 from ..storage.lock import held
 from ..storage.lora_writing import save_lora
 from ..storage.pipeline_folder import Parts, load_pipeline
+from .checks import check_settings
 from .diffusion import DiffusionTraining, Latents
 from .held_out import held_out_losses
 from .images import read_images
@@ -29,7 +30,7 @@ from .latents import read_latents, write_latents
 from .loop import Progress, Trainer
 from .memory import shortage_explained
 from .presets import Settings
-from .run import MOST_ENCODING, Run, check_settings, read_settings
+from .run import MOST_ENCODING, Run, read_settings
 from .run_folder import check_new, model_of, remove_leftovers, write_settings
 
 FACTORS = 33  # key of the random stream of the initial factors

@@ -3,113 +3,144 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Annotated
 
 from ..errors import UserError
+from ..fields import (
+    Activation,
+    Between,
+    Checked,
+    Count,
+    Decay,
+    Depth,
+    Factor,
+    Fraction,
+    Layers,
+    Length,
+    Name,
+    Side,
+    Steps,
+    Text,
+    Tokens,
+    Width,
+    Widths,
+    parsed,
+    read,
+    shown,
+    types_of,
+)
+
+BatchSize = Annotated[int, Between(1, 65536)]
+Rate = Annotated[float, Between(0, 100)]
+Positive = Annotated[float, Between(1e-6, 1e9)]
+Share = Annotated[float, Between(0.001, 1)]
+Seed = Annotated[int, Between(0, 2**63 - 1)]
+Shift = Annotated[float, Between(0.01, 100)]
 
 RENAMED = {"share": "time_fraction", "middle_share": "middle_fraction", "layout_share": "layout_fraction"}  # old: new
 
 
 @dataclass(frozen=True)
-class StageSettings:
+class StageSettings(Checked):
     """How long and how fast one stage learns."""
 
-    steps: int
-    batch_size: int
-    learning_rate: float
-    time_fraction: float     # of the time that `--minutes` gives to all stages
-    optimizer: str = "muon"  # a name in training/optimizers
-    muon_rate: float = 3.0   # Muon's step for a matrix, relative to AdamW's step for the other parameters
-    warmup: int = 50
-    weight_decay: float = 0.01
-    beta1: float = 0.9
-    beta2: float = 0.99
-    clip: float = 1.0
-    accumulation: int = 1
-    average_decay: float = 0.999
+    steps: Count
+    batch_size: BatchSize
+    learning_rate: Rate
+    time_fraction: Share        # of the time that `--minutes` gives to all stages
+    optimizer: Name = "muon"    # a name in training/optimizers
+    muon_rate: Factor = 3.0     # Muon's step for a matrix, relative to AdamW's step for the other parameters
+    warmup: Steps = 50
+    weight_decay: Factor = 0.01
+    beta1: Decay = 0.9
+    beta2: Decay = 0.99
+    clip: Positive = 1.0
+    accumulation: BatchSize = 1
+    average_decay: Decay = 0.999
 
 
 @dataclass(frozen=True)
-class DataSettings:
-    source: str = "scenes"          # the built-in images, or the absolute path of captioned ones
-    caption_column: str = "text"
-    caption_template: str = "a {}"  # of images without a caption, for the name of their folder
-    crop: str = "center"            # center or random
+class DataSettings(Checked):
+    source: Text = "scenes"           # the built-in images, or the absolute path of captioned ones
+    caption_column: Text = "text"
+    caption_template: Text = "a {}"   # of images without a caption, for the name of their folder
+    crop: Name = "center"             # center or random
     flip: bool = False
     buckets: bool = False
     shuffle_tags: bool = False
-    held_out_fraction: float = 0.05
-    free_wording: float = 0.5       # of emoji: the fraction of images that are scenes
+    held_out_fraction: Annotated[float, Between(0, 0.5)] = 0.05
+    free_wording: Fraction = 0.5      # of emoji: the fraction of images that are scenes
 
 
 @dataclass(frozen=True)
-class AutoencoderSettings:
-    block_out_channels: tuple[int, ...] = (16, 16, 32)
-    layers_per_block: int = 1
-    latent_channels: int = 12
-    norm_num_groups: int = 4
+class AutoencoderSettings(Checked):
+    block_out_channels: Widths = (16, 16, 32)
+    layers_per_block: Layers = 1
+    latent_channels: Width = 12
+    norm_num_groups: Width = 4
     mid_block_add_attention: bool = False
-    mse_weight: float = 10.0
-    l1_weight: float = 1.0
-    kl_weight: float = 1e-4
+    mse_weight: Factor = 10.0
+    l1_weight: Factor = 1.0
+    kl_weight: Factor = 1e-4
 
 
 @dataclass(frozen=True)
-class TextSettings:
-    vocab_size: int = 1024
-    max_length: int = 20
-    hidden_size: int = 96
-    num_hidden_layers: int = 3
-    num_attention_heads: int = 4
-    hidden_act: str = "quick_gelu"
+class TextSettings(Checked):
+    vocab_size: Tokens = 1024
+    max_length: Length = 20
+    hidden_size: Width = 96
+    num_hidden_layers: Depth = 3
+    num_attention_heads: Width = 4
+    hidden_act: Activation = "quick_gelu"
     class_labels: bool = False  # each caption is one token, and no contrastive stage teaches the text encoder
 
 
 @dataclass(frozen=True)
-class ImageSettings:
-    patch_size: int = 8
-    hidden_size: int = 96
-    num_hidden_layers: int = 3
-    num_attention_heads: int = 4
-    projection_dim: int = 64
+class ImageSettings(Checked):
+    patch_size: Side = 8
+    hidden_size: Width = 96
+    num_hidden_layers: Depth = 3
+    num_attention_heads: Width = 4
+    projection_dim: Width = 64
 
 
 @dataclass(frozen=True)
-class UNetSettings:
-    block_out_channels: tuple[int, ...] = (24, 48, 96)
-    attention_levels: tuple[bool, ...] = (False, True, True)
-    layers_per_block: int = 1
-    attention_head_dim: int = 4
-    norm_num_groups: int = 8
+class UNetSettings(Checked):
+    block_out_channels: Widths = (24, 48, 96)
+    attention_levels: Annotated[tuple[bool, ...], Between(1, 8)] = (False, True, True)
+    layers_per_block: Layers = 1
+    attention_head_dim: Width = 4
+    norm_num_groups: Width = 8
 
 
 @dataclass(frozen=True)
-class DiffusionSettings:
-    prediction: str = "flow_prediction"
-    time_shift: float = 4.0  # of training times towards noise, and of flow samplers' times; 1 is no shift
-    middle_fraction: float = 0.88  # of a batch: times around the middle, where shapes are decided; the rest is uniform
-    layout_fraction: float = 0.03  # of a batch: pure noise, where only the caption says which object goes where
-    weighting: str = "sqrt_snr"    # of the squared errors: uniform, min_snr or sqrt_snr
-    latents: int = 24_000
-    caption_dropout: float = 0.1
+class DiffusionSettings(Checked):
+    prediction: Name = "flow_prediction"
+    time_shift: Shift = 4.0          # of training times towards noise, and of flow samplers' times; 1 is no shift
+    middle_fraction: Fraction = 0.88  # of a batch: around the middle, where shapes are decided; the rest is uniform
+    layout_fraction: Fraction = 0.03  # of a batch: pure noise, where only the caption says which object goes where
+    weighting: Name = "sqrt_snr"     # of the squared errors: uniform, min_snr or sqrt_snr
+    latents: Annotated[int, Between(1, 10_000_000)] = 24_000
+    caption_dropout: Fraction = 0.1
     train_text_encoder: bool = False
-    num_inference_steps: int = 20
-    guidance_scale: float = 3.0
+    num_inference_steps: Annotated[int, Between(1, 1000)] = 20
+    guidance_scale: Annotated[float, Between(-1000, 1000)] = 3.0
 
 
 @dataclass(frozen=True)
-class LoRASettings:
+class LoRASettings(Checked):
     """Factors that learn instead of a whole UNet (nn/lora.py)."""
 
-    rank: int = 0       # 0: the whole UNet learns
-    alpha: float = 0.0  # the update is scaled by alpha / rank; 0 stands for alpha = rank
+    rank: Annotated[int, Between(0, 16384)] = 0  # 0: the whole UNet learns
+    alpha: Factor = 0.0                          # the update is scaled by alpha / rank; 0 stands for alpha = rank
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Checked):
     """A whole run: the sizes of the models, and how each stage is trained."""
 
-    size: int = 64
-    seed: int = 0
+    size: Side = 64
+    seed: Seed = 0
     winograd: bool = True  # Winograd's algorithm for convolutions: faster, with rounding errors of 1e-5
     data: DataSettings = field(default_factory=DataSettings)
     autoencoder: AutoencoderSettings = field(default_factory=AutoencoderSettings)
@@ -167,38 +198,30 @@ def setting_names(settings=None, prefix: str = "") -> dict[str, object]:
 
 def override(settings: Settings, name: str, text: str) -> Settings:
     """The settings with one of them, given by its dotted name, changed to `text` converted to the setting's type."""
-    head, _, rest = name.partition(".")
-    if not hasattr(settings, head):
-        raise UserError(f"unknown setting {name!r}: see minidiff train --dry-run for all of them")
-    current = getattr(settings, head)
-    return replace(settings, **{head: override(current, rest, text) if rest else _read(name, current, text)})
+    return _changed(settings, name, name, text)
 
 
-def _read(name, current, text):
-    try:
-        if isinstance(current, bool):
-            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-        if isinstance(current, tuple):
-            return tuple(_read(name, current[0], part) for part in text.split(","))
-        return type(current)(text)
-    except (KeyError, ValueError):
-        raise UserError(f"setting {name}: {text!r} is not a valid {type(current).__name__} (now {current})") from None
+def _changed(settings, rest, name, text):
+    head, _, rest = rest.partition(".")
+    if not is_dataclass(settings) or head not in types_of(type(settings)):
+        raise UserError(f"unknown setting {shown(name)}: see minidiff train --dry-run for all of them")
+    value = (_changed(getattr(settings, head), rest, name, text) if rest else
+             parsed(text, types_of(type(settings))[head], f"setting {name}"))
+    return replace(settings, **{head: value})
 
 
-def from_dict(settings, values: dict):
-    """The settings with values from a dictionary, as `dataclasses.asdict` and JSON write it; ignores unknown names."""
-    read = {}
-    for name, value in ((name, value) for name, value in _renamed(values).items() if hasattr(settings, name)):
-        if isinstance(value, dict):
-            read[name] = from_dict(getattr(settings, name), value)
-        else:
-            read[name] = tuple(value) if isinstance(value, list) else value
-    return replace(settings, **read)
+def from_dict(settings: Settings, values: dict, source: str = "settings.json") -> Settings:
+    """The settings with values from a dictionary, as `dataclasses.asdict` and JSON write it; ignores unknown names.
+
+    Raises UserError, which names the `source`, for a value that no such setting has.
+    """
+    return read(settings, _renamed(values), source)
 
 
 def _renamed(values):
     """The settings that an older version wrote, under today's names. `muon` was the rate of Muon, or 0 for AdamW."""
-    values = {RENAMED.get(name, name): value for name, value in values.items()}
+    values = {RENAMED.get(name, name): _renamed(value) if isinstance(value, dict) else value
+              for name, value in values.items()}
     if "muon" not in values:
         return values
     return values | ({"optimizer": "muon", "muon_rate": values["muon"]} if values["muon"] else {"optimizer": "adamw"})

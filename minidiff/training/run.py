@@ -27,18 +27,17 @@ from ..storage.lock import held
 from ..storage.pipeline_folder import Parts, load_pipeline, save_pipeline
 from ..tokenizer import Tokenizer
 from .autoencoder import AutoencoderTraining
-from .class_labels import check_class_labels, class_encoder, class_tokenizer
+from .checks import check_settings
+from .class_labels import class_encoder, class_tokenizer
 from .contrastive import ContrastiveTraining
-from .diffusion import DiffusionTraining, Latents, check, schedule_of
-from .fitting import check_data
+from .diffusion import DiffusionTraining, Latents, schedule_of
 from .held_out import held_out_losses
 from .images import read_images
 from .latents import read_latents, write_latents
 from .loop import Progress, Trainer
 from .memory import shortage_explained
-from .optimizers import optimizer_class
 from .presets import Settings, from_dict
-from .run_folder import check_new, model_of, remove_leftovers, settings_file, write_settings
+from .run_folder import SETTINGS_FILE, check_new, model_of, remove_leftovers, settings_file, write_settings
 from .start import copy_start, load_start, take_over
 
 STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
@@ -235,16 +234,6 @@ class Run:
 
 def read_settings(folder: Path) -> Settings:
     """The settings of the run in a folder. Raises UserError if there is none, or if they are bad."""
-    settings = from_dict(Settings(), settings_file(folder))
+    settings = from_dict(Settings(), settings_file(folder), str(folder / SETTINGS_FILE))
     check_settings(settings)
     return settings
-
-
-def check_settings(settings: Settings) -> None:
-    """Raises UserError, before any work, for settings that a later stage could not start with."""
-    for stage in (settings.train_autoencoder, settings.train_contrastive, settings.train_diffusion,
-                  settings.train_lora):
-        optimizer_class(stage.optimizer)
-    check_data(settings.data)
-    check_class_labels(settings, kind_of(settings.data.source) != "images")
-    check(settings)

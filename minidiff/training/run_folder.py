@@ -11,7 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import UserError
-from ..storage.files import NEW, OLD, PREFIX, clear_left_behind, new_file, read_json, write_json
+from ..reading import read_json
+from ..storage.files import NEW, OLD, PREFIX, clear_left_behind, new_file, write_json
 from ..storage.pipeline_folder import shipped_models
 from .presets import Settings
 

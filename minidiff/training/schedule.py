@@ -9,7 +9,7 @@ def learning_rate(step: int, total: int, peak: float, warmup: int, falling: floa
     Until it falls, the rate does not depend on `total`, so a run can still be lengthened (Hägele et al., 2405.18392,
     section 3). A cosine falls from the start, and leaves less time to learn what is learned late.
     """
-    return peak * min((step + 1) / warmup, 1 - (1 - floor) * fallen(step, total, warmup, falling))
+    return peak * min((step + 1) / max(1, warmup), 1 - (1 - floor) * fallen(step, total, warmup, falling))
 
 
 def fallen(step: int, total: int, warmup: int, falling: float = 0.2) -> float:

@@ -108,7 +108,7 @@ def test_a_stage_can_be_trained_alone_and_longer(capsys):
     assert main([*resume, "autoencoder", "--train_autoencoder.steps", "80"]) == 2
     assert "latents.safetensors was made with the autoencoder stage as it is" in capsys.readouterr().err
     assert main([*resume, "contrastive", "--train_contrastive.steps", "0"]) == 2
-    assert "the contrastive stage is at step 0: give it more than 0" in capsys.readouterr().err
+    assert "train_contrastive.steps is 0: use a whole number from 1" in capsys.readouterr().err
 
 
 def test_losses_are_also_written_as_event_files(capsys, monkeypatch):

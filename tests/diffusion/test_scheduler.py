@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from minidiff.diffusion.sampler_table import SAMPLERS
 from minidiff.diffusion.scheduler import Scheduler
 from minidiff.diffusion.schedules import Schedule
+from minidiff.diffusion.spacing import SOLVERS
 from minidiff.errors import UserError
 
 
@@ -47,6 +48,20 @@ def test_an_image_with_noise_comes_back_from_the_middle(sampler):
     *_, last = scheduler.sample(lambda x, time: image, scheduler.start(noise, steps, image), steps)
     assert_allclose(last.x, image, rtol=0, atol=1e-9)
     assert scheduler.start(noise, [], image) is image
+
+
+@pytest.mark.parametrize("zero_snr", [False, True])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("total, n", [(1000, 997), (1000, 998), (1000, 999), (1000, 1000), (10, 9), (10, 10)])
+def test_as_many_steps_as_there_are_times_end_at_a_finite_image(sampler, zero_snr, total, n):
+    schedule = Schedule(num_train_timesteps=total, rescale_betas_zero_snr=zero_snr)
+    image = np.full((1, 2, 2, 1), 0.5)
+    for spacing, offset in (("leading", 0), ("leading", 1), ("leading", 3), ("trailing", 1), ("linspace", 1)):
+        scheduler = Scheduler(sampler, schedule, "v_prediction", spacing, offset)
+        steps = scheduler.steps(min(n, total - (scheduler.entry.family == SOLVERS)))
+        x = scheduler.start(np.ones(image.shape), steps)
+        *_, last = scheduler.sample(lambda x, time: image, x, steps, lambda i: np.ones(image.shape))
+        assert np.isfinite(last.x).all()
 
 
 def test_unknown_sampler_is_named_with_the_known_ones():

@@ -8,7 +8,7 @@ import pytest
 
 from minidiff.diffusion.sampler_table import SAMPLERS
 from minidiff.diffusion.scheduler import Scheduler
-from minidiff.diffusion.scheduler_config import from_config, to_config
+from minidiff.diffusion.scheduler_config import from_config, to_config, with_sampler
 from minidiff.diffusion.schedules import Schedule
 from minidiff.errors import UserError
 
@@ -95,6 +95,16 @@ def test_pndm_without_its_multistep_form_is_refused_even_where_the_file_is_silen
         from_config(silent)
 
 
-def test_unknown_class_is_named_with_the_known_ones():
-    with pytest.raises(UserError, match=r"DEISMultistepScheduler.*DDIMScheduler.*PNDMScheduler"):
-        from_config({"_class_name": "DEISMultistepScheduler"})
+def test_an_unknown_class_is_named_with_the_nearest_sampler_or_with_the_known_ones():
+    with pytest.raises(UserError, match=r"LCMScheduler.*ddim"):
+        from_config({"_class_name": "LCMScheduler"})
+    with pytest.raises(UserError, match=r"MyScheduler.*DDIMScheduler.*PNDMScheduler"):
+        from_config({"_class_name": "MyScheduler"})
+
+
+@pytest.mark.parametrize("name", ["LCMScheduler", "DEISMultistepScheduler", "MyScheduler", None, []])
+def test_a_class_that_is_not_drawn_here_is_drawn_from_its_betas_with_a_sampler_that_is(name):
+    config = STABLE_DIFFUSION | {"_class_name": name, "trained_betas": [0.1, 0.2], "num_train_timesteps": 2,
+                                 "algorithm_type": "deis", "sigma_data": 0.5}
+    expected = Scheduler("ddim", Schedule(num_train_timesteps=2, trained_betas=(0.1, 0.2)), set_alpha_to_one=True)
+    assert with_sampler(config, "ddim") == expected

@@ -14,6 +14,15 @@ from minidiff.models.configs import AutoencoderConfig, CLIPConfig, TextConfig, U
     (lambda: UNetConfig(down_block_types=("AttnDownBlock2D",) * 4), "AttnDownBlock2D"),
     (lambda: UNetConfig.from_dict({"addition_embed_type": "text_time"}), "text_time"),
     (lambda: UNetConfig.from_dict({"act_fn": "gelu"}), "act_fn"),
+    (lambda: UNetConfig.from_dict({"time_cond_proj_dim": 256}), "time_cond_proj_dim"),  # LCM
+    (lambda: UNetConfig.from_dict({"mid_block_type": None}), "mid_block_type"),
+    (lambda: UNetConfig.from_dict({"timestep_post_act": "silu"}), "timestep_post_act"),
+    (lambda: UNetConfig.from_dict({"time_embedding_act_fn": "gelu"}), "time_embedding_act_fn"),
+    (lambda: UNetConfig.from_dict({"sample_size": [64, 96]}), "sample_size"),
+    (lambda: UNetConfig.from_dict({"layers_per_block": [1, 2]}), "layers_per_block"),
+    (lambda: UNetConfig.from_dict({"use_linear_projection": "false"}), "use_linear_projection is 'false'"),
+    (lambda: TextConfig.from_dict({"use_attention_mask": True}), "use_attention_mask"),
+    (lambda: AutoencoderConfig.from_dict({"scaling_factor": 0}, "vae/config.json"), "vae/config.json: scaling_factor"),
     (lambda: AutoencoderConfig.from_dict({"use_quant_conv": False}), "use_quant_conv"),
     (lambda: AutoencoderConfig(block_out_channels=(48,)), "48 channels"),
     (lambda: TextConfig(hidden_act="relu"), "relu"),
@@ -22,6 +31,16 @@ from minidiff.models.configs import AutoencoderConfig, CLIPConfig, TextConfig, U
 def test_impossible_sizes_are_refused_by_name(build, message):
     with pytest.raises(UserError, match=message):
         build()
+
+
+@pytest.mark.parametrize("values, field, expected", [
+    ({"sample_size": None}, "sample_size", 64), ({"sample_size": [16, 16]}, "sample_size", 16),
+    ({"sample_size": 32, "_diffusers_version": "0.8.1"}, "sample_size", 64),
+    ({"sample_size": 32, "_diffusers_version": "0.10.0"}, "sample_size", 32),
+    ({"layers_per_block": [1, 1, 1, 1]}, "layers_per_block", 1), ({"act_fn": "swish"}, "layers_per_block", 2),
+    ({"attention_head_dim": [5, 5, 5, 5]}, "attention_head_dim", (5, 5, 5, 5))])
+def test_what_published_files_say_in_other_ways_is_understood(values, field, expected):
+    assert getattr(UNetConfig.from_dict(values), field) == expected
 
 
 @pytest.mark.parametrize("config", [UNetConfig(), UNetConfig(attention_head_dim=(5, 10, 20, 20)), AutoencoderConfig(),

@@ -104,7 +104,7 @@ class Wide(Module):
         self.config, self.layer = config, Linear(rng, 1024, 1024)
 
     class Config:
-        from_dict = classmethod(lambda cls, values: cls())
+        from_dict = classmethod(lambda cls, values, source: cls())
         to_dict = staticmethod(dict)
 
 

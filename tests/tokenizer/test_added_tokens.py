@@ -76,7 +76,7 @@ def test_tokens_that_cannot_be_told_apart_are_refused(added, message):
 
 @pytest.mark.parametrize("content, message", [
     ({"<a>": FIRST + 5}, "the added token '<a>' .* without gaps"), ({"<a>": "x"}, "no readable tokenizer"),
-    (["<a>"], "no readable tokenizer")])
+    (["<a>"], "not a JSON object")])
 def test_added_tokens_that_do_not_fit_are_one_clear_line(tmp_path, content, message):
     Tokenizer(ADDED.merges).save_pretrained(tmp_path)
     (tmp_path / "added_tokens.json").write_text(json.dumps(content), encoding="utf-8")

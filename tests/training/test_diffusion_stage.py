@@ -65,7 +65,7 @@ def test_the_loss_of_each_sample_has_its_weight(finished, batches):
 
 
 def test_training_draws_its_times_shifted_towards_noise(finished, batches):
-    for shift in (1.0, 1000.0):
+    for shift in (1.0, 100.0):
         diffusion_step(finished, time_shift=shift, layout_fraction=0.0)
     assert batches[0][1].mean() < 800 < 900 < batches[1][1].min()
 

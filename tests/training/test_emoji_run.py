@@ -45,7 +45,7 @@ def test_a_changed_set_is_not_resumed_on(tmp_path):
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.5])
 def test_a_fraction_of_scenes_outside_of_0_to_1_is_refused(tmp_path, emoji, fraction):
-    with pytest.raises(UserError, match=f"data.free_wording {fraction}: use a number from 0 to 1"):
+    with pytest.raises(UserError, match=f"free_wording is {fraction}: use a number from 0 to 1"):
         Run(tmp_path / "run", settings(emoji, free_wording=fraction))
 
 

@@ -102,7 +102,7 @@ def test_a_run_from_a_model_needs_one_caption_only(tmp_path, own, finished):
 
 @pytest.mark.parametrize("changes, message", [
     ({"crop": "left"}, "unknown data.crop 'left': use one of center, random"),
-    ({"held_out_fraction": 2.0}, "data.held_out_fraction 2.0"),
+    ({"held_out_fraction": 2.0}, "held_out_fraction is 2.0"),
     ({"caption_template": "a cat"}, r"caption template 'a cat' has no {}")])
 def test_settings_that_mean_nothing_are_refused_before_any_work(tmp_path, own, changes, message):
     with pytest.raises(UserError, match=message):

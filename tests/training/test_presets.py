@@ -22,7 +22,13 @@ def test_every_setting_can_be_overridden_in_its_own_type(name, text, expected):
 
 @pytest.mark.parametrize("name, text, message", [
     ("train_diffusion.size", "1", "unknown setting"), ("nothing", "1", "unknown setting"),
-    ("seed", "x", "'x' is not a valid int"), ("diffusion.train_text_encoder", "maybe", "is not a valid bool")])
+    ("seed", "x", "seed is 'x': use a whole number"),
+    ("diffusion.train_text_encoder", "maybe", "train_text_encoder is 'maybe': use true or false"),
+    ("diffusion.guidance_scale", "nan", "guidance_scale is nan: use a number"),
+    ("train_autoencoder.batch_size", "0", "batch_size is 0: use a whole number from 1 to 65536"),
+    ("train_lora.beta1", "1", "beta1 is 1.0: use a number from 0 to less than 1"),
+    ("unet.block_out_channels", "8,-1", r"is \(8, -1\): use a list of 1 to 8, each a whole number from 1 to 16384"),
+    ("unet.block_out_channels", "8,,16", "is '8,,16'"), ("unet", "8", "unet is '8': use an object")])
 def test_a_bad_setting_is_one_clear_line(name, text, message):
     with pytest.raises(UserError, match=message):
         presets.override(SETTINGS, name, text)

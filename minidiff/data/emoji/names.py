@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import UserError
+from ...reading import read_text, reason
 
+LARGEST = 30_000_000  # bytes of a table: emojibase's has a few million
 CODES = re.compile(r"(?:emoji_?)?u?([0-9a-f]{2,6}(?:[-_][0-9a-f]{2,6})*)", re.IGNORECASE)
 JOINER, AS_IMAGE, KEYCAP, FLAG, FLAG_END = 0x200D, 0xFE0F, 0x20E3, 0x1F3F4, 0xE007F
 TONES = {0x1F3FB: "light", 0x1F3FC: "medium-light", 0x1F3FD: "medium", 0x1F3FE: "medium-dark", 0x1F3FF: "dark"}
@@ -51,14 +53,14 @@ def read_names(path: Path) -> dict[tuple[int, ...], Named]:
     """The names in emojibase's data.json, by code points. Raises UserError if it is another file."""
     names = {}
     try:
-        for entry in json.loads(path.read_text(encoding="utf-8")):
+        for entry in json.loads(read_text(path, LARGEST)):
             group = GROUPS[entry["group"]] if "group" in entry else "component"
             for one in (entry, *entry.get("skins", ())):
                 codes = tuple(int(code, 16) for code in one["hexcode"].split("-"))
                 codes = tuple(code for code in codes if code != AS_IMAGE)
                 names[codes] = Named(str(one["label"]), tuple(map(str, entry.get("tags", ()))), group)
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
+        raise UserError(f"cannot read {path}: {reason(error)}") from None
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
         raise UserError(f"{path} is not emojibase's data.json: leave it out to take Unicode's own names") from None
     return names

@@ -73,6 +73,8 @@ def test_another_file_than_the_table_is_refused(tmp_path, content):
 def test_a_missing_table_is_an_error():
     with pytest.raises(UserError, match=r"cannot read nowhere\.json: No such file"):
         read_names(Path("nowhere.json"))
+    with pytest.raises(UserError, match=r"cannot read \.: not a regular file"):
+        read_names(Path("."))
 
 
 def test_an_entry_without_a_group_is_a_component(tmp_path):

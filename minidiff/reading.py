@@ -1,0 +1,46 @@
+"""Files of a model as text and JSON: regular files only, bounded in size and depth, with one-line errors.
+
+A pipe or a device that stands in a file's place would never end; JSON becomes thirty times its size in memory.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .errors import UserError
+
+LARGEST = 1_000_000              # bytes: a configuration has a few thousand
+LARGEST_VOCABULARY = 30_000_000  # CLIP's tokenizer.json has 2.2 million
+
+
+def check_regular(path: Path) -> None:
+    """Raises OSError unless a path leads to an ordinary file: others may never end, or wait for a writer."""
+    if path.exists() and not path.is_file():
+        raise OSError("not a regular file")
+
+
+def read_text(path: Path, largest: int = LARGEST) -> str:
+    """The text of a file of at most so many bytes. Raises OSError, or ValueError for one that is larger or no UTF-8."""
+    check_regular(path)
+    with open(path, "rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise ValueError(f"larger than {largest / 1e6:g} MB")
+    return content.decode()
+
+
+def read_json(path: Path, largest: int = LARGEST) -> dict:
+    """The object in a JSON file. Raises UserError if the file is missing or invalid."""
+    try:
+        content = json.loads(read_text(path, largest))
+        if not isinstance(content, dict):
+            raise ValueError("not a JSON object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"cannot read {path} ({reason(error)}): get it again from the source of the model") from error
+    return content
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, on one short line."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split())[:160]

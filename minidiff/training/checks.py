@@ -1,0 +1,43 @@
+"""Whether a run with these settings is possible, asked before any work."""
+
+from __future__ import annotations
+
+from ..data.sources import kind_of
+from ..errors import UserError
+from ..tokenizer import MIN_VOCAB_SIZE, Tokenizer
+from .autoencoder import autoencoder_config
+from .class_labels import check_class_labels
+from .contrastive import clip_config, text_config
+from .diffusion import check, unet_config
+from .fitting import check_data
+from .optimizers import optimizer_class
+from .presets import Settings
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises UserError for settings that a later stage could not start with."""
+    for stage in (settings.train_autoencoder, settings.train_contrastive, settings.train_diffusion,
+                  settings.train_lora):
+        optimizer_class(stage.optimizer)
+    check_data(settings.data)
+    check_class_labels(settings, kind_of(settings.data.source) != "images")
+    check(settings)
+    check_fit(settings)
+
+
+def check_fit(settings: Settings) -> None:
+    """Raises UserError where the sizes of the models fit neither each other nor the images."""
+    levels, tokenizer = len(settings.autoencoder.block_out_channels), Tokenizer([], settings.text.max_length)
+    autoencoder_config(settings)
+    if settings.text.class_labels:
+        text_config(settings, tokenizer)
+    else:
+        clip_config(settings, tokenizer)
+    unet_config(settings, settings.text.hidden_size)
+    multiple = 2 ** (levels + len(settings.unet.block_out_channels) - 2)
+    if settings.size % multiple:
+        raise UserError(f"size {settings.size} cannot be halved by {levels} levels of the autoencoder and "
+                        f"{len(settings.unet.block_out_channels)} of the UNet: use a multiple of {multiple}")
+    if settings.text.vocab_size < MIN_VOCAB_SIZE:
+        raise UserError(f"text.vocab_size {settings.text.vocab_size} leaves no room for all bytes: use "
+                        f"{MIN_VOCAB_SIZE} or more")
