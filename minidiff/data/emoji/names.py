@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ...errors import UserError
 from ...reading import read_text, reason
 
-LARGEST = 30_000_000  # bytes of a table: emojibase's has a few million
+LARGEST = 10_000_000  # bytes of a table: emojibase's has less than a million
 CODES = re.compile(r"(?:emoji_?)?u?([0-9a-f]{2,6}(?:[-_][0-9a-f]{2,6})*)", re.IGNORECASE)
 JOINER, AS_IMAGE, KEYCAP, FLAG, FLAG_END = 0x200D, 0xFE0F, 0x20E3, 0x1F3F4, 0xE007F
 TONES = {0x1F3FB: "light", 0x1F3FC: "medium-light", 0x1F3FD: "medium", 0x1F3FE: "medium-dark", 0x1F3FF: "dark"}
