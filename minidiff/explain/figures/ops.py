@@ -49,9 +49,9 @@ def derivatives(canvas):
     panel.frame(10.0 ** np.arange(-12, 1, 3), 10.0 ** np.arange(-12, 1, 3), lambda tick: f"1e{np.log10(tick):.0f}")
     canvas.text((237, 210), "does backward agree with a difference quotient?", INK, 14)
     canvas.text((237, 500), "step of the difference quotient", SOFT, 12)
-    for errors, colour, name, place in zip(
-            relative_errors(), (GREEN, ORANGE, RED),
-            ("group norm", "without mean(dxhat)", "without mean(dxhat xhat)"), ((3e-10, 1.5e-9), (3e-8, 8.0), (3e-8, 2.5e-2)), strict=True):
+    labels = (("group norm", GREEN, (3e-10, 1.5e-9)), ("without mean(dxhat)", ORANGE, (3e-8, 8.0)),
+              ("without mean(dxhat xhat)", RED, (3e-8, 2.5e-2)))
+    for errors, (name, colour, place) in zip(relative_errors(), labels, strict=True):
         panel.curve(STEPS, errors, colour, 2.2)
         canvas.text(panel.at(*place), name, colour, 12)
     canvas.vertical((22, 353), "relative error", SOFT, 12)
