@@ -19,7 +19,7 @@ IN_BOTH = {"README.md": TREES[0] / "README.md"} | {
 READMES = {name: path.read_text("utf-8") for name, path in IN_BOTH.items()}
 SNIPPETS = [(name, code) for name, text in READMES.items()
             for code in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]
-WRITTEN = ("ops", "kernels", "nn", "diffusion")
+WRITTEN = ("ops", "kernels", "nn", "models", "diffusion")
 
 
 @pytest.mark.parametrize(("name", "code"), SNIPPETS, ids=[name for name, _ in SNIPPETS])
