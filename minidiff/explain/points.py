@@ -14,18 +14,16 @@ from ..ops import adamw, concat, mse, no_grad, silu, sinusoidal_embedding
 from ..training.flat import Flat
 from ..training.schedule import learning_rate
 
-FEATURES = 32  # of a time
-
 
 class PointNet(Module):
     """x (N, 2), t (N) -> y (N, 2)"""
 
     def __init__(self, rng, width=96):
-        self.layers = [Linear(rng, 2 + FEATURES, width), silu, Linear(rng, width, width), silu,
+        self.layers = [Linear(rng, 2 + 32, width), silu, Linear(rng, width, width), silu,
                        Linear(rng, width, width), silu, Linear(rng, width, 2)]
 
     def __call__(self, x, t):
-        time, _ = sinusoidal_embedding(t, FEATURES)
+        time, _ = sinusoidal_embedding(t, 32)
         return chain(concat(x, time)[0], *self.layers)
 
 
@@ -39,7 +37,7 @@ def spirals(rng, count):
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # products this small are faster on one thread
 def train(scheduler: Scheduler, data=spirals, steps=3000, batch=256, lr=3e-3, seed=0) -> PointNet:
-    """A network that predicts what `scheduler.prediction_type` says of noisy `data(rng, count)`, points (N, 2)."""
+    """Train a network on noisy `data(rng, count)`, points (N, 2), to predict what `scheduler.prediction_type` says."""
     rng = random_stream(seed)
     net = PointNet(rng)
     flat = Flat(net.parameters())
