@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 from source_tree import ROOT
 
-TREES = (Path(__file__).parents[1], ROOT.parent)  # the tests' and the installed package's: often the same
+from minidiff.explain.figures import NAMES
+
+TREES = (ROOT.parent, Path(__file__).parents[1])  # of the installed package and of these tests: often the same
+WHERE = ("README.md", "benchmarks/README.md", "weights/README.md", "minidiff/*/README.md")
+PATHS = {path.relative_to(tree).as_posix(): path
+         for tree in TREES for pattern in WHERE for path in sorted(tree.glob(pattern))}
 EXCERPT = re.compile(r"^ *\.\.\.$", re.MULTILINE)
-IN_BOTH = {"README.md": TREES[0] / "README.md"} | {
-    path.relative_to(tree).as_posix(): path
-    for tree, names in zip(TREES, (("benchmarks", "weights"), ("minidiff",)), strict=True)
-    for name in names for path in sorted((tree / name).rglob("README.md"))}
-READMES = {name: path.read_text("utf-8") for name, path in IN_BOTH.items()}
+READMES = {name: path.read_text("utf-8") for name, path in PATHS.items()}
 SNIPPETS = [(name, code) for name, text in READMES.items()
             for code in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]
-WRITTEN = ("ops", "kernels", "nn", "models", "diffusion")
 
 
 @pytest.mark.parametrize(("name", "code"), SNIPPETS, ids=[name for name, _ in SNIPPETS])
 def test_python_in_a_readme_runs(name, code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    if EXCERPT.search(code):
+    if EXCERPT.search(code):  # of a file that is shown in part
         ast.parse(code)
     else:
         exec(compile(code, name, "exec"), {"__name__": "__main__"})
@@ -39,7 +39,7 @@ def test_links_and_images_of_a_readme_lead_somewhere(name):
     assert [target for target in targets if not any((tree / target).exists() for tree in TREES)] == []
 
 
-@pytest.mark.parametrize("folder", WRITTEN)
+@pytest.mark.parametrize("folder", NAMES)
 def test_a_folder_explains_itself_on_a_few_screens(folder):
     text = READMES[f"minidiff/{folder}/README.md"]
     assert len(text.splitlines()) <= 220
