@@ -10,7 +10,7 @@ from ..scenes import PLACES
 from .colours import HUES, OPAQUE
 from .emoji import Emoji
 from .held_out import TONES_OUT, WORDS_OUT, is_held_out, never_counted, never_placed, never_related
-from .wording import NUMBERS, is_plural, without_colour
+from .wording import NUMBERS, is_thing, without_colour
 
 NO_NOUNS = ("people", "symbols", "flags", "component", "")  # groups whose emoji are not put into scenes
 LONGEST_NOUN = 3             # words
@@ -66,7 +66,7 @@ class Vocabulary:
     def nouns(self) -> list[Emoji]:
         """Things that can be counted and put beside each other."""
         return [one for one in self.plain if one.group not in NO_NOUNS and _is_short(one.name)
-                and not is_plural(one.name) and (one.image[..., 3] >= OPAQUE).mean() >= LEAST_OPAQUE]
+                and is_thing(one.name) and (one.image[..., 3] >= OPAQUE).mean() >= LEAST_OPAQUE]
 
     @cached_property
     def colourable(self) -> list[Emoji]:

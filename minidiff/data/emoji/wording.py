@@ -11,8 +11,10 @@ TAIL = re.compile(r" (?:with|of|in|on|and|without|over|by|from|to|at|for) .*")
 IRREGULAR = {"man": "men", "woman": "women", "person": "people", "child": "children", "mouse": "mice", "foot": "feet",
              "tooth": "teeth", "goose": "geese", "leaf": "leaves", "wolf": "wolves", "knife": "knives", "elf": "elves",
              "sheep": "sheep", "fish": "fish", "shrimp": "shrimp", "squid": "squid", "deer": "deer", "bison": "bison",
-             "moose": "moose", "skis": "skis", "ox": "oxen", "potato": "potatoes", "tomato": "tomatoes",
+             "moose": "moose", "ox": "oxen", "potato": "potatoes", "tomato": "tomatoes",
              "mango": "mangoes", "volcano": "volcanoes"}
+NO_HEADS = {"away", "camping", "construction", "cooking", "decreasing", "dizzy", "done", "exhaling", "foggy",
+            "increasing", "locked", "skis", "struck", "thirty", "unlocked", "up", "volume", "vomiting"}
 NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 
@@ -23,10 +25,15 @@ def with_article(name: str) -> str:
     return f"an {name}" if VOWEL.match(name) else f"a {name}"
 
 
+def is_thing(name: str) -> bool:
+    """Whether a name is that of one thing, which can have an article and a number; not so 'page facing up'."""
+    return not is_plural(name) and not NO_HEADS & {*TAIL.sub("", name).replace("-", " ").split()[-1:]}
+
+
 def is_plural(name: str) -> bool:
     """Whether a name is that of many things, or of something that can't be counted."""
     head = TAIL.sub("", name)
-    return (head.endswith("s") and not head.endswith(("ss", "us", "is"))) or head.endswith("people")
+    return (head.endswith("s") and not head.endswith(("ss", "us", "is", "os"))) or head.endswith("people")
 
 
 def plural(name: str) -> str:
