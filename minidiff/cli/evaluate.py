@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UserError
-from .options import add_device, check_image_name, drawing, judging, save_image, say, whole_number
+from .options import absolute, add_device, check_image_name, drawing, judging, save_image, say, show, whole_number
+
+MOST_PROMPTS = 100_000
 
 
 def add_to(commands) -> None:
@@ -19,7 +21,7 @@ def add_to(commands) -> None:
     parser.add_argument("--data", metavar="scenes|PATH", help="compare with the held-out images of this source: are "
                         "they alike, do captions find them, are they copies of training images")
     parser.add_argument("--json", action="store_true", help="print all scores as JSON")
-    parser.add_argument("--count", type=whole_number(1), default=400,
+    parser.add_argument("--count", type=whole_number(1, MOST_PROMPTS), default=400,
                         help="prompts, without --data per split (default: 400)")
     parser.add_argument("--failures", type=Path, metavar="FILE",
                         help="write a contact sheet of the wrong images, each with what the judge saw")
@@ -48,7 +50,7 @@ def run(args) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             source = open_data(args.data, find_model(args.model), size, Path(scratch))
             scores = evaluate_images(pipe, clip, source, args.count, drawing)
-        print(json.dumps(scores, indent=2) if args.json else "\n".join(as_lines(scores)))
+        show(*(json.dumps(scores, indent=2).split("\n") if args.json else as_lines(scores)))
         return
     wrong = []
 
@@ -59,7 +61,7 @@ def run(args) -> None:
             yield one
 
     scores = evaluate(pipe, clip, args.count, keep_wrong)
-    print(json.dumps(scores, indent=2) if args.json else "\n".join(as_lines(scores)))
+    show(*(json.dumps(scores, indent=2).split("\n") if args.json else as_lines(scores)))
     if args.failures and wrong:
         save_image(failures(wrong), args.failures)
     elif args.failures:
@@ -78,7 +80,7 @@ def open_data(name: str, model: Path, size: int, scratch: Path):
 
     path = model.parent / "settings.json"
     settings = from_dict(Settings(), read_json(path), str(path)) if path.exists() else Settings()
-    wanted = name if name == SCENES else str(Path(name).expanduser().resolve())
+    wanted = name if name == SCENES else str(absolute(name))
     own = settings.data.source == wanted and settings.size == size
     source = open_source(replace(settings, size=size, data=replace(settings.data, source=wanted, buckets=False)),
                          model.parent / "data" if own else scratch)

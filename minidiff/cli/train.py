@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..training.presets import PRESETS, DataSettings, override, preset, setting_names
 from ..training.setting_help import sentence
 from .from_model import Start
-from .options import add_device, make_folder, save_image, say, whole_number
+from .options import absolute, add_device, make_folder, save_image, say, show, whole_number
 from .own_images import fitted, note_left_out
 from .progress import output_may_vanish, shown
 from .scoring import score
@@ -96,7 +96,7 @@ def run(args) -> int:
     start = Start(args.start, preset(name), "lora.rank" in changes) if args.start else None
     settings = start.own if start else preset(name)
     if changes.get("data.source", SCENES) != SCENES:
-        changes["data.source"] = str(Path(changes["data.source"]).expanduser().resolve())
+        changes["data.source"] = str(absolute(changes["data.source"]))
     for path, text in changes.items():
         settings = override(settings, path, text)
     if settings.lora.rank and args.minutes is None and "diffusion.latents" not in changes:
@@ -194,8 +194,8 @@ def finish(run, no_samples: bool) -> None:
     scores, learned = (None, "is trained") if no_samples else score(run, FINAL_COUNT)
     prompt = "a red heart above a blue square" if run.source.name == SCENES else examples(run.source, 1).captions[0]
     lora, option = (f" with {run.lora_file}", f" --lora {run.lora_file}") if run.lora_file else ("", "")
-    print(f"{run.model_folder}{lora} {learned}; see {write_report(run.folder, scores)}")
-    print(f"try it: minidiff generate --model {run.model_folder}{option} {quoted(prompt)}")
+    show(f"{run.model_folder}{lora} {learned}; see {write_report(run.folder, scores)}")
+    show(f"try it: minidiff generate --model {run.model_folder}{option} {quoted(prompt)}")
 
 
 def quoted(prompt: str) -> str:
