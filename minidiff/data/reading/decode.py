@@ -20,6 +20,7 @@ from ...errors import UserError
 SMALLEST = 8                # pixels of a side
 LARGEST = 100_000_000       # pixels of an image
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")  # EPS, say, would run Ghostscript
+LONGEST = 65535             # pixels of a side, as JPEG has them: scaling a longer one to a square takes gigabytes
 BLOCK = 1 << 20             # values that are converted at once, as float64
 PNG_BITS = "png bits"       # where an image that was opened here has the bits of a value in its file
 ORIENTATION = 0x0112        # the EXIF tag, and how each of its values is turned upright
@@ -63,6 +64,8 @@ def opened(file: bytes | Path) -> Image.Image:
     Image.init()
     image = Image.open(io.BytesIO(file) if isinstance(file, bytes) else file,
                        formats=[name for name in FORMATS if name in Image.OPEN])
+    if max(image.size) > LONGEST:
+        raise UserError(f"{image.width} x {image.height} pixels: too large")
     if image.format == "PNG":
         image.info[PNG_BITS] = _png_bits(file)
     return image
