@@ -11,6 +11,7 @@ from pathlib import Path
 from .errors import UserError
 
 LARGEST = 1_000_000              # bytes: a configuration has a few thousand
+DEEPEST = 12                     # lists or objects in each other: a tokenizer.json has six
 LARGEST_VOCABULARY = 30_000_000  # CLIP's tokenizer.json has 2.2 million
 
 
@@ -36,9 +37,17 @@ def read_json(path: Path, largest: int = LARGEST) -> dict:
         content = json.loads(read_text(path, largest))
         if not isinstance(content, dict):
             raise ValueError("not a JSON object")
+        if _deeper(content, DEEPEST):
+            raise ValueError(f"more than {DEEPEST} lists or objects in each other")
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"cannot read {path} ({reason(error)}): get it again from the source of the model") from error
     return content
+
+
+def _deeper(value, most):
+    """Whether more than `most` lists or objects are in each other."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return most < 1 or any(_deeper(one, most - 1) for one in inside if isinstance(one, dict | list))
 
 
 def reason(error: Exception) -> str:
