@@ -21,14 +21,14 @@ def check_regular(path: Path) -> None:
         raise OSError("not a regular file")
 
 
-def read_text(path: Path, largest: int = LARGEST) -> str:
+def read_text(path: Path, largest: int = LARGEST, errors: str = "strict") -> str:
     """The text of a file of at most so many bytes. Raises OSError, or ValueError for one that is larger or no UTF-8."""
     check_regular(path)
     with open(path, "rb") as file:
         content = file.read(largest + 1)
     if len(content) > largest:
         raise ValueError(f"larger than {largest / 1e6:g} MB")
-    return content.decode()
+    return content.decode(errors=errors)
 
 
 def read_json(path: Path, largest: int = LARGEST) -> dict:

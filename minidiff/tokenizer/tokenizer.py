@@ -40,7 +40,8 @@ class Tokenizer:
                  added: Iterable[AddedToken] = ()):
         if not fits(max_length, Length):
             raise misfit("max_length", max_length, Length)
-        self.max_length, self.pad_token = max_length, instance("pad_token", END if pad_token is None else pad_token, str)
+        self.max_length = max_length
+        self.pad_token = instance("pad_token", END if pad_token is None else pad_token, str)
         self.merges = [_pair(merge) for merge in items("merges", merges)]
         self.added = tuple(instance("an added token", token, AddedToken) for token in items("added", added))
         base = [*BASE, *(left + right for left, right in self.merges), START, END]
