@@ -55,6 +55,12 @@ def check_size(size: tuple[int, int]) -> None:
         raise UserError(f"{width} x {height} pixels: too small")
     if width * height > LARGEST:
         raise UserError(f"{width} x {height} pixels: too large")
+    check_sides(size)
+
+
+def check_sides(size: tuple[int, int]) -> None:
+    if max(size) > LONGEST:
+        raise UserError(f"{size[0]} x {size[1]} pixels: too large")
 
 
 def opened(file: bytes | Path) -> Image.Image:
@@ -64,8 +70,6 @@ def opened(file: bytes | Path) -> Image.Image:
     Image.init()
     image = Image.open(io.BytesIO(file) if isinstance(file, bytes) else file,
                        formats=[name for name in FORMATS if name in Image.OPEN])
-    if max(image.size) > LONGEST:
-        raise UserError(f"{image.width} x {image.height} pixels: too large")
     if image.format == "PNG":
         image.info[PNG_BITS] = _png_bits(file)
     return image
