@@ -11,11 +11,16 @@ class UserError(ValueError):
 
 
 def one_line(message: object) -> str:
-    """The message on one line of at most MOST letters, with whatever a terminal would obey written as an escape.
+    """The message on one printable line of at most MOST letters.
 
     Messages repeat what they complain about: names out of files, words of the command line, of any length.
     """
     text = " ".join(str(message).split())
     if len(text) > MOST:
         text = f"{text[:MOST - 185]} ... {text[-180:]}"
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """The text with whatever a terminal would obey written as an escape: texts out of files may be anybody's."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

@@ -168,4 +168,7 @@ def misfit(name: str, value: Any, kind: Any) -> UserError:
 
 def shown(value: Any) -> str:
     """A value from outside as part of a message: short, however long or deep it is."""
-    return " ".join(SHORT.repr(value).split())[:160]
+    try:
+        return " ".join(SHORT.repr(value).split())[:160]
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "too long a number"

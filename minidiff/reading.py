@@ -11,7 +11,16 @@ from pathlib import Path
 from .errors import UserError
 
 LARGEST = 1_000_000              # bytes: a configuration has a few thousand
+DEEPEST = 12                     # lists or objects in each other: a tokenizer.json has six
 LARGEST_VOCABULARY = 30_000_000  # CLIP's tokenizer.json has 2.2 million
+
+
+def absolute(name: str | Path) -> Path:
+    """The absolute path of a name that may begin with ~. Raises UserError if there is no such place."""
+    try:
+        return Path(name).expanduser().resolve()
+    except RuntimeError as error:  # an unknown user, or links that lead to each other
+        raise UserError(f"{name} leads nowhere ({error}): give the name of a file or folder") from error
 
 
 def check_regular(path: Path) -> None:
@@ -20,14 +29,14 @@ def check_regular(path: Path) -> None:
         raise OSError("not a regular file")
 
 
-def read_text(path: Path, largest: int = LARGEST) -> str:
+def read_text(path: Path, largest: int = LARGEST, errors: str = "strict") -> str:
     """The text of a file of at most so many bytes. Raises OSError, or ValueError for one that is larger or no UTF-8."""
     check_regular(path)
     with open(path, "rb") as file:
         content = file.read(largest + 1)
     if len(content) > largest:
         raise ValueError(f"larger than {largest / 1e6:g} MB")
-    return content.decode()
+    return content.decode(errors=errors)
 
 
 def read_json(path: Path, largest: int = LARGEST) -> dict:
@@ -36,9 +45,17 @@ def read_json(path: Path, largest: int = LARGEST) -> dict:
         content = json.loads(read_text(path, largest))
         if not isinstance(content, dict):
             raise ValueError("not a JSON object")
+        if _deeper(content, DEEPEST):
+            raise ValueError(f"more than {DEEPEST} lists or objects in each other")
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"cannot read {path} ({reason(error)}): get it again from the source of the model") from error
     return content
+
+
+def _deeper(value, most):
+    """Whether more than `most` lists or objects are in each other."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return most < 1 or any(_deeper(one, most - 1) for one in inside if isinstance(one, dict | list))
 
 
 def reason(error: Exception) -> str:

@@ -18,6 +18,7 @@ def test_an_object_is_read(tmp_path):
 @pytest.mark.parametrize("content, reason", [
     (b"", "Expecting value"), (b"[1]", "not a JSON object"), (b"[" * 100_000, "recursion"), (b"\xff", "utf-8"),
     (b'{"a":' * 100_000, "recursion"), (b" " * LARGEST + b"{}", "larger than 1 MB"),
+    (b'{"a":' * 13 + b"1" + b"}" * 13, "more than 12 lists or objects in each other"),
     (b'{"a": ' + b"9" * 5000 + b"}", "4300 digits")])
 def test_what_is_no_such_object_is_refused_with_the_reason(tmp_path, content, reason):
     (tmp_path / "a.json").write_bytes(content)

@@ -1,7 +1,7 @@
 """The command line: `minidiff COMMAND ...`, one file per command.
 
-Bad input ends in one line on standard error and exit code 2, Ctrl-C in exit code 130. A command imports what it
-computes with only when it runs, so that `--help` and errors are fast.
+Bad input ends in one line on standard error and exit code 2, Ctrl-C in exit code 130, the signals TERM and HUP in 143
+and 129. A command imports what it computes with only when it runs, so that `--help` and errors are fast.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from contextlib import suppress
 from ..errors import UserError
 from . import data, evaluate, generate, info, tokenizer, train
 from .options import Parser, say
+from .stopping import ended_by_signals
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code."""
     prepare_streams()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), ended_by_signals():
         warnings.simplefilter("default", UserWarning)
         warnings.filterwarnings("ignore", "Image size .* could be decompression bomb")  # sizes are checked here
         warnings.showwarning = lambda message, *_, **__: say("warning", message)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import UserError
-from .options import check_image_name, save_image, say, whole_number
+from .options import check_image_name, save_image, say, show, whole_number
+
+MOST_IMAGES = 1000  # in one grid
+SHOWN = 200         # letters of a caption
 
 
 def add_to(commands) -> None:
@@ -16,10 +19,11 @@ def add_to(commands) -> None:
                         "emoji:PATH for a folder of minidiff data emoji (default: the built-in scenes)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", default=Path("preview.png"),
                         help="image file to write (default: preview.png)")
-    parser.add_argument("--count", type=whole_number(1), default=16, help="number of images (default: 16)")
-    parser.add_argument("--seed", type=whole_number(0), default=0,
+    parser.add_argument("--count", type=whole_number(1, MOST_IMAGES), default=16, help="number of images (default: 16)")
+    parser.add_argument("--seed", type=whole_number(0, 2**63 - 1), default=0,
                         help="seed of the training run, or of the choice among your images (default: 0)")
-    parser.add_argument("--size", type=whole_number(8), default=64, help="height and width in pixels (default: 64)")
+    parser.add_argument("--size", type=whole_number(8, 2048), default=64,
+                        help="height and width in pixels (default: 64)")
     add_captions(parser)
     parser.set_defaults(run=run_preview)
 
@@ -59,7 +63,7 @@ def run_preview(args) -> None:
     shown = {"scenes": built_in, "emoji": emoji_scenes, "images": own_images}[kind_of(args.path)]
     images, captions = zip(*shown(args), strict=True)
     save_image(grid([Image.fromarray(image) for image in images], captions), args.output)
-    print(args.output)
+    show(str(args.output))
 
 
 def built_in(args) -> list:
@@ -132,12 +136,12 @@ def run_check(args) -> None:
     usable = [one for one in seen if not one.fault]
     names = {one.name for one in usable}
     items = [item for item in found.items if item.name in names]
-    print("\n".join([f"{args.path}: {found.form}", *lines(usable, items), *fault_lines(faults)]))
+    show(f"{args.path}: {found.form}", *lines(usable, items), *fault_lines(faults))
     check_usable(faults, len(usable))
     check_captions(len(distinct_captions(items)), str(args.path))
     if args.buckets:
-        print(bucket_line(usable, found))
-    print(f"to train on them: minidiff train --data {args.path}{' --buckets' * args.buckets}")
+        show(bucket_line(usable, found))
+    show(f"to train on them: minidiff train --data {args.path}{' --buckets' * args.buckets}")
 
 
 def lines(usable, items) -> list[str]:
@@ -161,7 +165,7 @@ def lines(usable, items) -> list[str]:
         f"median {middle[0]} x {middle[1]}",
         f"modes          {', '.join(f'{mode} ({count})' for mode, count in modes.most_common())}",
         f"captions       {len(distinct_captions(items))} different; {lengths[0]} to {lengths[-1]} words, "
-        f"median {lengths[len(lengths) // 2]}; such as: {items[0].caption}",
+        f"median {lengths[len(lengths) // 2]}; such as: {items[0].caption[:SHOWN]}",
         f"duplicates     {sum(len(group) - 1 for group in groups)}"]
     return text + [f"               {line}" for line in shortened([" = ".join(shortened(group)) for group in groups])]
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UserError
-from .options import add_device, check_image_name, drawing, judging, save_image, say, whole_number
+from .options import add_device, check_image_name, drawing, judging, save_image, say, show, whole_number
 
-COUNT = 400
+COUNT, MOST = 400, 100_000  # prompts
 
 
 def add_to(commands) -> None:
@@ -22,8 +22,9 @@ def add_to(commands) -> None:
                         "source: are they alike, do captions find them, are they copies of training images; or, for "
                         "a model of emoji, let its judge score names and scenes")
     parser.add_argument("--json", action="store_true", help="print all scores as JSON")
-    parser.add_argument("--count", type=whole_number(1), help="prompts, without --data per split (default: 400); for "
-                        "emoji names, and prompts of each kind of scene (default: all names and 200)")
+    parser.add_argument("--count", type=whole_number(1, MOST), help="prompts, without --data per split "
+                        "(default: 400); for emoji names, and prompts of each kind of scene (default: all names and "
+                        "200)")
     parser.add_argument("--failures", type=Path, metavar="FILE",
                         help="write a contact sheet of the wrong images, each with what the judge saw")
     add_device(parser)
@@ -64,7 +65,7 @@ def run(args) -> None:
             source = open_data(args.data, find_model(args.model), size, Path(scratch))
             scores = (evaluate_emoji(pipe, source, args.count, keep_wrong) if kind == "emoji" else
                       evaluate_images(pipe, clip, source, args.count or COUNT, drawing))
-    print(json.dumps(scores, indent=2) if args.json else "\n".join(as_lines(scores)))
+    show(*(json.dumps(scores, indent=2).split("\n") if args.json else as_lines(scores)))
     if args.failures and wrong:
         save_image(failures(wrong), args.failures)
     elif args.failures:

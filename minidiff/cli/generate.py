@@ -7,7 +7,16 @@ import time
 from pathlib import Path
 
 from ..errors import UserError
-from .options import SHIPPED, add_device, add_tokenizer, check_image_name, check_writable, save_image, whole_number
+from .options import (
+    SHIPPED,
+    add_device,
+    add_tokenizer,
+    check_image_name,
+    check_writable,
+    save_image,
+    show,
+    whole_number,
+)
 
 MOST_IMAGES = 1000  # in one call: all are kept for the grid
 
@@ -86,7 +95,7 @@ def run(args) -> None:
     if count > 1:
         save_image(grid(images, [prompt for prompt in args.prompt for _ in range(args.num)]), path)
     others = f", {singles[0].name} to {singles[-1].name}" if count > 1 else ""
-    print(f"{path}{others}  ({time.perf_counter() - start:.1f} s)")
+    show(f"{path}{others}  ({time.perf_counter() - start:.1f} s)")
 
 
 def file_and_scale(text: str) -> tuple[Path, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .evaluate import as_lines
-from .options import add_tokenizer
+from .options import add_tokenizer, show
 
 
 def add_to(commands) -> None:
@@ -27,21 +27,21 @@ def run(args) -> None:
     models = {"unet": pipe.unet, "vae": pipe.vae, "text_encoder": pipe.text_encoder}
     if folder.is_dir() and (clip := find_clip(folder)):
         models["clip"] = clip
-    print(folder)
+    show(str(folder))
     for name, model in models.items():
         count, size = sum(p.value.size for p in model.parameters()), size_of(folder / name)
         own = f" {size / 1e6:>9.2f} MB" if size else ""  # unknown for a single file
-        print(f"{name:<14}{type(model).__name__:<24}{count:>14,} parameters{own}")
+        show(f"{name:<14}{type(model).__name__:<24}{count:>14,} parameters{own}")
     total = sum(size_of(folder / name) for name in models) or folder.stat().st_size
-    print(f"{'tokenizer':<14}{'Tokenizer':<24}{len(pipe.tokenizer):>14,} tokens, "
-          f"{pipe.tokenizer.max_length} per text")
+    show(f"{'tokenizer':<14}{'Tokenizer':<24}{len(pipe.tokenizer):>14,} tokens, "
+         f"{pipe.tokenizer.max_length} per text")
     side = pipe.unet.config.sample_size
-    print(f"{'images':<14}{side * pipe.vae.config.downsampling} x {side * pipe.vae.config.downsampling}, latents "
-          f"{side} x {side} x {pipe.unet.config.out_channels}; {total / 1e6:.2f} MB of weights in all")
-    print("\n".join(as_lines({"scheduler": pipe.scheduler})))
+    show(f"{'images':<14}{side * pipe.vae.config.downsampling} x {side * pipe.vae.config.downsampling}, latents "
+         f"{side} x {side} x {pipe.unet.config.out_channels}; {total / 1e6:.2f} MB of weights in all")
+    show(*as_lines({"scheduler": pipe.scheduler}))
     for scores in (folder / "scores.json", folder.parent / "scores.json"):
         if scores.is_file():
-            print("\n".join(as_lines({"scores": read_json(scores)})))
+            show(*as_lines({"scores": read_json(scores)}))
             break
 
 

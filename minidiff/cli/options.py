@@ -12,7 +12,7 @@ from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
-from ..errors import UserError, one_line
+from ..errors import UserError, one_line, printable
 
 SHIPPED = "scenes"
 MOST_DIGITS = 100
@@ -31,6 +31,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args=None, namespace=None):
         args = sys.argv[1:] if args is None else [*args]
+        if any("\0" in word for word in args):
+            self.error("a word has the letter of number 0 in it: leave it out")
         for word in takewhile(lambda word: word != "--", args):
             if re.fullmatch(r"(--[\w.-]+=|-\w=?)--", word):  # of which argparse would make an empty list
                 self.error(f"{word}: -- cannot be the value of an option; a file of that name is ./--")
@@ -124,6 +126,11 @@ def drawing(found, total: int):
     from tqdm import tqdm
 
     return tqdm(found, "drawing", total, unit="image", leave=False, disable=None)
+
+
+def show(*lines: str) -> None:
+    """Lines on standard output, in which texts out of files cannot steer a terminal."""
+    print("\n".join(printable(line) for line in lines))
 
 
 def say(what: str, message: object) -> None:

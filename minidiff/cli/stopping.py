@@ -1,14 +1,34 @@
-"""Requests to stop a training run: Ctrl-C, and the signals that a closed terminal, a scheduler or a shutdown sends."""
+"""Requests to stop: Ctrl-C, and the signals that a closed terminal, a scheduler or a shutdown sends."""
 
 from __future__ import annotations
 
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .options import say
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # the last one is missing on Windows, and ignored under nohup
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Inside, what would end the process at once leaves all blocks first, so that temporary files are removed."""
+    def leave(number, _):
+        signal.signal(number, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    numbers = [getattr(signal, name) for name in SIGNALS[1:] if hasattr(signal, name)]
+    here = threading.current_thread() is threading.main_thread()  # no other may set handlers
+    before = {number: signal.signal(number, leave) for number in numbers
+              if here and signal.getsignal(number) == signal.SIG_DFL}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

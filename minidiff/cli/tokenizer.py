@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import UserError
-from .options import SHIPPED, make_folder, whole_number
+from .options import SHIPPED, make_folder, show, whole_number
 
 
 def add_to(commands) -> None:
@@ -14,8 +13,9 @@ def add_to(commands) -> None:
     train = actions.add_parser("train", help="learn a vocabulary from captions")
     train.add_argument("captions", nargs="+", type=Path, metavar="FILE", help="text files, one caption per line")
     train.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="the folder to write")
-    train.add_argument("--vocab-size", type=whole_number(1), default=1024, help="number of tokens (default: 1024)")
-    train.add_argument("--max-length", type=whole_number(2), default=77, help="tokens per text (default: 77)")
+    train.add_argument("--vocab-size", type=whole_number(1, 1_000_000), default=1024,
+                       help="number of tokens (default: 1024)")
+    train.add_argument("--max-length", type=whole_number(2, 4096), default=77, help="tokens per text (default: 77)")
     train.set_defaults(run=run_train)
     encode = actions.add_parser("encode", help="print the token ids of texts, one text per line")
     encode.add_argument("text", nargs="+")
@@ -29,32 +29,29 @@ def add_to(commands) -> None:
 
 
 def run_train(args) -> None:
+    from ..storage.files import new_folder
     from ..tokenizer import Tokenizer
+    from ..tokenizer.files import read_captions
 
-    captions = []
-    for path in args.captions:
-        try:
-            captions += path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            fault = getattr(error, "strerror", None) or "not UTF-8"
-            raise UserError(f"cannot read {path}: {fault}; give a text file") from None
+    captions = [caption for path in args.captions for caption in read_captions(path)]
     make_folder(args.out)
     tokenizer = Tokenizer.train(captions, args.vocab_size, args.max_length)
-    tokenizer.save_pretrained(args.out)
-    print(f"{args.out}: {len(tokenizer)} tokens from {len(captions)} captions")
+    with new_folder(args.out) as temporary:
+        tokenizer.save_pretrained(temporary)
+    show(f"{args.out}: {len(tokenizer)} tokens from {len(captions)} captions")
 
 
 def run_encode(args) -> None:
     tokenizer = find(args.model)
     for text in args.text:
         ids = tokenizer.encode(text)
-        print(*ids)
+        show(" ".join(map(str, ids)))
         if args.tokens:
-            print(*(tokenizer.tokens[i] for i in ids))
+            show(" ".join(tokenizer.tokens[i] for i in ids))
 
 
 def run_decode(args) -> None:
-    print(find(args.model).decode(args.ids))
+    show(find(args.model).decode(args.ids))
 
 
 def find(model: str):

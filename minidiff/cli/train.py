@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..training.presets import PRESETS, override, preset, setting_names
 from ..training.setting_help import sentence
 from .from_model import Start
-from .options import add_device, make_folder, save_image, say, whole_number
+from .options import add_device, make_folder, save_image, say, show, whole_number
 from .own_images import fitted, found_emoji, note_left_out
 from .progress import output_may_vanish, shown
 from .scoring import score
@@ -198,8 +198,8 @@ def finish(run, no_samples: bool) -> None:
     scores, learned = (None, "is trained") if no_samples else score(run, FINAL_COUNT)
     prompt = "a red heart above a blue square" if run.source.kind == "scenes" else examples(run.source, 1).captions[0]
     lora, option = (f" with {run.lora_file}", f" --lora {run.lora_file}") if run.lora_file else ("", "")
-    print(f"{run.model_folder}{lora} {learned}; see {write_report(run.folder, scores)}")
-    print(f"try it: minidiff generate --model {run.model_folder}{option} {quoted(prompt)}")
+    show(f"{run.model_folder}{lora} {learned}; see {write_report(run.folder, scores)}")
+    show(f"try it: minidiff generate --model {run.model_folder}{option} {quoted(prompt)}")
 
 
 def quoted(prompt: str) -> str:

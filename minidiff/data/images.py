@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UserError
-from .reading.decode import as_rgb, opened, short_reasons
+from .reading.decode import as_rgb, check_sides, opened, short_reasons
 
 ImageLike = Image.Image | np.ndarray | str | Path
 BYTES = (np.uint8, np.uint16)
@@ -31,6 +31,7 @@ def open_image(path: str | Path) -> Image.Image:
             if path.exists() and not path.is_file():
                 raise UserError("not a file")
             with opened(path) as image:
+                check_sides(image.size)
                 return as_rgb(image)
     except UserError as error:
         reason = getattr(error.__cause__, "strerror", None) or error

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from ..errors import UserError
+from ..reading import absolute
 from .buckets import bucket_shapes
 from .emoji_source import EmojiCache, EmojiSource
 from .folder_source import FolderSource, cached_shape, cached_size
@@ -23,11 +24,11 @@ def kind_of(source: str) -> str:
 
 
 def full_name(source: str) -> str:
-    """The name of a source with an absolute path."""
+    """The name of a source with an absolute path. Raises UserError if there is no such place."""
     if source == SCENES:
         return source
     prefix = EMOJI if source.startswith(EMOJI) else ""
-    return prefix + str(Path(source.removeprefix(EMOJI)).expanduser().resolve())
+    return prefix + str(absolute(source.removeprefix(EMOJI)))
 
 
 def open_source(settings, cache: Path | None = None) -> Source:

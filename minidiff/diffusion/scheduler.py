@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from ..arguments import number, whole
 from ..errors import UserError
 from ..fields import Between, Checked, Name
 from . import objectives, spacing
@@ -60,12 +61,12 @@ class Scheduler(Checked):
 
     def steps(self, num_inference_steps: int, strength: float = 1.0) -> list[Step]:
         """The steps of a run: of n steps, the last n · strength, rounded down; PNDM takes one of them twice."""
-        n, points = num_inference_steps, num_inference_steps + (self.entry.family == SOLVERS)
+        n = whole("num_inference_steps", num_inference_steps, 1)
+        points = n + (self.entry.family == SOLVERS)
         most = self.schedule.num_train_timesteps - (points - n)
-        if not 1 <= n <= most:
+        if n > most:
             raise UserError(f"{n} steps: use 1 to {most}")
-        if not 0 <= strength <= 1:
-            raise UserError(f"strength {strength}: use a number from 0 to 1")
+        strength = number("strength", strength, 0, 1)
         stride = self.schedule.num_train_timesteps // n
         steps, skipped = spacing.moving(self._all_steps(n, stride)), n - int(n * strength)
         if self.entry.repeats_first and strength > 0:

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from ..arguments import whole
 from ..data.images import ImageLike, as_image, decoded, decoded_mask, height_and_width, latent_mask, scaled_mask
 from ..errors import UserError
 from ..models.configs import AutoencoderConfig, UNetConfig
 from ..models.unet_inputs import is_for_inpainting
-from .arguments import whole
 
+LARGEST_OWN = 2048**2  # pixels of an image that is drawn at the size of the initial one, without being asked to
 LONGEST_SIDE = 16384  # pixels of an image to draw: no machine has the memory for more
 
 
@@ -78,6 +79,9 @@ def size_of(unet: UNetConfig, vae: AutoencoderConfig, image: Image.Image | np.nd
         fitting = [max(multiple, round(side / multiple) * multiple) for side in size]
         raise UserError(f"cannot draw images of height {size[0]} and width {size[1]}: use multiples of "
                         f"{multiple}, such as height {fitting[0]} and width {fitting[1]}")
+    if image is not None and None in (height, width) and size[0] * size[1] > LARGEST_OWN:
+        raise UserError(f"the initial image has height {size[0]} and width {size[1]}, too large to draw at its own "
+                        "size: give height and width")
     if max(size) > LONGEST_SIDE:
         raise UserError(f"cannot draw images of height {size[0]} and width {size[1]}: use at most {LONGEST_SIDE}")
     return size

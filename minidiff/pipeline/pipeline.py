@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from .. import arguments
+from ..arguments import number, whole
 from ..backend import array_module, normal, resolve_device, to_host
 from ..data.images import ImageLike, to_pillow
 from ..diffusion.guidance import guided, inpainted, inpainting
@@ -40,8 +42,6 @@ from ..storage.lora import merge_lora
 from ..storage.pipeline_folder import Parts, load_pipeline, save_pipeline
 from ..storage.single_file import load_single_file
 from ..tokenizer import Tokenizer
-from . import arguments
-from .arguments import number, whole
 from .canvas import canvas_for
 from .finite import check_finite, finite_steps, quiet
 
@@ -72,6 +72,10 @@ class Pipeline:
 
     def __init__(self, tokenizer: Tokenizer, text_encoder: CLIPTextModel, unet: UNet2DConditionModel,
                  vae: AutoencoderKL, scheduler: dict):
+        for name, part, kind in (("tokenizer", tokenizer, Tokenizer), ("text_encoder", text_encoder, CLIPTextModel),
+                                 ("unet", unet, UNet2DConditionModel), ("vae", vae, AutoencoderKL),
+                                 ("scheduler", scheduler, dict)):
+            arguments.instance(name, part, kind)
         check_inputs(unet.config)
         self.tokenizer, self.text_encoder, self.unet, self.vae = tokenizer, text_encoder, unet, vae
         self.scheduler = scheduler
@@ -101,8 +105,8 @@ class Pipeline:
 
     def save_pretrained(self, folder: str | Path, clip: CLIPModel | None = None, dtype: str = "float16") -> None:
         """Write a folder that diffusers opens; UNet and autoencoder in `dtype`, the text encoder in float32."""
-        if not isinstance(clip, CLIPModel | None):
-            raise UserError(f"clip is a {type(clip).__name__}: give a CLIPModel, or none")
+        if clip is not None:
+            arguments.instance("clip", clip, CLIPModel)
         parts = Parts(self.unet, self.vae, self.text_encoder, self.tokenizer, self.scheduler)
         save_pipeline(parts, arguments.path("folder", folder), clip, dtype)
 
@@ -126,7 +130,7 @@ class Pipeline:
         of 1 or less means no guidance, and guidance applies where low < sigma / alpha <= high of `guidance_interval`.
         Raises UserError for bad input, and if a part of the model computes values that are not finite.
         """
-        prompts = arguments.texts("prompt", prompt)
+        prompts = arguments.prompts("prompt", prompt)
         if not prompts:
             raise UserError("no prompt: give at least one; an empty string draws unconditionally")
         first, each = whole("seed", seed, 0), whole("num_images_per_prompt", num_images_per_prompt, 1)
@@ -144,7 +148,7 @@ class Pipeline:
                             self._encode)
         shape, count = (canvas.h, canvas.w, self.unet.config.out_channels), len(prompts) * each
         if latents is not None:
-            latents = arguments.noise(latents, (count, *shape))
+            latents = arguments.noise(latents, (count, *shape), self._array)
         ids, contexts, cond, uncond = self._read(prompts, negative_prompt, each)
         start = None if canvas.masked is not None and strength == 1 else canvas.latents
 
@@ -155,7 +159,7 @@ class Pipeline:
             part, own = slice(rows.start, rows.stop), [first + row % each for row in rows]
             with_prompt, without = (contexts[array_module(contexts).asarray(chosen[part])] for chosen in (cond, uncond))
             yield Moment("text", rows, done, total, (ids[cond[part]], with_prompt))
-            x = self._array(normal(own, shape) if latents is None else latents[part])
+            x = self._array(normal(own, shape)) if latents is None else latents[part]
             x = scheduler.start(x, steps, start) if steps else canvas.latents.repeat(len(rows), axis=0)
             yield Moment("noise", rows, done, total, x)
             model = self._predict
@@ -184,7 +188,7 @@ class Pipeline:
 
     def _read(self, prompts, negative, each):
         """Token ids and embeddings of every distinct text, and for each image the indices of its two texts."""
-        negatives = arguments.texts("negative prompt", "" if negative is None else negative)
+        negatives = arguments.prompts("negative prompt", "" if negative is None else negative)
         if isinstance(negative, str | None):
             negatives = negatives * len(prompts)
         if len(negatives) != len(prompts):

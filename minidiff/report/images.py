@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
 MIN_WIDTH = 160   # narrower images are enlarged by a whole factor, to leave room for captions
 MARGIN, FONT_SIZE, LINE_HEIGHT = 8, 12, 15
+MOST_LETTERS = 2000  # of a caption: more than four lines have
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 
 
@@ -34,7 +36,7 @@ def grid(images: Sequence[Image.Image], captions: Sequence[str], columns: int | 
 def wrapped(text: str, font, width: float, max_lines: int = 4) -> list[str]:
     """The text in lines of at most `width` pixels; beyond `max_lines` lines it is cut off with an ellipsis."""
     lines = [""]
-    for word in text.split():
+    for word in text[:MOST_LETTERS].split():
         longer = f"{lines[-1]} {word}".strip()
         if lines[-1] and font.getlength(longer) > width:
             lines.append(word)
@@ -49,6 +51,5 @@ def truncated(line: str, font, width: float) -> str:
     """The line, cut off with an ellipsis if it is wider than `width` pixels."""
     if font.getlength(line) <= width:
         return line
-    while line and font.getlength(line + "…") > width:
-        line = line[:-1]
-    return line + "…"
+    fitting = bisect_right(range(len(line)), width, key=lambda count: font.getlength(line[:count] + "…"))
+    return line[:max(0, fitting - 1)] + "…"

@@ -14,12 +14,15 @@ import numpy as np
 
 from ..diffusion.schedules import Schedule
 from ..errors import UserError
+from ..fields import fits
+from ..reading import read_text, reason
 from ..storage.files import new_file
 from ..training.loop import Progress
 
 NOT_LOSSES = {field.name for field in fields(Progress)} | {"time"}
 HELD_OUT_STYLE = {"linestyle": "--", "marker": "."}
 COLOURS = ("#2d55cd", "#f58c1e", "#32a046", "#82419f")
+LARGEST = 1_000_000_000  # bytes of a metrics.jsonl
 
 
 def plot_losses(records: list[dict], path: str | Path) -> None:
@@ -66,16 +69,22 @@ def read_metrics(path: str | Path) -> list[dict]:
     """
     path, records = Path(path), []
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise UserError(f"cannot read {path} ({error.strerror}): give the metrics.jsonl of a training run") from error
+        lines = read_text(path, LARGEST, "replace").splitlines()
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path} ({reason(error)}): give the metrics.jsonl of a training run") from error
     for line in lines:
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             records.append(json.loads(line))
-    records = [record for record in records if isinstance(record, dict) and {"stage", "step"} <= record.keys()]
+    records = [record for record in records if _is_record(record)]
     if not records:
         raise UserError(f"{path} contains no metrics: give the metrics.jsonl of a training run")
     return records
+
+
+def _is_record(record):
+    """Whether it has the name of a stage and a step, and otherwise numbers."""
+    return isinstance(record, dict) and {"stage", "step"} <= record.keys() and all(
+        fits(value, str if name == "stage" else float) for name, value in record.items())
 
 
 def plot_scores(scores: dict, path: str | Path) -> None:

@@ -17,6 +17,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -100,11 +101,19 @@ def _left_behind(folder):
     found = []
     with suppress(OSError):
         for place in sorted(Path(folder).iterdir()):
-            if re.fullmatch(re.escape(PREFIX) + r"\w{8}", place.name) and place.is_dir() and not place.is_symlink():
+            if re.fullmatch(re.escape(PREFIX) + r"\w{8}", place.name) and _is_own_folder(place):
                 with suppress(OSError):
-                    if {entry.name for entry in place.iterdir()} == {NEW, OLD}:
+                    entries = [*place.iterdir()]
+                    if {entry.name for entry in entries} == {NEW, OLD} and all(map(_is_own_folder, entries)):
                         found.append(place)
     return found
+
+
+def _is_own_folder(path):
+    """Whether it is a folder of this user, and no link: in a folder that others may write into, they could plant one,
+    whose files would be moved away."""
+    status = path.lstat()
+    return stat.S_ISDIR(status.st_mode) and (fcntl is None or status.st_uid == os.geteuid())
 
 
 def clear_left_behind(folder: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..backend import to_device, to_host
 from ..errors import UserError
+from ..fields import shown
 from ..nn.module import Module
 from ..reading import read_json
 from .files import new_folder, write_json
@@ -84,10 +85,10 @@ def float_dtype(dtype: str) -> str:
     """The dtype's name. Raises UserError unless weights can be kept in it."""
     try:
         name = np.dtype(dtype).name
-    except TypeError:
+    except (TypeError, ValueError):
         name = ""
     if dtype is None or name not in DTYPES:
-        raise UserError(f"dtype {dtype!r}: use {', '.join(DTYPES[:-1])} or {DTYPES[-1]}")
+        raise UserError(f"dtype {shown(dtype)}: use {', '.join(DTYPES[:-1])} or {DTYPES[-1]}")
     return name
 
 

@@ -6,6 +6,7 @@ inherit it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,10 +43,15 @@ def held(folder: Path) -> Iterator[None]:
             file.close()
 
 
+def _no_link_nor_pipe(path, flags):
+    """Opens a file, but neither what a link leads to nor a pipe, on which opening would wait."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
+
+
 def _lock(folder):
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / LOCK_FILE, "a", encoding="utf-8")
+        file = open(folder / LOCK_FILE, "a", encoding="utf-8", opener=_no_link_nor_pipe)
     except OSError as error:
         raise UserError(f"cannot write into {folder}: {error.strerror}; choose another place") from error
     try:

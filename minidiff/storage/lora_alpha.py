@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..fields import fits, shown
 from ..reading import read_json
 from .lora_names import PEFT
 
@@ -43,10 +44,13 @@ def ratio(fields: dict, layer: str, rank: int) -> float:
     """alpha / rank of a layer; 1 by default. Raises ValueError if it is no number, negative or not finite."""
     patterns = fields.get("alpha_pattern") or {}
     if not isinstance(patterns, dict):
-        raise ValueError(f"alpha_pattern is {str(patterns)[:50]}, not an object")
+        raise ValueError(f"alpha_pattern is {shown(patterns)[:50]}, not an object")
+    root = fields.get("use_rslora")
+    if not fits(root, bool | None):
+        raise ValueError(f"use_rslora is {shown(root)[:50]}, not true or false")
     alpha = next((value for pattern, value in patterns.items() if matches(pattern, layer)),
                  fields.get("lora_alpha", rank))
-    return checked(alpha) / (math.sqrt(rank) if fields.get("use_rslora") else rank)
+    return checked(alpha) / (math.sqrt(rank) if root else rank)
 
 
 def matches(pattern: str, layer: str) -> bool:
@@ -63,10 +67,6 @@ def matches(pattern: str, layer: str) -> bool:
 
 def checked(alpha) -> float:
     """An alpha as a float. Raises ValueError unless it is a finite number of at least 0."""
-    try:
-        number = float(alpha)
-    except (OverflowError, TypeError, ValueError):
-        number = math.inf
-    if not 0 <= number < math.inf:
-        raise ValueError(f"alpha is {str(alpha)[:20]}, not a finite number of at least 0")
-    return number
+    if not fits(alpha, float) or alpha < 0:
+        raise ValueError(f"alpha is {shown(alpha)[:20]}, not a finite number of at least 0")
+    return float(alpha)

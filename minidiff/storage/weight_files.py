@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import LONGEST_NAME
 from ..errors import UserError
+from ..fields import shown
 from ..reading import read_json
 from .tensors import map_tensors
 
@@ -70,9 +72,10 @@ def weight_map(path: Path) -> dict[str, str]:
     if not isinstance(found, dict) or not found:
         raise UserError(f"{path} has no weight_map: get it again from the source of the model")
     for file in found.values():
-        if not isinstance(file, str) or Path(file).name != file or not file.endswith(".safetensors"):
-            raise UserError(f"{path} names {file!r}, which is no safetensors file of its folder: get it again from the "
-                            "source of the model")
+        if not isinstance(file, str) or Path(file).name != file or not file.endswith(".safetensors") or (
+                len(file.encode("utf-8", "replace")) > LONGEST_NAME):
+            raise UserError(f"{path} names {shown(file)}, which is no safetensors file of its folder: get it again "
+                            "from the source of the model")
     return found
 
 

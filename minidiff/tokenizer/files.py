@@ -17,6 +17,7 @@ from .words import MIN_VOCAB_SIZE
 CONFIG, SPECIALS = "tokenizer_config.json", "special_tokens_map.json"
 Token = Annotated[str, Between(1, 1000)]
 FLAGS = ("normalized", "single_word")
+LARGEST_CAPTIONS = 1_000_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,7 @@ def read_folder(folder: Path) -> tuple[dict[str, int], dict[int, AddedToken], li
         else:
             vocabulary, merges = (read_file("tokenizer.json")["model"][key] for key in ("vocab", "merges"))
         merges = merges[:max(0, len(vocabulary) - MIN_VOCAB_SIZE)]
-        pairs = [tuple(merge.split() if isinstance(merge, str) else merge) for merge in merges]
-        if not all(fits(pair, tuple[str, ...]) and len(pair) == 2 for pair in pairs):
-            raise ValueError("a merge is no pair of texts")
+        pairs = [merge.split() if isinstance(merge, str) else merge for merge in merges]
         config = read_file(CONFIG) if (folder / CONFIG).is_file() else {}
         if "added_tokens_decoder" not in config and (folder / SPECIALS).is_file():
             config |= read_file(SPECIALS)  # of older versions of transformers; newer ones ignore what they left behind
@@ -63,6 +62,15 @@ def read_folder(folder: Path) -> tuple[dict[str, int], dict[int, AddedToken], li
     except (AttributeError, LookupError, OSError, TypeError, ValueError) as error:
         raise UserError(f"no readable tokenizer in {folder} ({type(error).__name__}: {reason(error)}): it needs "
                         "vocab.json and merges.txt, or tokenizer.json, as CLIPTokenizer writes them") from error
+
+
+def read_captions(path: Path) -> list[str]:
+    """The lines of a text file. Raises UserError if it cannot be read."""
+    try:
+        return read_text(path, LARGEST_CAPTIONS).removeprefix("\ufeff").splitlines()
+    except (OSError, ValueError) as error:
+        fault = "not UTF-8" if isinstance(error, UnicodeDecodeError) else reason(error)
+        raise UserError(f"cannot read {path}: {fault}; give a text file with one caption per line") from error
 
 
 def _found(folder, config, read):

@@ -18,9 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import instance, items, path, texts, whole
 from ..errors import UserError
+from ..fields import Length, fits, misfit, shown
 from .added_tokens import AddedToken, AddedTokens
-from .files import read_folder, write_folder
+from .files import read_captions, read_folder, write_folder
 from .merges import learn_merges, merge
 from .words import BASE, BYTES, END, END_OF_WORD, MIN_VOCAB_SIZE, PART, START, spell, words_of
 
@@ -36,8 +38,12 @@ class Tokenizer:
 
     def __init__(self, merges: Iterable[Sequence[str]], max_length: int = 77, pad_token: str | None = None,
                  added: Iterable[AddedToken] = ()):
-        self.merges, self.max_length, self.pad_token = list(map(tuple, merges)), max_length, pad_token or END
-        self.added = tuple(added)
+        if not fits(max_length, Length):
+            raise misfit("max_length", max_length, Length)
+        self.max_length = max_length
+        self.pad_token = instance("pad_token", END if pad_token is None else pad_token, str)
+        self.merges = [_pair(merge) for merge in items("merges", merges)]
+        self.added = tuple(instance("an added token", token, AddedToken) for token in items("added", added))
         base = [*BASE, *(left + right for left, right in self.merges), START, END]
         self.tokens = [*base, *(token.content for token in self.added if token.content not in {*base})]
         self.vocabulary = {token: i for i, token in enumerate(self.tokens)}
@@ -47,8 +53,6 @@ class Tokenizer:
             raise UserError("a token was added twice: leave one of them out")
         if self.pad_token not in self.vocabulary:
             raise UserError(f"the padding token {pad_token!r} is not in the vocabulary: use {END!r} or '!'")
-        if max_length < 2:
-            raise UserError(f"max_length {max_length} leaves no room for start and end of text: use 2 or more")
         self.start_id, self.end_id, self.pad_id = (self.vocabulary[token] for token in (START, END, self.pad_token))
         self._base_size = len(base)
         self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
@@ -71,10 +75,11 @@ class Tokenizer:
 
         The order of the captions does not matter.
         """
-        if vocab_size < MIN_VOCAB_SIZE:
+        if whole("vocab_size", vocab_size, 0) < MIN_VOCAB_SIZE:
             raise UserError(f"a vocabulary of {vocab_size} tokens is too small: use {MIN_VOCAB_SIZE} or more")
         split = cls([])._whole.split
-        parts, words = Counter(part for caption in captions for part in PART.findall(caption)), Counter()
+        captions, words = texts("captions", captions), Counter()
+        parts = Counter(part for caption in captions for part in PART.findall(caption))
         for part, times in parts.items():
             for word in (word for text, _ in split(part) for word in words_of(text)):
                 words[word] += times
@@ -83,7 +88,7 @@ class Tokenizer:
     def encode(self, text: str) -> list[int]:
         """The token ids of a text, not truncated, between start and end of text."""
         ids = [self.start_id]
-        for part, token in self._whole.split(text):
+        for part, token in self._whole.split(instance("text", text, str)):
             if token:
                 ids.append(self.vocabulary[token])
             else:
@@ -101,15 +106,15 @@ class Tokenizer:
             self._cache[word] = [self.vocabulary[symbol] for symbol in symbols]
         return self._cache[word]
 
-    def __call__(self, texts: str | Sequence[str]) -> np.ndarray:
+    def __call__(self, text: str | Iterable[str]) -> np.ndarray:
         """The token ids of N texts, padded or truncated to T = max_length; a truncated row still ends with end of text.
 
         N texts -> ids (N, T), int64
         """
-        texts = [texts] if isinstance(texts, str) else texts
-        ids = np.full((len(texts), self.max_length), self.pad_id, dtype=np.int64)
-        for row, text in zip(ids, texts, strict=True):
-            tokens = self.encode(text)
+        found = texts("text", text)
+        ids = np.full((len(found), self.max_length), self.pad_id, dtype=np.int64)
+        for row, one in zip(ids, found, strict=True):
+            tokens = self.encode(one)
             row[:len(tokens)] = tokens[:self.max_length]
             if len(tokens) > self.max_length:
                 row[-1] = self.end_id
@@ -132,7 +137,7 @@ class Tokenizer:
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of token ids: words separated by spaces, no special tokens; invalid UTF-8 becomes U+FFFD."""
-        ids = [int(i) for i in ids]
+        ids = [whole("a token id", i, -2**63) for i in items("ids", ids)]
         if ids and not 0 <= min(ids) <= max(ids) < len(self):
             raise UserError(f"token ids must be in 0 to {len(self) - 1}, but these go from {min(ids)} to {max(ids)}")
         parts = (self.tokens[i] if i < self._base_size else "".join(spell(self.tokens[i]))
@@ -144,7 +149,7 @@ class Tokenizer:
         """Write a folder that CLIPTokenizer of transformers can open."""
         specials = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": self.pad_token}
         added = {self.vocabulary[token.content]: token for token in self.added}
-        write_folder(Path(folder), self._base(), added, self.merges, specials, self.max_length)
+        write_folder(path("folder", folder), self._base(), added, self.merges, specials, self.max_length)
 
     def _base(self):
         """The vocabulary without added tokens."""
@@ -153,7 +158,7 @@ class Tokenizer:
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Tokenizer:
         """Open a folder with vocab.json and merges.txt, or tokenizer.json, as in Stable Diffusion and transformers."""
-        vocabulary, added, *arguments = read_folder(Path(folder))
+        vocabulary, added, *arguments = read_folder(path("folder", folder))
         tokenizer = cls(*arguments, added.values())
         if tokenizer._base() != vocabulary:
             raise UserError(f"the vocabulary in {folder} does not follow from its merges: choose a CLIP tokenizer")
@@ -166,10 +171,13 @@ class Tokenizer:
 
 def train_tokenizer(captions: str | Path, folder: str | Path, vocab_size: int, max_length: int = 77) -> Tokenizer:
     """Train a tokenizer on a text file with one caption per line, and save it in `folder`."""
-    try:
-        lines = Path(captions).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read captions ({error}): use a UTF-8 text file with one caption per line") from error
-    tokenizer = Tokenizer.train(lines, vocab_size, max_length)
+    tokenizer = Tokenizer.train(read_captions(path("captions", captions)), vocab_size, max_length)
     tokenizer.save_pretrained(folder)
     return tokenizer
+
+
+def _pair(merge):
+    if isinstance(merge, str | bytes) or not fits(pair := tuple(items("a merge", merge)), tuple[str, ...]) or (
+            len(pair) != 2):
+        raise UserError(f"the merge {shown(merge)} is no pair of texts: use the merge list of a CLIP tokenizer")
+    return pair

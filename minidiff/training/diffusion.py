@@ -16,6 +16,7 @@ from ..data.images import at_once
 from ..data.source import Source, batch_stream
 from ..diffusion.objectives import add_noise, draw_times, loss_weight, mixture, target
 from ..diffusion.schedules import Schedule
+from ..errors import UserError
 from ..models.autoencoder import AutoencoderKL
 from ..models.configs import UNetConfig
 from ..models.text_encoder import CLIPTextModel
@@ -104,6 +105,9 @@ class DiffusionTraining:
         self.schedule = schedule_of(settings)
         self.scaling_factor = scaling_factor(latents)
         self.tokenizer, self.empty = tokenizer, tokenizer([""])[0]
+        if any(part.ids.shape[1:] != self.empty.shape for part in latents):
+            raise UserError(f"the latents have captions of another length than the tokenizer's {len(self.empty)} "
+                            "tokens: bring back the tokenizer that encoded them, or remove latents.safetensors")
         self.unet = unet or UNet2DConditionModel(random_stream([settings.seed, INITIAL]),
                                                  unet_config(settings, text_encoder.config.hidden_size))
         self.text_encoder = text_encoder

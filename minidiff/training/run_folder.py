@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import UserError
-from ..reading import read_json
+from ..reading import read_json, reason
 from ..storage.files import NEW, OLD, PREFIX, clear_left_behind, new_file, write_json
 from ..storage.pipeline_folder import shipped_models
 from .presets import Settings
@@ -80,4 +80,4 @@ def append_line(path: Path, text: str) -> None:
                 text = text if file.read() == b"\n" else f"\n{text}"
             file.write(f"{text}\n".encode())
     except OSError as error:
-        raise UserError(f"cannot write {path} ({error.strerror}): free some space, then go on with --resume") from error
+        raise UserError(f"cannot write {path} ({reason(error)}): free some space, then go on with --resume") from error

@@ -12,7 +12,7 @@ import pytest
 from run_python import holding
 from test_train_command import SMALLEST
 
-from minidiff.cli import main, train
+from minidiff.cli import evaluate, main, train
 from minidiff.cli.progress import output_may_vanish
 from minidiff.cli.stopping import asked_to_stop
 from minidiff.storage.checkpoint import latest
@@ -33,6 +33,22 @@ def test_a_signal_saves_a_checkpoint_and_stops_even_if_it_comes_twice(name, code
     assert "stopped: autoencoder at step 20 of 40; resume with: minidiff train --resume" in capsys.readouterr().err
     assert latest("run/checkpoints/autoencoder")[2]["step"] == 20
     assert signal.getsignal(getattr(signal, name)) == before
+
+
+@pytest.mark.skipif("sys.platform == 'win32'")
+@pytest.mark.parametrize("name, code", [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_removes_the_temporary_files_of_any_command(model, name, code, monkeypatch):
+    scratch = []
+
+    def interrupted(name_of_data, folder, size, place):
+        scratch.append(place)
+        signal.raise_signal(getattr(signal, name))
+
+    monkeypatch.setattr(evaluate, "open_data", interrupted)
+    with pytest.raises(SystemExit) as error:
+        main(["evaluate", str(model), "--data", "images"])
+    assert error.value.code == code and not scratch[0].exists()
+    assert signal.getsignal(getattr(signal, name)) == signal.SIG_DFL
 
 
 @pytest.mark.skipif("sys.platform == 'win32'")

@@ -156,3 +156,12 @@ def test_an_image_that_disappears_is_an_error_of_the_user(tmp_path):
     (tmp_path / "a cat.png").unlink()
     with pytest.raises(UserError, match="cannot be read"):
         item.read()
+
+
+def test_texts_that_are_no_captions_are_named_and_not_read(tmp_path):
+    write_files(tmp_path, {"a.png": 1, "a.txt": "a cat", "b.png": 2, "b.txt": "word " * 30_000, "c.png": 3,
+                           "c.txt": "x" * (2**20 + 1)})
+    _, items, problems = found_in(tmp_path)
+    assert items == {"a.png": ("a cat", 1)}
+    assert problems == {"b.png": "its caption has more than 100000 letters", "c.txt": "larger than 1 MB",
+                        "c.png": "no text file beside it"}

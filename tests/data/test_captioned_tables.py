@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 
 import numpy as np
 import pytest
 from image_files import found_in, png, write_files
 from numpy.testing import assert_array_equal
 
+from minidiff.data.reading import npz_images
 from minidiff.data.reading.find import find
 from minidiff.errors import UserError
 
@@ -123,3 +125,16 @@ def test_bad_parquet_files_are_errors(tmp_path, parquet):
     path.write_bytes(b"PAR1 and no more")
     with pytest.raises(UserError, match="cannot read"):
         find(path)
+
+
+def test_an_npz_file_with_other_things_in_the_place_of_arrays_is_refused(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as file:
+        file.writestr("images.npy", b"no array")
+        file.writestr("labels.npy", b"")
+    with pytest.raises(UserError, match="images is no array"):
+        find(tmp_path / "x.npz")
+    with pytest.raises(UserError, match=r"\(3, 0, 20, 3\): store them as"):
+        find(npz(tmp_path, images=np.zeros((3, 0, 20, 3), np.uint8), labels=[0, 1, 2]))
+    monkeypatch.setattr(npz_images, "LARGEST", 3000)
+    with pytest.raises(UserError, match=r"images takes .* GB, more than"):
+        find(npz(tmp_path, images=np.zeros((3, 20, 20, 3), np.uint8), labels=[0, 1, 2]))

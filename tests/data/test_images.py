@@ -155,3 +155,10 @@ def test_too_many_pixels_are_called_so(tmp_path):
     Image.new("1", (14000, 14000)).save(tmp_path / "bomb.png")
     with pytest.raises(UserError, match="too many pixels: too large; scale it down"):
         open_image(tmp_path / "bomb.png")
+
+
+def test_an_image_with_a_side_that_would_be_scaled_in_gigabytes_is_refused(tmp_path):
+    for size in ((1, 65_536), (65_536, 1)):
+        Image.new("1", size).save(tmp_path / "line.png")
+        with pytest.raises(UserError, match=r"65536.* pixels: too large; scale it down"):
+            open_image(tmp_path / "line.png")

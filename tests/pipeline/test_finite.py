@@ -64,8 +64,13 @@ def test_the_step_is_named(pipe):
     assert "the UNet's answer at step 2" in refusal(pipe, num_inference_steps=4)
 
 
-def test_a_scaling_factor_of_zero_is_found_by_the_decoder(pipe):
-    pipe.vae.config = dataclasses.replace(pipe.vae.config, scaling_factor=0.0)
+def test_a_scaling_factor_of_zero_is_no_setting_of_an_autoencoder(pipe):
+    with pytest.raises(UserError, match="scaling_factor is 0.0: use a number from 0.001"):
+        dataclasses.replace(pipe.vae.config, scaling_factor=0.0)
+
+
+def test_a_decoder_that_overflows_is_found(pipe):
+    pipe.vae.decoder.conv_out.bias.value[0] = np.inf
     assert "the autoencoder's decoder" in refusal(pipe)
 
 

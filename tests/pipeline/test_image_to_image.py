@@ -101,3 +101,10 @@ def test_a_model_that_was_trained_to_inpaint_says_what_it_needs(image):
     for options in ({}, {"init_image": image}):
         with pytest.raises(UserError, match="trained to inpaint: give it an init_image and a mask"):
             pipe(HEART, **options)
+
+
+def test_a_photo_is_drawn_at_its_own_size_only_if_that_is_usual(pipe):
+    photo = Image.new("RGB", (4096, 2048))
+    with pytest.raises(UserError, match="too large to draw at its own size: give height and width"):
+        pipe(HEART, init_image=photo)
+    assert pipe(HEART, init_image=photo, height=SIDE, width=SIDE)[0].size == (SIDE, SIDE)

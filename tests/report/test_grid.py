@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
+import pytest
 from PIL import Image
 
 from minidiff.report.images import grid, wrapped
@@ -29,3 +32,11 @@ def test_captions_are_wrapped_and_cut_to_their_width():
     assert wrapped("", Mono(), 7) == [""]
     assert wrapped("extraordinary", Mono(), 7) == ["extrao…"]
     assert wrapped("a b c d e f", Mono(), 1) == ["a", "b", "c", "…"]
+
+
+@pytest.mark.parametrize("caption", ["word " * 250_000, "x" * 1_500_000, "1" * 2000, "e" + "\u0301" * 5000],
+                         ids=["words", "letters", "one word", "combining"])
+def test_a_long_caption_takes_no_time(caption):
+    start = time.monotonic()
+    assert grid([Image.new("RGB", (160, 160))] * 8, [caption] * 8).width < 1000
+    assert time.monotonic() - start < 5

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -89,13 +90,21 @@ def test_metrics_are_read_as_far_as_a_killed_run_wrote_them(tmp_path):
     assert read_metrics(path) == RECORDS[:2] + RECORDS[4:]
 
 
-@pytest.mark.parametrize("content", [None, "", "no json\n", "[1, 2]\n3\n", '{"loss": 1}\n'])
+@pytest.mark.parametrize("content", [None, "", "no json\n", "[1, 2]\n3\n", '{"loss": 1}\n', "[" * 100_000,
+                                     '{"stage": [], "step": 1}', '{"stage": "a", "step": 1, "loss": "x"}'])
 def test_a_file_without_metrics_is_an_error_that_names_it(tmp_path, content):
     path = Path(tmp_path / "metrics.jsonl")
     if content is not None:
         path.write_text(content, "utf-8")
     with pytest.raises(UserError, match=r"metrics\.jsonl"):
         read_metrics(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders")
+def test_metrics_in_a_pipe_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "metrics.jsonl")
+    with pytest.raises(UserError, match="not a regular file"):
+        read_metrics(tmp_path / "metrics.jsonl")
 
 
 def test_a_run_without_losses_has_nothing_to_plot(tmp_path):

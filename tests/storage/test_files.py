@@ -121,6 +121,19 @@ def test_temporary_names_cannot_be_guessed_and_links_are_replaced_not_followed(t
     assert (tmp_path / "kept" / "b").read_text() == "whole" and (tmp_path / "linked" / "b").read_text() == "new"
 
 
+@pytest.mark.parametrize("planted", ["new", "old"])
+def test_a_planted_folder_moves_nothing_away(tmp_path, planted):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "letter").touch()
+    place = tmp_path / "shared" / ".minidiff-abcdefgh"
+    for name in {"new", "old"} - {planted}:
+        (place / name).mkdir(parents=True)
+    (place / planted).symlink_to(tmp_path / "kept")
+    with new_file(tmp_path / "shared" / "a") as path:
+        path.touch()
+    assert os.listdir(tmp_path / "kept") == ["letter"]
+
+
 def test_a_file_that_could_not_be_written_keeps_the_old_one(tmp_path):
     (tmp_path / "a").write_text("old")
     with pytest.raises(UserError, match="No space left"), new_file(tmp_path / "a") as path:

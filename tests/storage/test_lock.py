@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from run_python import HOLD, holding, run_python
 
@@ -33,6 +35,16 @@ def test_a_folder_that_cannot_be_written_into_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot write into .*file: .*choose another place"), held(tmp_path / "file"):
         pass
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders")
+def test_a_pipe_is_not_waited_for_and_a_planted_link_not_followed(tmp_path):
+    for plant in (os.mkfifo, lambda place: os.symlink(tmp_path / "planted", place)):
+        plant(tmp_path / lock.LOCK_FILE)
+        with pytest.raises(UserError, match="cannot write into"), held(tmp_path):
+            pass
+        (tmp_path / lock.LOCK_FILE).unlink()
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_file_system_without_locks_is_written_to(tmp_path, monkeypatch):

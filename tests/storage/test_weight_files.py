@@ -76,6 +76,7 @@ def test_shards_are_put_together(folder, index):
     ({"weight_map": {"a": "gone.safetensors"}}, "names gone.safetensors, which is not there"),
     ({"weight_map": {"a": f"{NAME}-00001-of-00002.safetensors"}}, "where it is not"),
     ({"weight_map": {"a": "b" * 10**6}}, "larger than 1 MB"),
+    ({"weight_map": {"a": f"{'b' * 300}.safetensors"}}, "no safetensors file of its folder"),
 ])
 def test_an_index_that_is_wrong_is_one_line(folder, content, words):
     shard(folder, **content)

@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from tiny_training import SETTINGS, STAGE
 
+from minidiff.errors import UserError
 from minidiff.training import loop
 from minidiff.training.contrastive import ContrastiveTraining
 from minidiff.training.diffusion import DiffusionTraining, Latents, scaling_factor
@@ -94,3 +95,10 @@ def test_latents_are_scaled_once(finished):
     alpha, sigma = (side.reshape(4, 1, 1, 1) for side in stage.schedule.at(t))
     assert_allclose(x, alpha * 0.3 * mean, rtol=1e-5, atol=1e-6)
     assert_allclose(answer, -sigma * 0.3 * mean, rtol=1e-5, atol=1e-6)
+
+
+def test_latents_of_another_tokenizer_are_refused(finished):
+    text_encoder = ContrastiveTraining(SETTINGS, finished.tokenizer()).model.text_model
+    latents = [replace(part, ids=part.ids[:, 1:]) for part in finished.latents()]
+    with pytest.raises(UserError, match="captions of another length than the tokenizer's 16 tokens"):
+        DiffusionTraining(SETTINGS, finished.tokenizer(), text_encoder, latents)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from ...errors import UserError
-from .file_tree import TEXTS, FileTree, read_part, suffix
+from .file_tree import TABLES, TEXTS, FileTree, read_part, suffix
 from .seekable_gzip import SeekableGzip
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -90,7 +90,7 @@ def _add_members(tree, tar, read_at):
             continue
         if not member.isreg() or member.issparse():
             tree.refuse(member.name, "a link or special file in an archive, which is not read")
-        elif suffix(member.name) in TEXTS and member.size <= SMALL:
+        elif suffix(member.name) in TABLES | TEXTS and member.size <= SMALL:
             tree.add(member.name, member.size, _kept(tar.extractfile(member).read()))
         else:
             tree.add(member.name, member.size, partial(read_at, member.offset_data, member.size))

@@ -20,6 +20,7 @@ from ...errors import UserError
 SMALLEST = 8                # pixels of a side
 LARGEST = 100_000_000       # pixels of an image
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")  # EPS, say, would run Ghostscript
+LONGEST = 65535             # pixels of a side, as JPEG has them: scaling a longer one to a square takes gigabytes
 BLOCK = 1 << 20             # values that are converted at once, as float64
 PNG_BITS = "png bits"       # where an image that was opened here has the bits of a value in its file
 ORIENTATION = 0x0112        # the EXIF tag, and how each of its values is turned upright
@@ -56,6 +57,12 @@ def check_size(size: tuple[int, int]) -> None:
         raise UserError(f"{width} x {height} pixels: too small")
     if width * height > LARGEST:
         raise UserError(f"{width} x {height} pixels: too large")
+    check_sides(size)
+
+
+def check_sides(size: tuple[int, int]) -> None:
+    if max(size) > LONGEST:
+        raise UserError(f"{size[0]} x {size[1]} pixels: too large")
 
 
 def opened(file: bytes | Path) -> Image.Image:

@@ -17,7 +17,8 @@ from .found import Problem, stamp_of
 
 LARGEST = 256 * 2**20  # bytes; far more than an image of 100 megapixels takes as a PNG or JPEG
 IMAGES = {".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-TEXTS = {".txt", ".json", ".jsonl", ".csv"}
+TABLES, TEXTS = {".jsonl", ".csv"}, {".txt", ".json"}
+LARGEST_OF = dict.fromkeys(IMAGES | TABLES, LARGEST) | dict.fromkeys(TEXTS, 1 << 20)
 
 
 class FileTree:
@@ -37,8 +38,8 @@ class FileTree:
         name = posixpath.normpath(name)
         if is_hidden(name):
             return
-        if size > LARGEST and suffix(name) in IMAGES | TEXTS:
-            self.refuse(name, f"larger than {LARGEST >> 20} MB")
+        if size > (largest := LARGEST_OF.get(suffix(name), size)):
+            self.refuse(name, f"larger than {largest >> 20} MB")
         elif name != printable(name):
             self.refuse(name, "its name is not valid UTF-8: rename it")
         elif name in self.files:

@@ -12,6 +12,8 @@ from .file_tree import FileTree
 from .found import NO_STAMP, Found, Item, Problem
 from .metadata import from_metadata, parsed
 
+LONGEST_CAPTION = 100_000  # letters; text encoders read a hundred
+
 
 class Form(NamedTuple):
     """`captions(tree, images, column, template)` gives {image: caption}, or None if the form does not fit."""
@@ -28,7 +30,10 @@ def captioned(tree: FileTree, column: str, template: str) -> Found:
         captions = form.captions(tree, images, column, template)
         if captions is not None:
             break
-    captions = {name: one_line(caption) for name, caption in captions.items()}
+    for name, caption in captions.items():
+        if len(caption) > LONGEST_CAPTION:
+            tree.refuse(name, f"its caption has more than {LONGEST_CAPTION} letters")
+    captions = {name: one_line(caption) for name, caption in captions.items() if len(caption) <= LONGEST_CAPTION}
     reported = {problem.name for problem in tree.problems}
     problems = [Problem(name, "its caption is empty" if name in captions else form.missing) for name in images
                 if not captions.get(name) and name not in reported]

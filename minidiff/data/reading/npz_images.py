@@ -6,12 +6,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX
 
 from ...errors import UserError
 from .captions import of_class, one_line
 from .found import Found, Item, Problem
 
 IMAGES, LABELS, NAMES = ("images", "x", "x_train", "data"), ("labels", "y", "y_train"), ("class_names", "names")
+
+LARGEST = 4_000_000_000  # bytes of an array: it is read into memory
 
 
 def in_npz(path: Path, template: str) -> Found:
@@ -20,7 +23,8 @@ def in_npz(path: Path, template: str) -> Found:
     images = arrays.get("images")
     if images is None:
         raise UserError(f"{path} has no images: name the array of images {' or '.join(IMAGES)}")
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (3,)):
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (3,)) or (
+            0 in images.shape[1:]):
         raise UserError(f"the images of {path} are {images.dtype} {images.shape}: store them as uint8 (N, H, W, 3) or "
                         "(N, H, W)")
     captions = _captions(path, arrays, template)
@@ -39,6 +43,8 @@ def _load(path):
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             wanted = {"images": IMAGES, "captions": ("captions",), "labels": LABELS, "names": NAMES}
             keys = {what: next((key for key in keys if key in file.files), None) for what, keys in wanted.items()}
+            for key in filter(None, keys.values()):
+                _check_entry(file, key)
             return {what: file[key] for what, key in keys.items() if key}
     except ValueError as error:
         if "Object arrays" in str(error):
@@ -47,6 +53,16 @@ def _load(path):
         raise _unreadable(path, error) from error
     except Exception as error:  # on damaged files, the parsers of headers and archives raise nearly all there are
         raise _unreadable(path, error) from error
+
+
+def _check_entry(file, key):
+    """Raises ValueError for what would not fit into memory, or is no array; NumPy gives the bytes of other files."""
+    entry = file.zip.getinfo(f"{key}.npy" if f"{key}.npy" in file.zip.namelist() else key)
+    if entry.file_size > LARGEST:
+        raise ValueError(f"{key} takes {entry.file_size / 1e9:.1f} GB, more than {LARGEST / 1e9:g}")
+    with file.zip.open(entry) as opened:
+        if opened.read(len(MAGIC_PREFIX)) != MAGIC_PREFIX:
+            raise ValueError(f"{key} is no array")
 
 
 def _captions(path, arrays, template):

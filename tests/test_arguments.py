@@ -13,7 +13,9 @@ from PIL import Image
 from tiny_pipeline import SIDE, tiny_pipeline
 
 from minidiff import Pipeline
+from minidiff.diffusion.scheduler import Scheduler
 from minidiff.errors import UserError
+from minidiff.tokenizer import Tokenizer
 
 HEART = "a red heart"
 WRONG = [b"x", [None], {1: 2}, object(), lambda: 1, np.zeros(3), np.array("x"), 1j, int]  # for every option
@@ -54,7 +56,7 @@ def test_prompts_are_texts(pipe, prompt):
     assert "prompt" in refused(pipe, prompt)
 
 
-@pytest.mark.parametrize("value", [None, 3, b"model", [], object(), np.zeros(2), "x" * 10**6, "a\0b", ""])
+@pytest.mark.parametrize("value", [None, 3, b"model", [], object(), np.zeros(2), "x" * 10**6, "a\0b", "\ud800", ""])
 def test_names_of_files_are_texts_or_paths(pipe, value, tmp_path):
     pipe.save_pretrained(tmp_path / "model")
     refused(Pipeline.from_pretrained, value)
@@ -64,6 +66,46 @@ def test_names_of_files_are_texts_or_paths(pipe, value, tmp_path):
     for option in ("device", "prediction_type"):
         if value is not None and not (option == "prediction_type" and isinstance(value, str | list) and not value):
             refused(Pipeline.from_pretrained, tmp_path / "model", **{option: value})
+
+
+@pytest.mark.parametrize("value", [10**400, 10**6000, -10**6000], ids=["float", "digits", "negative"])
+def test_numbers_beyond_floats_are_refused(pipe, value):
+    for option in ("guidance_scale", "seed", "num_inference_steps", "strength", "height", "guidance_rescale",
+                   "sampler"):
+        refused(pipe, HEART, init_image=BLANK, **{option: value})
+    refused(pipe, HEART, guidance_interval=(0, value))
+    refused(pipe, value)
+    refused(Pipeline.from_pretrained, value)
+    refused(pipe.save_pretrained, "model", dtype=value)
+
+
+def test_latents_beyond_the_dtype_of_the_model_are_refused(pipe):
+    assert "not all finite" in refused(pipe, HEART, latents=np.full((1, SIDE // 2, SIDE // 2, 4), 1e300))
+
+
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("value", [None, "x", 3, object()])
+def test_the_parts_of_a_pipeline_are_what_they_are_called(pipe, place, value):
+    parts = [pipe.tokenizer, pipe.text_encoder, pipe.unet, pipe.vae, pipe.scheduler]
+    parts[place] = value
+    assert "give a" in refused(Pipeline, *parts)
+
+
+@pytest.mark.parametrize("value", [*WRONG, 3.5, -1])
+def test_tokenizers_and_schedulers_take_what_they_can_use(pipe, value):
+    for option in ("merges", "max_length", "pad_token", "added"):
+        if not (option == "pad_token" and value is None):
+            refused(Tokenizer, **{"merges": [], option: value})
+    refused(Tokenizer.train, value, 600)
+    refused(Tokenizer.train, ["a"], value)
+    refused(Tokenizer.from_pretrained, value)
+    refused(pipe.tokenizer.save_pretrained, value)
+    for method in (pipe.tokenizer, pipe.tokenizer.encode, pipe.tokenizer.tokens_cut):
+        refused(method, value)
+    if not isinstance(value, bytes | dict):  # of whole numbers
+        refused(pipe.tokenizer.decode, value)
+    refused(Scheduler("ddim").steps, value)
+    refused(Scheduler("ddim").steps, 5, value)
 
 
 def test_a_clip_to_save_is_one(pipe, tmp_path):
