@@ -65,7 +65,7 @@ def test_the_step_is_named(pipe):
 
 
 def test_a_scaling_factor_of_zero_is_no_setting_of_an_autoencoder(pipe):
-    with pytest.raises(UserError, match="scaling_factor is 0.0: use a number from 0.001"):
+    with pytest.raises(UserError, match=r"scaling_factor is 0\.0: use a number from 0\.001"):
         dataclasses.replace(pipe.vae.config, scaling_factor=0.0)
 
 
