@@ -65,7 +65,7 @@ def library(file, definitions):
 
 
 def kernel_names(source):
-    return re.findall(r"__global__ void (?:__launch_bounds__\(\d+\)\s)?(\w+)\(", source)
+    return re.findall(r"__global__ void (?:__launch_bounds__\([^)]*\)\s)?(\w+)\(", source)
 
 
 @functools.cache

@@ -11,7 +11,9 @@ from nvrtc import architectures, compiled, has_header, nvrtc
 from minidiff.kernels.gpu import launch
 
 SOURCES = sorted(path.name for path in launch.FOLDER.glob("*.cu"))
-CONSTANTS = {}  # of a file whose kernels know them when they are compiled
+CONSTANTS = {  # of a file whose kernels know them when they are compiled: heads of 32, 40 and 512 elements
+    "attention.cu": [("-DE=32", "-DLANES=2", "-DTILE=32"), ("-DE=40", "-DLANES=4", "-DTILE=32"),
+                     ("-DE=512", "-DLANES=32", "-DTILE=4")]}
 GPUS = {"A100": 80, "H100": 90, "RTX 5090": 120}
 pytestmark = pytest.mark.skipif(nvrtc() is None, reason="needs NVIDIA's compiler: pip install nvidia-cuda-nvrtc")
 
@@ -28,4 +30,5 @@ def test_a_source_compiles_without_spills(file, gpu, width):
         works, log = compiled(launch.source(file), f"--gpu-architecture=sm_{GPUS[gpu]}", f"-DBYTES={width}", *constants)
         assert works, log
         spills = re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", log)
-        assert spills == [("0", "0")] * len(kernel_names(launch.source(file))), log
+        assert len(spills) >= len(kernel_names(launch.source(file))), log
+        assert {*spills} == {("0", "0")}, log
