@@ -18,6 +18,7 @@ from unittest import mock
 import numpy as np
 
 from minidiff.kernels.gpu import launch
+from minidiff.kernels.gpu.launch import address
 
 HEADERS = Path(__file__).with_name("cuda_on_cpu")
 MISSING = "" if sys.platform == "linux" and shutil.which("g++") else "needs g++ on Linux"
@@ -47,7 +48,7 @@ def host_kernel(file, kernel, definitions):
     function = getattr(library(file, definitions), f"launch_{kernel}")
 
     def run(grid, block, arguments):
-        cells = [np.asarray(a.ctypes.data if isinstance(a, np.ndarray) else a) for a in arguments]
+        cells = [np.asarray(address(a) if isinstance(a, np.ndarray) and not a.dtype.names else a) for a in arguments]
         pointers = (ctypes.c_void_p * len(cells))(*(cell.ctypes.data for cell in cells))
         function(pointers, *((ctypes.c_int * 3)(*size, *(1,) * (3 - len(size))) for size in (grid, block)))
 

@@ -12,6 +12,7 @@ from minidiff.kernels.gpu import launch
 
 SOURCES = sorted(path.name for path in launch.FOLDER.glob("*.cu"))
 CONSTANTS = {  # of a file whose kernels know them when they are compiled: heads of 32, 40 and 512 elements
+    "accumulate.cu": [("-DPAIRS=128",)],
     "attention.cu": [("-DE=32", "-DLANES=2", "-DTILE=32"), ("-DE=40", "-DLANES=4", "-DTILE=32"),
                      ("-DE=512", "-DLANES=32", "-DTILE=4")]}
 GPUS = {"A100": 80, "H100": 90, "RTX 5090": 120}

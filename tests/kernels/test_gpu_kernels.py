@@ -8,7 +8,7 @@ from host_kernels import MISSING, on_the_host
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minidiff import ops
-from minidiff.kernels.gpu import adamw, attention, embedding, group_norm, layer_norm, softmax
+from minidiff.kernels.gpu import accumulate, adamw, attention, embedding, group_norm, layer_norm, softmax
 from minidiff.ops import plain
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
@@ -102,3 +102,15 @@ def test_adamw_is_its_op(rng, monkeypatch, dtype, tolerance, on_device):
             ops.adamw(exact[0], g, *exact[1:], step, 1e-2, 0.9, 0.999, 1e-8, 0.01)
     for one, other in zip(found, exact, strict=True):
         assert_allclose(one, other, rtol=0, atol=tolerance * np.abs(other).max())
+
+
+@pytest.mark.parametrize("pairs", [1, 5, 128])
+def test_arrays_are_added_to_others_also_twice_to_the_same(rng, monkeypatch, pairs):
+    monkeypatch.setattr(accumulate, "PAIRS", pairs)
+    flat, others = np.zeros(300), [np.zeros((4, 3), np.float32), np.zeros(300, np.float16)]
+    totals = [flat[:7], flat[7:10].reshape(3, 1), flat[10:], *others, flat[:7]]
+    parts = [rng.standard_normal(total.shape[::-1]).T for total in totals]
+    accumulate.accumulate(*(array for pair in zip(totals, parts, strict=True) for array in pair))
+    assert_allclose(flat[:7], parts[0] + parts[5], rtol=1e-14, atol=1e-14)
+    for total, part in list(zip(totals, parts, strict=True))[1:5]:
+        assert_allclose(total, part, rtol=np.finfo(total.dtype).eps, atol=0)

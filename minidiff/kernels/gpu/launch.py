@@ -2,8 +2,9 @@
 
     launch("softmax.cu", "softmax", blocks, (32, 4), x, y, rows, columns)
 
-The dtype of the first array is the kernel's type T: see elements.cuh, which stands before each source. An int is passed
-as int, a float as double. Constants known to the compiler, `E=40`, are macros of that name.
+The dtype of the first array, or of `like`, is the kernel's type T: see elements.cuh, which stands before each source.
+An int is passed as int, a float as double, a structured array of one element as that struct. Constants known to the
+compiler, `E=40`, are macros of that name.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from ...backend import array_module
 FOLDER = Path(__file__).parent
 
 
-def launch(file, kernel, grid, block, *arguments, **constants):
+def launch(file, kernel, grid, block, *arguments, like=None, **constants):
     """Run a kernel with `grid` blocks of `block` threads each, both a size or a tuple of up to three.
 
     Arrays are passed as dense ones, by a copy where need be; those that the kernel writes must be dense.
     """
-    xp, constants = array_module(arguments[0]), constants | {"BYTES": arguments[0].dtype.itemsize}
+    like = arguments[0] if like is None else like
+    xp, constants = array_module(like), constants | {"BYTES": like.dtype.itemsize}
     function = compiled(xp, file, kernel, tuple(f"-D{name}={value}" for name, value in constants.items()))
     function(as_tuple(grid), as_tuple(block), tuple(as_argument(xp, value) for value in arguments))
 
@@ -53,3 +55,8 @@ def as_argument(xp, value):
 def real(dtype):
     """The dtype of the kernels' type Real: float64 of float64, else float32."""
     return np.promote_types(dtype, np.float32)
+
+
+def address(x):
+    """Where the elements of an array begin in memory."""
+    return x.ctypes.data if isinstance(x, np.ndarray) else x.data.ptr
