@@ -1,7 +1,7 @@
 // CUDA C on a CPU, to test kernels where no GPU is: the threads of a block are fibres, blocks run one after the other.
 //
 // A fibre gives way at __syncthreads() and at shuffles, where it waits for all others. In every other block the threads
-// run from last to first, so that a forgotten __syncthreads() shows. Memory is not cached, floats are not contracted.
+// run from last to first, so that a forgotten __syncthreads() shows. Where no thread waits, they are mere calls.
 #pragma once
 #include <math.h>
 #include <stdlib.h>
@@ -47,21 +47,29 @@ static void run_thread() {
     give_way();
 }
 
-static void run_block(bool last_first) {
+static dim3 index_of(int thread) {
+    return {thread % blockDim.x, thread / blockDim.x % blockDim.y, thread / (blockDim.x * blockDim.y)};
+}
+
+static void run_block(bool threads_wait, bool last_first) {
     const int count = blockDim.x * blockDim.y * blockDim.z;
     if (count > 1024) abort();
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && !threads_wait; i++) {
+        threadIdx = index_of(i);
+        body(arguments);
+    }
+    for (int i = 0; i < count && threads_wait; i++) {
         Fibre &fibre = fibres[i];
         fibre.done = false;
         fibre.shuffles = 0;
-        fibre.index = {i % blockDim.x, i / blockDim.x % blockDim.y, i / (blockDim.x * blockDim.y)};
+        fibre.index = index_of(i);
         if (!fibre.stack) fibre.stack = (char *)malloc(STACK);
         getcontext(&fibre.context);
         fibre.context.uc_stack.ss_sp = fibre.stack;
         fibre.context.uc_stack.ss_size = STACK;
         makecontext(&fibre.context, run_thread, 0);
     }
-    for (int left = count; left > 0;) {
+    for (int left = threads_wait ? count : 0; left > 0;) {
         left = 0;
         for (int i = 0; i < count; i++) {
             current = last_first ? count - 1 - i : i;
@@ -80,7 +88,7 @@ static void call(void (*kernel)(A...), void **values, std::index_sequence<I...>)
     kernel(*(std::remove_reference_t<A> *)values[I]...);
 }
 
-static void launch(void (*kernel)(void **), void **values, const int *grid, const int *block) {
+static void launch(void (*kernel)(void **), void **values, const int *grid, const int *block, bool threads_wait) {
     body = kernel;
     arguments = values;
     gridDim = {grid[0], grid[1], grid[2]};
@@ -90,7 +98,7 @@ static void launch(void (*kernel)(void **), void **values, const int *grid, cons
         for (int y = 0; y < grid[1]; y++)
             for (int x = 0; x < grid[0]; x++) {
                 blockIdx = {x, y, z};
-                run_block(last_first);
+                run_block(threads_wait, last_first);
                 last_first = !last_first;
             }
 }

@@ -35,7 +35,8 @@ def assert_same_as(op, kernel, *arrays, **options):
 @pytest.mark.parametrize("causal", [False, True])
 def test_attention_of_wide_heads_and_several_tiles(rng, monkeypatch, width, causal):
     monkeypatch.setattr(attention, "THREADS", 32)
-    q, k, v = (rng.standard_normal((1, tokens, 2 * width)) for tokens in (35, 40, 40))
+    monkeypatch.setattr(attention, "SHARED", 128 * (width + 32))  # tiles of 8 or 16 rows
+    q, k, v = (rng.standard_normal((1, tokens, 2 * width)) for tokens in (17, 20, 20))
     assert_same_as(ops.attention, attention.attention, q, k, v, heads=2, causal=causal)
 
 

@@ -7,8 +7,9 @@ from ...backend import array_module
 from .. import replaces
 from .launch import launch, real
 
-ROWS = 4   # of a block, a warp each
-RUN = 256  # rows whose gradients of weight and bias a block sums
+WARP = 32      # threads, which take a row
+THREADS = 128  # of a block
+RUN = 256      # rows whose gradients of weight and bias a block sums
 
 
 @replaces(ops.layer_norm)
@@ -16,7 +17,8 @@ def layer_norm(x, weight, bias, eps=1e-5):
     xp = array_module(x)
     channels = x.shape[-1]
     rows = x.size // channels
-    grid, block = -(-rows // ROWS), (32, ROWS)
+    block = WARP, THREADS // WARP
+    grid = -(-rows // block[1])
     y, statistics = xp.empty(x.shape, x.dtype), xp.empty((rows, 2), real(x.dtype))
     launch("layer_norm.cu", "layer_norm", grid, block, x, weight, bias, y, statistics, rows, channels, eps)
 

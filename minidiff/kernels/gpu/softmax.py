@@ -7,14 +7,16 @@ from ...backend import array_module
 from .. import replaces
 from .launch import launch
 
-ROWS = 4  # of a block, a warp each
+WARP = 32      # threads, which take a row
+THREADS = 128  # of a block
 
 
 @replaces(ops.softmax, when=lambda x, axis=-1: axis in (-1, x.ndim - 1))
 def softmax(x, axis=-1):
     xp, columns = array_module(x), x.shape[-1]
     rows = x.size // columns
-    grid, block = -(-rows // ROWS), (32, ROWS)
+    block = WARP, THREADS // WARP
+    grid = -(-rows // block[1])
     y = xp.empty(x.shape, x.dtype)
     launch("softmax.cu", "softmax", grid, block, x, y, rows, columns)
 
