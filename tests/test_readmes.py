@@ -52,6 +52,12 @@ def test_the_first_page_stays_short():
     assert len(READMES["README.md"].splitlines()) < 200
 
 
+def test_cuda_in_a_readme_is_that_of_a_kernel():
+    sources = "".join(path.read_text("utf-8") for path in ROOT.rglob("*.cu"))
+    shown = re.findall(r"^```cuda\n(.*?)^```", READMES["minidiff/kernels/README.md"], re.DOTALL | re.MULTILINE)
+    assert shown and [code for code in shown if code not in sources] == []
+
+
 def test_formulas_are_closed():
     odd = {name for name, text in READMES.items() if re.sub(r"```.*?```", "", text, flags=re.DOTALL).count("$$") % 2}
     assert odd == set()

@@ -6,6 +6,7 @@ the same source runs on a CPU and on a GPU. There is no global device.
 
 from .array_module import array_module
 from .blocks import blocks
+from .cublas import product_precision
 from .devices import gpu_available, resolve_device, to_device, to_host
 from .matmul import matmul
 from .memory import keep_memory, shared
@@ -14,5 +15,5 @@ from .random import normal, random_stream
 
 __all__ = [
     "array_module", "blocks", "full_precision", "gpu_available", "keep_memory", "matmul", "normal",
-    "random_stream", "resolve_device", "shared", "to_device", "to_host",
+    "product_precision", "random_stream", "resolve_device", "shared", "to_device", "to_host",
 ]

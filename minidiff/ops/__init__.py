@@ -1,10 +1,12 @@
-"""Functions of arrays that return `(y, backward)`, forward and backward side by side (adamw, an update, has neither).
+"""Functions of arrays that return `(y, backward)`, forward and backward side by side (accumulate and adamw, which
+change arrays in place, have neither).
 
 Letters in shape lines: N batch · H W pixels (P Q after a convolution) · C channels · I O channels in and out · T tokens
 (Q queries, K keys) · D context width · A attention heads · E head width · G groups · k kernel size · V vocabulary size
 (or classes) · F features of a time or a patch.
 """
 
+from .accumulate import accumulate
 from .activations import geglu, gelu, quick_gelu, silu
 from .adamw import adamw
 from .attention import attention

@@ -19,6 +19,7 @@ from multiprocessing.util import Finalize
 from ..backend import array_module, keep_memory, shared
 from ..errors import UserError
 from ..nn.blas import set_blas_threads
+from ..nn.module import gradients_together
 from ..nn.threads import cores
 from ..ops import fast
 from .flat import Flat
@@ -76,7 +77,7 @@ class Workers:
                 end.send(answer)
 
     def _call(self, name, arguments):
-        with fast(self.stage.settings.winograd):
+        with fast(self.stage.settings.winograd), gradients_together(self.stage.device == "cuda"):
             return getattr(self.stage, name)(*arguments)
 
     def run(self, name: str, *parts: Sequence) -> list:

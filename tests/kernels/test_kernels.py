@@ -42,12 +42,13 @@ def test_a_kernel_gives_what_its_op_gives(subject, dtype, data):
 def results(subject, arrays, dy):
     y, backward = subject(*arrays)
     gradients = backward(dy)
-    return [y, *(gradients if isinstance(gradients, tuple) else (gradients,))]
+    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    return [y, *(gradient for gradient in gradients if gradient is not None)]
 
 
 def test_every_kernel_is_tested():
     tested = {subject.kernel.run for subject in OF_KERNELS}
-    assert {kernel.run for case in CASES for kernel in case.op.kernels["cpu"]} == tested
+    assert {kernel.run for case in CASES for kernels in case.op.kernels.values() for kernel in kernels} == tested
     assert len(tested) > 8
 
 

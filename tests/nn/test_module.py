@@ -14,7 +14,17 @@ from whole_model import in_double
 
 from minidiff import ops
 from minidiff.nn.layers import LayerNorm, Linear
-from minidiff.nn.module import Module, Parameter, apply, chain, frozen, identity, recompute, residual
+from minidiff.nn.module import (
+    Module,
+    Parameter,
+    apply,
+    chain,
+    frozen,
+    gradients_together,
+    identity,
+    recompute,
+    residual,
+)
 from minidiff.nn.residual import ResBlock
 from minidiff.nn.transformer import Attention
 
@@ -58,6 +68,21 @@ def test_gradients_add_up_until_they_are_cleared(block, inputs):
     for name, grad in gradients(block).items():
         assert grad is arrays[name]
         assert_allclose(grad, 2 * once[name], rtol=1e-12, atol=1e-12)
+
+
+def test_gradients_together_are_those_one_by_one_and_come_at_the_end(block, inputs):
+    y, backward = block(*inputs)
+    for _ in range(2):
+        backward(np.ones_like(y))
+    expected = {name: grad.copy() for name, grad in gradients(block).items()}
+    for parameter in block.parameters():
+        parameter.grad[...] = 0
+    with gradients_together():
+        for _ in range(2):
+            backward(np.ones_like(y))
+        assert not any(grad.any() for grad in gradients(block).values())
+    for name, grad in gradients(block).items():
+        assert_array_equal(grad, expected[name])
 
 
 def test_apply_returns_the_gradients_of_arrays_and_adds_those_of_parameters(rng):

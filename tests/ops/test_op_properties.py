@@ -140,8 +140,10 @@ def test_backends_agree(case, data):
     device_y, device_backward = case(*(to_device(x, "cuda") for x in arrays))
     device_dy = tuple(to_device(part, "cuda") for part in dy) if isinstance(dy, tuple) else to_device(dy, "cuda")
     device = [to_host(part) for part in [*in_tuple(device_y), *present(device_backward(device_dy))]]
-    for one, other in zip(device, [*in_tuple(y), *present(backward(dy))], strict=True):
-        assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    host = [*in_tuple(y), *present(backward(dy))]
+    largest = max(np.abs(part).max() for part in host)  # Winograd's rounding errors are relative to it
+    for one, other in zip(device, host, strict=True):
+        assert_allclose(one, other, rtol=1e-4, atol=2e-5 * max(1.0, largest))
 
 
 def in_tuple(y):

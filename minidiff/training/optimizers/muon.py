@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from itertools import groupby
 
-from ...backend import array_module
+from ...backend import array_module, matmul
 from ..flat import Flat
 from .adamw import AdamW
 
@@ -88,22 +88,22 @@ def orthogonal(x, iterations: int = 5):
     xp = array_module(x)
     tall = x.shape[-2] > x.shape[-1]
     transposed = x.swapaxes(-1, -2)
-    gram = transposed @ x if tall else x @ transposed
+    gram = matmul(transposed, x) if tall else matmul(x, transposed)
     squared_norm = xp.maximum(xp.trace(gram, axis1=-2, axis2=-1), 1e-14)[..., None, None]  # zeros stay zeros
     gram /= squared_norm
     q = product = _quintic(gram)
     for _ in range(iterations - 1):
-        gram = q @ gram @ q
+        gram = matmul(matmul(q, gram), q)
         q = _quintic(gram)
-        product = q @ product
+        product = matmul(q, product)
     product /= xp.sqrt(squared_norm)
-    return x @ product if tall else product @ x
+    return matmul(x, product) if tall else matmul(product, x)
 
 
 def _quintic(gram):
     """Q = a I + b A + c A²"""
     a, b, c = QUINTIC
-    q = gram @ gram
+    q = matmul(gram, gram)
     q *= c
     q += b * gram
     q += a * array_module(gram).eye(gram.shape[-1], dtype=gram.dtype)

@@ -1,0 +1,117 @@
+"""Kernels of a GPU where the table of ops does not lead: many channels, rows and heads that several threads share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from host_kernels import MISSING, on_the_host
+from numpy.testing import assert_allclose, assert_array_equal
+
+from minidiff import ops
+from minidiff.kernels.gpu import accumulate, adamw, attention, embedding, group_norm, layer_norm, softmax
+from minidiff.ops import plain
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+
+
+@pytest.fixture(autouse=True)
+def kernels_on_the_host():
+    with on_the_host():
+        yield
+
+
+def assert_same_as(op, kernel, *arrays, **options):
+    y, backward = kernel(*arrays, **options)
+    dy = np.random.default_rng(1).standard_normal(y.shape)
+    with plain():
+        exact_y, exact_backward = op(*arrays, **options)
+    found, exact = backward(dy), exact_backward(dy)
+    pairs = zip(found, exact, strict=True) if isinstance(found, tuple) else [(found, exact)]
+    for one, other in [(y, exact_y), *(pair for pair in pairs if pair[0] is not None)]:
+        assert_allclose(one, other, rtol=0, atol=1e-12 * np.abs(other).max())
+
+
+@pytest.mark.parametrize("width", [16, 17, 40, 72, 300])  # 1, 2, 4, 8 and 32 threads for each row
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_of_wide_heads_and_several_tiles(rng, monkeypatch, width, causal):
+    monkeypatch.setattr(attention, "THREADS", 32)
+    monkeypatch.setattr(attention, "SHARED", 128 * (width + 32))  # tiles of 8 or 16 rows
+    q, k, v = (rng.standard_normal((1, tokens, 2 * width)) for tokens in (17, 20, 20))
+    assert_same_as(ops.attention, attention.attention, q, k, v, heads=2, causal=causal)
+
+
+def test_attention_of_large_scores_does_not_overflow(rng):
+    q, k, v = (100 * rng.standard_normal((1, 5, 8)) for _ in range(3))
+    assert_same_as(ops.attention, attention.attention, q, k, v, heads=2)
+
+
+@pytest.mark.parametrize(("width", "lanes", "tile"), [(8, 1, 32), (16, 1, 32), (40, 4, 32), (64, 4, 32), (160, 16, 16)])
+def test_two_tiles_of_keys_fit_into_shared_memory(width, lanes, tile):
+    assert attention.shape_of_block(width, 4) == {"E": width, "LANES": lanes, "TILE": tile}
+
+
+@pytest.mark.parametrize(("channels", "groups", "across"), [(320, 32, 40), (64, 32, 32), (48, 3, 48), (8, 2, 8),
+                                                            (62, 31, 62), (512, 2, 256), (1018, 509, 2)])
+def test_a_block_of_group_norm_reads_whole_groups_a_warp_wide(channels, groups, across):
+    per_group = channels // groups
+    assert per_group * group_norm.groups_of_a_block(groups, per_group) == across
+
+
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+def test_group_norm_of_many_channels(rng, offset):
+    x, (weight, bias) = rng.standard_normal((2, 5, 7, 96)) + offset, rng.standard_normal((2, 96))
+    y, backward = group_norm.group_norm(x, weight, bias, groups=16)
+    with plain():
+        exact, exact_backward = ops.group_norm(x, weight, bias, groups=16)
+    dy = rng.standard_normal(x.shape)
+    for one, other in zip([y, *backward(dy)], [exact, *exact_backward(dy)], strict=True):
+        assert_allclose(one, other, rtol=0, atol=1e-12 * max(1, offset**2) * np.abs(other).max())
+
+
+def test_groups_too_wide_for_a_block_are_left_to_the_op():
+    x = np.zeros((1, 1, 1, 1026))
+    assert group_norm.fits(x, None, None, groups=3) and not group_norm.fits(x, None, None, groups=2)
+
+
+def test_layer_norm_of_many_rows_and_channels(rng):
+    x, (weight, bias) = rng.standard_normal((2, 150, 70)), rng.standard_normal((2, 70))
+    assert_same_as(ops.layer_norm, layer_norm.layer_norm, x, weight, bias)
+
+
+def test_softmax_of_long_rows(rng):
+    assert_same_as(ops.softmax, softmax.softmax, 10 * rng.standard_normal((3, 100)))
+
+
+def test_gradient_of_an_embedding_is_the_same_in_every_run(rng):
+    table, ids, dy = rng.standard_normal((5, 40)), rng.integers(4, size=(6, 7)), rng.standard_normal((6, 7, 40))
+    first, second = (embedding.embedding(table, ids)[1](dy)[0] for _ in range(2))
+    assert_array_equal(first, second)
+    assert_array_equal(first[4], np.zeros(40))
+    assert_allclose(first[ids[0, 0]], dy[ids == ids[0, 0]].sum(axis=0), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-14)])
+def test_adamw_is_its_op(rng, monkeypatch, dtype, tolerance, on_device):
+    monkeypatch.setattr(adamw, "BLOCKS", 2)  # so that a thread updates several parameters
+    found, exact = ([np.zeros(1500, dtype) for _ in range(3)] for _ in range(2))
+    for step in range(1, 4):
+        g = rng.standard_normal(1500).astype(dtype)
+        numbers = (np.array(step, dtype), np.array(1e-2)) if on_device else (step, 1e-2)
+        adamw.adamw(found[0], g, *found[1:], *numbers, 0.9, 0.999, 1e-8, 0.01)
+        with plain():
+            ops.adamw(exact[0], g, *exact[1:], step, 1e-2, 0.9, 0.999, 1e-8, 0.01)
+    for one, other in zip(found, exact, strict=True):
+        assert_allclose(one, other, rtol=0, atol=tolerance * np.abs(other).max())
+
+
+@pytest.mark.parametrize("pairs", [1, 5, 128])
+def test_arrays_are_added_to_others_also_twice_to_the_same(rng, monkeypatch, pairs):
+    monkeypatch.setattr(accumulate, "PAIRS", pairs)
+    flat, others = np.zeros(300), [np.zeros((4, 3), np.float32), np.zeros(300, np.float16)]
+    totals = [flat[:7], flat[7:10].reshape(3, 1), flat[10:], *others, flat[:7]]
+    parts = [rng.standard_normal(total.shape[::-1]).T for total in totals]
+    accumulate.accumulate(*(array for pair in zip(totals, parts, strict=True) for array in pair))
+    assert_allclose(flat[:7], parts[0] + parts[5], rtol=1e-14, atol=1e-14)
+    for total, part in list(zip(totals, parts, strict=True))[1:5]:
+        assert_allclose(total, part, rtol=np.finfo(total.dtype).eps, atol=0)
