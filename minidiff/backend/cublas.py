@@ -14,14 +14,16 @@ import contextlib
 import contextvars
 import ctypes
 import functools
+import itertools
 import math
+import operator
 import threading
 
 import numpy as np
 
-TYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 14}     # cudaDataType_t
+TYPES = {"f": 0, "d": 1, "e": 2, "E": 14}  # dtype.char -> cudaDataType_t; E is the bfloat16 of ml_dtypes
 COMPUTE = {"float32": 68, "tf32": 77, "bf16": 75, "float64": 70}       # cublasComputeType_t: how float32 is multiplied
-WORKSPACE = 32 << 20                                                   # bytes, as NVIDIA advises for an H100
+WORKSPACE = 32 << 20                       # bytes, as NVIDIA advises for an H100
 
 _precision = contextvars.ContextVar("precision of products", default="float32")
 
@@ -55,7 +57,8 @@ class CuBLAS:
         self.gemm.argtypes = [pointer, *[integer] * 5, pointer, *operand, *operand, pointer, *operand, *[integer] * 3]
         self.handle, self.stream, self.workspaces = pointer(), None, {}
         check(library.cublasCreate_v2(ctypes.byref(self.handle)))
-        self.one_and_zero = {kind: (kind(1), kind(0)) for kind in (ctypes.c_float, ctypes.c_double)}
+        kinds = ctypes.c_float, ctypes.c_double
+        self.one_and_zero = [(ctypes.byref(kind(1)), ctypes.byref(kind(0))) for kind in kinds]
 
     def work_on(self, stream: int) -> None:
         """Each stream has its own workspace, since two may run at once. Setting a stream resets the workspace."""
@@ -68,76 +71,88 @@ class CuBLAS:
                                  ctypes.c_size_t(WORKSPACE)))
         self.stream = stream
 
-    def products(self, a, b, y) -> None:
-        """y[i] = a[i] b[i] for stacks (N, M, K), (N, K, O), (N, M, O) of matrices that cuBLAS can read as they are."""
+    def multiply(self, count, m, k, n, a, b, y, dtype, out_dtype) -> None:
+        """y[i] = a[i] b[i] for `count` matrices; a, b and y are operands of `calls`."""
         import cupy
 
         stream = cupy.cuda.get_current_stream().ptr
         if stream != self.stream:
             self.work_on(stream)
-        wide = y.dtype.itemsize == 8
-        one, zero = map(ctypes.byref, self.one_and_zero[ctypes.c_double if wide else ctypes.c_float])
-        compute = "float64" if wide else _precision.get() if a.dtype.itemsize == 4 else "float32"
-        (a_rows, a_flip), (b_rows, b_flip), (y_rows, _) = map(layout, (a, b, y))
-        check(self.gemm(self.handle, b_flip, a_flip, y.shape[2], y.shape[1], a.shape[2],
-                        one, b.data.ptr, TYPES[b.dtype.name], b_rows, stack_stride(b),
-                        a.data.ptr, TYPES[a.dtype.name], a_rows, stack_stride(a),
-                        zero, y.data.ptr, TYPES[y.dtype.name], y_rows, stack_stride(y),
-                        len(y), COMPUTE[compute], -1))
+        one, zero = self.one_and_zero[dtype == "d"]
+        compute = "float64" if dtype == "d" else _precision.get() if dtype == "f" else "float32"
+        a_at, a_rows, a_flip, a_stride = a
+        b_at, b_rows, b_flip, b_stride = b
+        y_at, y_rows, _, y_stride = y
+        check(self.gemm(self.handle, b_flip, a_flip, n, m, k, one, b_at, TYPES[dtype], b_rows, b_stride,
+                        a_at, TYPES[dtype], a_rows, a_stride, zero, y_at, TYPES[out_dtype], y_rows, y_stride,
+                        count, COMPUTE[compute], -1))
 
 
 def matmul(a, b, out=None):
-    """a b for two CuPy arrays, as of cupy.matmul, for anything that cuBLAS can multiply; None for all else."""
+    """a b for two CuPy arrays, as of cupy.matmul; None where that has to do it: for integers, vectors, wrong shapes."""
     import cupy
 
-    dtype = np.result_type(a.dtype, b.dtype)
-    written = dtype if out is None else out.dtype
-    if min(a.ndim, b.ndim) < 2 or dtype.name not in TYPES or not (written == dtype or (
-            dtype.itemsize == 2 and written == np.float32)):
+    dtype, (m, k), n = a.dtype.char, a.shape[-2:] if a.ndim > 1 else (0, 0), b.shape[-1]
+    if dtype not in TYPES or b.dtype.char != dtype or min(a.ndim, b.ndim) < 2 or b.shape[-2] != k:
         return None
     lead = a.shape[:-2] if a.shape[:-2] == b.shape[:-2] else np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    y = cupy.empty((*lead, a.shape[-2], b.shape[-1]), dtype) if out is None else out
-    if y.size == 0 or a.shape[-1] == 0:
+    y = cupy.empty((*lead, m, n), a.dtype) if out is None else out
+    if y.shape != (*lead, m, n) or y.dtype.char not in (dtype, "f" if dtype in "eE" else dtype):
+        return None
+    if y.size == 0 or k == 0:
         y[...] = 0
         return y
-    target = y if layout(y) and not layout(y)[1] else cupy.empty(y.shape, y.dtype)
-    a, b = (x.astype(dtype, copy=False) for x in (a, b))
+    target = y if out is None or (layout(y) or (0, 1))[1] == 0 else cupy.empty(y.shape, y.dtype)
     a, b = (x if layout(x) else cupy.ascontiguousarray(x) for x in (a, b))
-    if b.ndim == 2 and a.flags.c_contiguous and target.flags.c_contiguous:  # a shared matrix: one long product
-        own().products(*(x.reshape(1, -1, x.shape[-1]) for x in (a, b, target)))
-    else:
-        a, b = (x if x.shape[:-2] == lead else cupy.broadcast_to(x, (*lead, *x.shape[-2:])) for x in (a, b))
-        for stack in stacks(a, b, target):
-            own().products(*stack)
+    if lead and b.ndim == 2 and a.flags.c_contiguous and target.flags.c_contiguous:  # one long product
+        lead, m = (), y.size // n
+    multiply = own().multiply
+    for count, operands in calls((a, b, target), lead):
+        multiply(count, m, k, n, *operands, dtype, target.dtype.char)
     if target is not y:
         y[...] = target
     return y
 
 
-def stacks(*arrays):
-    """Arrays (..., M, K) as few stacks (N, M, K): all matrices at one distance if they are, else those of one axis."""
-    lead = arrays[0].shape[:-2]
-    if all(x.strides[axis] == x.strides[axis + 1] * lead[axis + 1] for x in arrays for axis in range(len(lead) - 1)):
-        yield [x.reshape(math.prod(lead), *x.shape[-2:]) for x in arrays]
+def calls(arrays, lead):
+    """(count, operands) of each call that a product takes.
+
+    An operand is (address, distance of rows, transposed, distance of matrices), with distances in elements. Matrices at
+    one distance take one call, and others one for each index of the axes beside the longest.
+    """
+    if not lead:
+        yield 1, [(x.data.ptr, *layout(x), 0) for x in arrays]
         return
-    longest = lead.index(max(lead))
-    for index in np.ndindex(*lead[:longest], *lead[longest + 1:]):
-        yield [x[*index[:longest], :, *index[longest:]] for x in arrays]
+    strides = [lead_strides(x, lead) for x in arrays]
+    axes = batched(lead, strides)
+    count, steps = math.prod([lead[axis] for axis in axes]), [of[axes[-1]] if axes else 0 for of in strides]
+    for index in itertools.product(*(range(1 if axis in axes else size) for axis, size in enumerate(lead))):
+        yield count, [(x.data.ptr + sum(map(operator.mul, index, of)), *layout(x), step // x.itemsize)
+                      for x, of, step in zip(arrays, strides, steps, strict=True)]
 
 
 def layout(x):
     """(distance of rows, 0) of an array with dense rows, (distance of columns, 1) with dense columns, or None."""
-    rows, columns = (stride // x.itemsize for stride in x.strides[-2:])
-    height, width = x.shape[-2:]
-    if (columns == 1 or width == 1) and (rows >= width or height == 1):
-        return max(rows, width), 0
-    if (rows == 1 or height == 1) and (columns >= height or width == 1):
-        return max(columns, height), 1
+    size, (height, width), (rows, columns) = x.itemsize, x.shape[-2:], x.strides[-2:]
+    if (columns == size or width == 1) and (rows >= width * size or height == 1):
+        return max(rows // size, width), 0
+    if (rows == size or height == 1) and (columns >= height * size or width == 1):
+        return max(columns // size, height), 1
     return None
 
 
-def stack_stride(x):
-    return x.strides[0] // x.itemsize
+def lead_strides(x, lead):
+    """The bytes from one matrix of `x` to the next along each axis of `lead`, 0 along which they are the same."""
+    own = [0 if size == 1 else stride for size, stride in zip(x.shape[:-2], x.strides, strict=False)]
+    return [0] * (len(lead) - len(own)) + own
+
+
+def batched(lead, strides):
+    """The axes whose matrices are multiplied by one call: all if they are at one distance, else the longest axis."""
+    axes = [axis for axis, size in enumerate(lead) if size > 1]
+    if all(of[i] == of[j] * lead[j] for of in strides for i, j in itertools.pairwise(axes)):
+        return axes
+    return [max(axes, key=lambda axis: lead[axis])]
 
 
 def check(status: int) -> None:
@@ -149,7 +164,7 @@ def own() -> CuBLAS:
     """The handle of this thread on the current device."""
     import cupy
 
-    return handle_of(cupy.cuda.Device().id, threading.get_ident())
+    return handle_of(cupy.cuda.runtime.getDevice(), threading.get_ident())
 
 
 @functools.cache

@@ -87,6 +87,9 @@ def test_what_cublas_cannot_multiply_is_left_to_cupy():
     vector = to_device(np.ones(3, np.float32), "cuda")
     assert_array_equal(to_host(matmul(numbers.astype("f4"), vector)), [3, 12])
     assert matmul(numbers[:0].astype("f4"), numbers.T.astype("f4")).shape == (0, 2)
+    for wrong in (numbers.astype("f4"), vector[:2]):
+        with pytest.raises(ValueError):
+            matmul(numbers.astype("f4"), wrong)
 
 
 @needs_gpu
@@ -113,14 +116,16 @@ def test_layout_is_what_cublas_reads(rng, form, expected):
     assert cublas.layout(form(rng, 3, 4, 6)) == expected
 
 
-def test_stacks_at_one_distance_are_one_and_others_one_for_each_of_the_shorter_axis(rng):
-    x = rng.standard_normal((2, 3, 4, 5))
-    [[one]] = cublas.stacks(x)
-    assert one.shape == (6, 4, 5) and np.shares_memory(one, x)
-    heads = middle_axes_swapped(rng, 2, 3, 4, 5)
-    parts = [part for [part] in cublas.stacks(heads)]
-    assert [part.shape for part in parts] == [(3, 4, 5)] * 2
-    assert_array_equal(np.stack(parts), heads)
+@pytest.mark.parametrize(("form", "axes"), [(whole, [0, 1, 2]), (middle_axes_swapped, [1])])
+def test_matrices_at_one_distance_are_multiplied_by_one_call_and_others_along_the_longest_axis(rng, form, axes):
+    x = form(rng, 2, 6, 3, 4, 5)
+    assert cublas.batched(x.shape[:-2], [cublas.lead_strides(x, x.shape[:-2])]) == axes
+
+
+def test_shared_matrices_are_zero_bytes_apart(rng):
+    lead = (2, 3, 4)
+    assert cublas.lead_strides(whole(rng, 3, 1, 5, 6), lead) == [0, 5 * 6 * 8, 0]
+    assert cublas.lead_strides(whole(rng, 5, 6), lead) == [0, 0, 0]
 
 
 def test_precision_of_products_holds_inside_its_context_only():
