@@ -115,9 +115,10 @@ def matmul(a, b, out=None):
 
 
 def calls(arrays, lead):
-    """(count, operands) of each call that a product takes; an operand is (address, row distance, transposed, stride).
+    """(count, operands) of each call that a product takes.
 
-    All matrices at one distance take one call, and others one for each index of the axes beside the longest.
+    An operand is (address, distance of rows, transposed, distance of matrices), with distances in elements. Matrices at
+    one distance take one call, and others one for each index of the axes beside the longest.
     """
     if not lead:
         yield 1, [(x.data.ptr, *layout(x), 0) for x in arrays]

@@ -115,3 +115,11 @@ def test_arrays_are_added_to_others_also_twice_to_the_same(rng, monkeypatch, pai
     assert_allclose(flat[:7], parts[0] + parts[5], rtol=1e-14, atol=1e-14)
     for total, part in list(zip(totals, parts, strict=True))[1:5]:
         assert_allclose(total, part, rtol=np.finfo(total.dtype).eps, atol=0)
+
+
+def test_sums_that_broadcast_or_have_gaps_are_left_to_the_op(rng):
+    total, part = np.zeros((4, 6)), rng.standard_normal(6)
+    assert accumulate.fits(total, np.ones((4, 6)))
+    assert not accumulate.fits(total, part) and not accumulate.fits(total[:, ::2], np.ones((4, 3)))
+    ops.accumulate(total, part)
+    assert_array_equal(total, np.broadcast_to(part, (4, 6)))

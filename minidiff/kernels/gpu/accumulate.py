@@ -16,7 +16,13 @@ PAIRS = 128    # of a launch: 3 KiB of its arguments
 PAIR = np.dtype([("total", np.uint64), ("part", np.uint64), ("size", np.int64)])
 
 
-@replaces(ops.accumulate, when=lambda *arrays: all(total.flags.c_contiguous for total in arrays[::2]))
+def fits(*arrays):
+    """True if no array is broadcast or written with gaps."""
+    return all(total.flags.c_contiguous and total.shape == part.shape
+               for total, part in zip(arrays[::2], arrays[1::2], strict=True))
+
+
+@replaces(ops.accumulate, when=fits)
 def accumulate(*arrays):
     xp = array_module(arrays[0])
     parts = [xp.ascontiguousarray(part, total.dtype) for total, part in zip(arrays[::2], arrays[1::2], strict=True)]

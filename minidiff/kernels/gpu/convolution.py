@@ -11,7 +11,8 @@ from ...backend import array_module, matmul
 from .. import replaces
 from .launch import launch
 
-THREADS = 256  # of a block
+THREADS = 256  # of a block at most
+WARP = 32
 
 
 @replaces(ops.conv2d)
@@ -39,14 +40,15 @@ def convolve(x, weight, bias, stride, padding, repeat):
         if pointwise:
             return x.reshape(-1, inputs)
         y = xp.empty((n * rows * columns, k * k * inputs), x.dtype)
-        launch("convolution.cu", "windows", (columns, rows, n), THREADS, x, y, height, width, inputs, *geometry)
+        launch("convolution.cu", "windows", (columns, rows, n), threads(k * k * inputs), x, y,
+               height, width, inputs, *geometry)
         return y
 
     def windows_back(dwindows):
         if pointwise:
             return dwindows.reshape(x.shape)
         dx = xp.empty(x.shape, x.dtype)
-        launch("convolution.cu", "windows_backward", (width, height, n), THREADS, dwindows, dx,
+        launch("convolution.cu", "windows_backward", (width, height, n), threads(inputs), dwindows, dx,
                rows, columns, inputs, *geometry)
         return dx
 
@@ -61,3 +63,8 @@ def convolve(x, weight, bias, stride, padding, repeat):
         return (dx, dweight) if bias is None else (dx, dweight, dy_rows.sum(axis=0))
 
     return y.reshape(n, rows, columns, -1), backward
+
+
+def threads(elements):
+    """Whole warps for the elements of a pixel: with few channels, a full block would be idle for the most part."""
+    return min(THREADS, -(-elements // WARP) * WARP)
