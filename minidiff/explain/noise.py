@@ -1,0 +1,42 @@
+"""What training shows the UNet: the finished latents with more and more noise, and the schedule that says how much."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import random_stream
+from ..diffusion.objectives import add_noise
+from ..diffusion.schedules import Schedule
+from ..models.autoencoder import AutoencoderKL
+from .images import bytes_of, channels, rounded, side_by_side
+from .run import Run
+
+SOURCES = (add_noise, Schedule.at, AutoencoderKL)
+LEVELS, CHANNELS, CURVE = 13, 12, 101
+
+
+def view(run: Run) -> dict:
+    schedule, x0 = run.scheduler.schedule, run.steps[-1].after
+    last = len(schedule.sigma) - 1
+    times = np.linspace(0, last, LEVELS if run.is_small else 5).round()
+    alpha, sigma = schedule.at(times)
+    noisy = add_noise(*(np.repeat(a[None], len(times), axis=0) for a in (x0, run.noise)), alpha, sigma)
+    decoded = run.pipe.decode(noisy)
+    image = run.image.astype(np.float32) / 127.5 - 1
+    grain = random_stream(run.seed).standard_normal(image.shape, dtype=np.float32)
+    pixels = add_noise(*(np.repeat(a[None], len(times), axis=0) for a in (image, grain)), alpha, sigma)
+    kept = [channels(one, CHANNELS) for one in noisy]
+    curve = np.linspace(0, last, CURVE)
+    return {
+        "times": rounded(times), "alpha": rounded(alpha), "sigma": rounded(sigma),
+        "decibels": [decibels(a, s) for a, s in zip(alpha, sigma, strict=True)],
+        "curve": {"t": rounded(curve), "alpha": rounded(schedule.at(curve)[0]), "sigma": rounded(schedule.at(curve)[1])},
+        "pixels": side_by_side(bytes_of(pixels)), "decoded": side_by_side(bytes_of(decoded)),
+        "channels": [side_by_side(np.stack([one[c] for one in kept])) for c in range(len(kept[0]))],
+        "last": last, "factor": run.pipe.vae.config.downsampling,
+    }
+
+
+def decibels(alpha: float, sigma: float) -> float | None:
+    """The signal-to-noise ratio, 20 log₁₀(α/σ); None where it is infinite."""
+    return float(round(20 * np.log10(alpha / sigma), 1)) if alpha > 0 and sigma > 0 else None

@@ -1,0 +1,76 @@
+"""The page in one file: the template, its stylesheet and scripts, the words, and the data of every view as JSON."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+from ..pipeline import Pipeline
+from . import attention, film, guidance, header, network, noise, words
+from .run import Run, observe
+from .sources import source_of
+from .wording import LABELS, VIEWS
+
+DRAWN = (header, words, noise, film, guidance, attention, network)
+SCRIPTS = ("core", "chart", "header", "words", "noise", "film", "guidance", "attention", "network", "start")
+
+
+def explain(pipe: Pipeline, model: str, prompt: str, seed: int = 0) -> Iterator[tuple[str, str | None]]:
+    """Yields the name of each view that is done, and at the end ("page", HTML)."""
+    run = observe(pipe, model, prompt, seed)
+    data = {}
+    for module in DRAWN:
+        name = module.__name__.rpartition(".")[2]
+        data[name] = module.view(run) | {"sources": [source_of(thing) for thing in module.SOURCES]}
+        yield name, None
+    yield "page", page(data, run)
+
+
+def page(data: dict, run: Run) -> str:
+    labels = ("light_dark", "contents", "close", "no_script")
+    parts = {
+        "TITLE": html.escape(f"{run.prompt} · minidiff explain"), "PROMPT": html.escape(run.prompt),
+        "LINKS": "\n".join(link(number, name) for number, name in enumerate(data, 1)),
+        "SECTIONS": "\n".join(section(number, name, run) for number, name in enumerate(data, 1) if name != "header"),
+        "STYLE": asset("style.css"), "SCRIPT": "\n".join(asset(f"{name}.js") for name in SCRIPTS),
+        "DATA": json.dumps({"views": data, "words": LABELS}, ensure_ascii=False, allow_nan=False,
+                           separators=(",", ":")).replace("</", "<\\/"),
+        **{f"LABEL_{name}": html.escape(LABELS[name]) for name in labels},
+        "HEADER_TITLE": html.escape(VIEWS["header"][0]), "HEADER_SEE": html.escape(VIEWS["header"][1]),
+        "FOOTER": html.escape(LABELS["footer"].format(command=header.command(run))),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], asset("template.html"))
+
+
+def section(number: int, name: str, run: Run) -> str:
+    title, see, more = VIEWS[name]
+    more = more.format(size=f"{run.noise.size:,}") if "{size}" in more else more
+    return f"""<section id="{name}" aria-labelledby="{name}-title">
+  <div class="text">
+    <p class="number" aria-hidden="true">{number}</p>
+    <h2 id="{name}-title">{html.escape(title)}</h2>
+    <p class="see">{html.escape(see)}</p>
+    <p>{html.escape(more)}</p>
+  </div>
+  <div class="view"></div>
+  <p class="where"></p>
+</section>"""
+
+
+def link(number: int, name: str) -> str:
+    return f'<li><a href="#{name}"><span>{number}</span> {html.escape(VIEWS[name][0])}</a></li>'
+
+
+def asset(name: str) -> str:
+    return (resources.files(__package__) / "page" / name).read_text("utf-8")
+
+
+def write_page(text: str, path: Path) -> None:
+    from ..storage.files import new_file
+
+    with new_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

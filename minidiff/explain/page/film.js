@@ -1,0 +1,52 @@
+"use strict";
+
+VIEWS.film = (data, place) => {
+  const names = ["x", "uncond", "cond", "guided"].filter((name) => name in data.rows);
+  const shown = names.map((name) => sprite(data.rows[name])), last = data.steps.length - 1;
+  const note = make("p", { class: "note" });
+  const strip = picker(say("film_strip"), data.steps.map((step, i) => {
+    const frame = sprite(data.rows[names.at(-1)], say("film_alt", { what: say(`film_${names.at(-1)}`), i: step }));
+    frame.show(i);
+    return make("span", {}, frame, make("small", {}, step));
+  }), (i) => { if (i !== Number(control.input.value)) { stop(); control.set(i); } });
+  const control = slider(say("film_step"), data.steps.length, 0, (i) => say("of", { i: data.steps[i], n: data.total }), (i) => {
+    names.forEach((name, j) => shown[j].show(i, say("film_alt", { what: say(`film_${name}`), i: data.steps[i] })));
+    note.textContent = `t = ${number(data.t[i])}, α = ${number(data.alpha[i])}, σ = ${number(data.sigma[i])}; ` +
+      say("film_change", { x: number(data.change[i], 2) });
+    strip.pick(i);
+  });
+  let timer = null;
+  const button = make("button", { type: "button", class: "play", onclick: () => timer ? stop() : play() }, say("play"));
+  function stop() {
+    clearInterval(timer);
+    timer = null;
+    button.textContent = say("play");
+  }
+  function play() {
+    if (Number(control.input.value) === last) control.set(0);
+    button.textContent = say("pause");
+    timer = setInterval(() => {
+      const next = Number(control.input.value) + 1;
+      if (next <= last) control.set(next);
+      if (next >= last) stop();
+    }, Math.max(120, 4000 / (last + 1)));
+  }
+  const panel = make("div", { class: "panel film", tabindex: 0, role: "group", "aria-label": say("hint_keys") },
+    make("div", { class: "controls" }, button, control),
+    make("div", { class: `images ${names.length === 4 ? "four" : "two"}` }, names.map((name, j) => {
+      const made = figure(say(`film_${name}`), shown[j]);
+      made.className = name;
+      return made;
+    })), note, make("h3", {}, say("film_strip")), strip, make("p", { class: "keys" }, say("hint_keys")));
+  panel.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (event.key === " " && event.target.tagName !== "BUTTON") { timer ? stop() : play(); event.preventDefault(); }
+    if (step && event.target === panel) {
+      stop();
+      control.set(Math.min(last, Math.max(0, Number(control.input.value) + step)));
+      event.preventDefault();
+    }
+  });
+  place.append(panel);
+  control.set(Math.round(last / 4));
+};
