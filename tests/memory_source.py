@@ -12,7 +12,7 @@ COLOURS = {"red": (1, -1, -1), "green": (-1, 1, -1), "blue": (-1, -1, 1), "white
 class MemorySource:
     """`count` training images and `held_out_count` others, each of `size` x `size` pixels."""
 
-    name = "stripes"
+    kind, name = "images", "stripes"
 
     def __init__(self, size: int = 16, count: int = 40, held_out_count: int = 12, seed: int = 0):
         self.size, self.latent_count, self.held_out_count = size, count, held_out_count

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import UserError
-from .options import check_image_name, save_image, whole_number
+from .options import check_image_name, save_image, say, whole_number
 
 
 def add_to(commands) -> None:
     data = commands.add_parser("data", help="look at the training images")
     parsers = data.add_subparsers(title="commands", required=True, metavar="COMMAND")
     parser = parsers.add_parser("preview", help="write a grid of training images with their captions")
-    parser.add_argument("path", nargs="?", type=Path, metavar="PATH",
-                        help="your own captioned images (default: the built-in scenes)")
+    parser.add_argument("path", nargs="?", default="scenes", metavar="PATH", help="your own captioned images, or "
+                        "emoji:PATH for a folder of minidiff data emoji (default: the built-in scenes)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", default=Path("preview.png"),
                         help="image file to write (default: preview.png)")
     parser.add_argument("--count", type=whole_number(1), default=16, help="number of images (default: 16)")
@@ -31,6 +31,16 @@ def add_to(commands) -> None:
     add_captions(parser)
     parser.set_defaults(run=run_check)
 
+    parser = parsers.add_parser("emoji", help="make a folder of captioned images from a set of emoji", description=
+                                "Copy the emoji in PATH, which are named by their code points, such as 1f427.png, into "
+                                "a new folder, with a table of their names. Train on it with --data emoji:DIR.")
+    parser.add_argument("path", type=Path, metavar="PATH", help="a folder of a set, such as Fluent, Noto or Twemoji")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", default=Path("emoji"),
+                        help="the folder to make (default: emoji)")
+    parser.add_argument("--names", type=Path, metavar="FILE", help="data.json of emojibase, which has names and tags "
+                        "(default: Unicode's names, without tags)")
+    parser.set_defaults(run=run_emoji)
+
 
 def add_captions(parser) -> None:
     parser.add_argument("--caption-column", default="text", metavar="NAME",
@@ -43,12 +53,20 @@ def run_preview(args) -> None:
     check_image_name(args.output)
     from PIL import Image
 
-    from ..data.batches import preview
+    from ..data.sources import kind_of
     from ..report.images import grid
 
-    images, captions = zip(*(own_images(args) if args.path else preview(args.count, args.size, args.seed)), strict=True)
+    shown = {"scenes": built_in, "emoji": emoji_scenes, "images": own_images}[kind_of(args.path)]
+    images, captions = zip(*shown(args), strict=True)
     save_image(grid([Image.fromarray(image) for image in images], captions), args.output)
     print(args.output)
+
+
+def built_in(args) -> list:
+    """The first scenes of a training run, with their captions."""
+    from ..data.batches import preview
+
+    return preview(args.count, args.size, args.seed)
 
 
 def own_images(args) -> list:
@@ -58,7 +76,7 @@ def own_images(args) -> list:
     from ..data.image_cache import read_images
     from ..data.reading.find import find
 
-    items = find(args.path, args.caption_column, args.caption_template).items
+    items = find(Path(args.path), args.caption_column, args.caption_template).items
     order = np.random.default_rng(args.seed).permutation(len(items))
     read = read_images((items[i] for i in order), args.size)
     usable = ((pixels[None], entry.caption) for entry, pixels in read if not entry.fault)
@@ -66,6 +84,38 @@ def own_images(args) -> list:
     if not shown:
         raise UserError(f"no image of {args.path} can be read: see minidiff data check {args.path}")
     return shown
+
+
+def emoji_scenes(args) -> list:
+    """The first training images made of a set of emoji, with their captions."""
+    import tempfile
+
+    import numpy as np
+    from tqdm import tqdm
+
+    from ..data.images import to_pillow
+    from ..data.sources import open_source
+    from ..training.presets import DataSettings, Settings
+
+    with tempfile.TemporaryDirectory() as scratch:
+        source = open_source(Settings(size=args.size, seed=args.seed, data=DataSettings(args.path)), Path(scratch))
+        found = source.cache.find()
+        for _ in tqdm(source.cache.fill(found), "reading", len(found.items), unit="image", leave=False, disable=None):
+            pass
+        batch = source.training_batch(0, args.count)
+    return list(zip(map(np.asarray, to_pillow(batch.images)), batch.captions, strict=True))
+
+
+def run_emoji(args) -> None:
+    from ..data.emoji.folder import write_folder
+    from ..data.reading.found import shortened
+
+    written = write_folder(args.path, args.output, args.names)
+    if written.unnamed:
+        say("note", "left out, as they have no emoji's name or that of another file: "
+            f"{', '.join(shortened(written.unnamed))}")
+    print(f"{args.output}: {written.count} emoji")
+    print(f"to train on them: minidiff train --preset emoji --data emoji:{args.output}")
 
 
 def run_check(args) -> None:

@@ -10,17 +10,20 @@ from pathlib import Path
 from ..errors import UserError
 from .options import add_device, check_image_name, drawing, judging, save_image, say, whole_number
 
+COUNT = 400
+
 
 def add_to(commands) -> None:
     parser = commands.add_parser("evaluate", help="score a model", description="Draw images from prompts that "
                                  "were never trained on, and let the judge score them; with --data, compare them with "
                                  "true images.")
     parser.add_argument("model", help="the name of a shipped model, or a folder")
-    parser.add_argument("--data", metavar="scenes|PATH", help="compare with the held-out images of this source: are "
-                        "they alike, do captions find them, are they copies of training images")
+    parser.add_argument("--data", metavar="scenes|PATH|emoji:PATH", help="compare with the held-out images of this "
+                        "source: are they alike, do captions find them, are they copies of training images; or, for "
+                        "a model of emoji, let its judge score names and scenes")
     parser.add_argument("--json", action="store_true", help="print all scores as JSON")
-    parser.add_argument("--count", type=whole_number(1), default=400,
-                        help="prompts, without --data per split (default: 400)")
+    parser.add_argument("--count", type=whole_number(1), help="prompts, without --data per split (default: 400); for "
+                        "emoji names, and prompts of each kind of scene (default: all names and 200)")
     parser.add_argument("--failures", type=Path, metavar="FILE",
                         help="write a contact sheet of the wrong images, each with what the judge saw")
     add_device(parser)
@@ -29,27 +32,20 @@ def add_to(commands) -> None:
 
 def run(args) -> None:
     from ..backend import resolve_device
-    from ..evaluation import evaluate, evaluate_images
+    from ..data.sources import kind_of
+    from ..evaluation import evaluate, evaluate_emoji, evaluate_images
     from ..pipeline import Pipeline
     from ..report.failures import failures
     from ..storage.pipeline_folder import find_clip, find_model
 
-    if args.failures and args.data:
-        raise UserError("--failures shows what the judge saw, and --data has no judge: use one of them")
+    kind = kind_of(args.data) if args.data else None
+    if args.failures and kind in ("scenes", "images"):
+        raise UserError("--failures shows what the judge saw, and this --data has no judge: use one of them")
     if args.failures:
         check_image_name(args.failures)
     device = resolve_device(args.device)
     pipe = Pipeline.from_pretrained(args.model, device)
     clip = find_clip(args.model, device=device)
-    if args.data:
-        if clip is None:
-            say("note", f"{args.model} has no image encoder: its images are compared by their pixels alone")
-        size = pipe.unet.config.sample_size * pipe.vae.config.downsampling
-        with tempfile.TemporaryDirectory() as scratch:
-            source = open_data(args.data, find_model(args.model), size, Path(scratch))
-            scores = evaluate_images(pipe, clip, source, args.count, drawing)
-        print(json.dumps(scores, indent=2) if args.json else "\n".join(as_lines(scores)))
-        return
     wrong = []
 
     def keep_wrong(found, total):
@@ -58,7 +54,16 @@ def run(args) -> None:
                 wrong.append(one)
             yield one
 
-    scores = evaluate(pipe, clip, args.count, keep_wrong)
+    if kind is None:
+        scores = evaluate(pipe, clip, args.count or COUNT, keep_wrong)
+    else:
+        if clip is None and kind != "emoji":
+            say("note", f"{args.model} has no image encoder: its images are compared by their pixels alone")
+        size = pipe.unet.config.sample_size * pipe.vae.config.downsampling
+        with tempfile.TemporaryDirectory() as scratch:
+            source = open_data(args.data, find_model(args.model), size, Path(scratch))
+            scores = (evaluate_emoji(pipe, source, args.count, keep_wrong) if kind == "emoji" else
+                      evaluate_images(pipe, clip, source, args.count or COUNT, drawing))
     print(json.dumps(scores, indent=2) if args.json else "\n".join(as_lines(scores)))
     if args.failures and wrong:
         save_image(failures(wrong), args.failures)
@@ -72,17 +77,17 @@ def open_data(name: str, model: Path, size: int, scratch: Path):
     The settings decide which images are held out, and which ones were trained on. Images that the run has not read are
     read into the folder `scratch`. All images are squares, so that they can be compared.
     """
-    from ..data.sources import SCENES, open_source
+    from ..data.sources import full_name, open_source
     from ..reading import read_json
     from ..training.presets import Settings, from_dict
 
     path = model.parent / "settings.json"
     settings = from_dict(Settings(), read_json(path), str(path)) if path.exists() else Settings()
-    wanted = name if name == SCENES else str(Path(name).expanduser().resolve())
+    wanted = full_name(name)
     own = settings.data.source == wanted and settings.size == size
     source = open_source(replace(settings, size=size, data=replace(settings.data, source=wanted, buckets=False)),
                          model.parent / "data" if own else scratch)
-    if wanted != SCENES and not source.cache.whole:
+    if source.kind != "scenes" and not source.cache.whole:
         for _ in source.cache.fill():
             pass
     return source

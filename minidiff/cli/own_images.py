@@ -48,6 +48,18 @@ def fitted(settings, chosen: Collection[str], start: str | None, stages: Collect
     return settings, found
 
 
+def found_emoji(settings):
+    """The files of a set of emoji. Raises UserError if it is not one that `minidiff data emoji` made."""
+    from ..data.image_cache import check_usable
+    from ..data.sources import open_source
+
+    cache = open_source(settings, Path()).cache
+    found = cache.find()
+    check_usable(found.problems, len(found.items))
+    say("note", f"{len(found.items)} emoji in {cache.source}")
+    return found
+
+
 def note_left_out(cache) -> None:
     from ..data.image_cache import named
 

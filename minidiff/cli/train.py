@@ -9,18 +9,17 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import UserError
-from ..training.presets import PRESETS, DataSettings, override, preset, setting_names
+from ..training.presets import PRESETS, override, preset, setting_names
 from ..training.setting_help import sentence
 from .from_model import Start
 from .options import add_device, make_folder, save_image, say, whole_number
-from .own_images import fitted, note_left_out
+from .own_images import fitted, found_emoji, note_left_out
 from .progress import output_may_vanish, shown
 from .scoring import score
 from .stopping import asked_to_stop
 
 SAMPLE_GRIDS = 10  # per stage
 FINAL_COUNT = 48   # prompts per split that score the finished model
-SCENES = DataSettings.source
 
 
 class SettingsHelp(argparse.HelpFormatter):
@@ -43,7 +42,8 @@ def add_to(commands) -> None:
         "autoencoder, contrastive model and diffusion model, one after the other. Ctrl-C saves a checkpoint and stops, "
         "as the signals TERM and HUP do; --resume continues from it with bit-identical results.")
     parser.add_argument("--data", dest="data.source", metavar="PATH", help="train on your own captioned images, in a "
-                        "folder or a file (default: scenes, the built-in ones); see minidiff data check")
+                        "folder or a file (default: scenes, the built-in ones); see minidiff data check; emoji:PATH "
+                        "also makes scenes of a folder of minidiff data emoji")
     parser.add_argument("--buckets", dest="data.buckets", action="store_const", const="true", help="keep the shape of "
                         "your images, roughly, instead of cutting out squares: a batch has images of one shape")
     parser.add_argument("--preset", metavar="NAME", help=f"the model size: {', '.join(PRESETS)} (default: small)")
@@ -95,16 +95,20 @@ def run(args) -> int:
     name = args.preset or "small"
     start = Start(args.start, preset(name), "lora.rank" in changes) if args.start else None
     settings = start.own if start else preset(name)
-    if changes.get("data.source", SCENES) != SCENES:
-        changes["data.source"] = str(Path(changes["data.source"]).expanduser().resolve())
+    from ..data.sources import full_name, kind_of
+
+    if "data.source" in changes:
+        changes["data.source"] = full_name(changes["data.source"])
     for path, text in changes.items():
         settings = override(settings, path, text)
     if settings.lora.rank and args.minutes is None and "diffusion.latents" not in changes:
         from ..training.lora import enough_latents
         settings = enough_latents(settings)
     found = None
-    if settings.data.source != SCENES:
+    if kind_of(settings.data.source) == "images":
         settings, found = fitted(settings, changes, args.start, args.stage)
+    elif kind_of(settings.data.source) == "emoji":
+        found = found_emoji(settings)
 
     from ..training.checks import check_settings
 
@@ -192,7 +196,7 @@ def finish(run, no_samples: bool) -> None:
     from ..report.training import examples, write_report
 
     scores, learned = (None, "is trained") if no_samples else score(run, FINAL_COUNT)
-    prompt = "a red heart above a blue square" if run.source.name == SCENES else examples(run.source, 1).captions[0]
+    prompt = "a red heart above a blue square" if run.source.kind == "scenes" else examples(run.source, 1).captions[0]
     lora, option = (f" with {run.lora_file}", f" --lora {run.lora_file}") if run.lora_file else ("", "")
     print(f"{run.model_folder}{lora} {learned}; see {write_report(run.folder, scores)}")
     print(f"try it: minidiff generate --model {run.model_folder}{option} {quoted(prompt)}")

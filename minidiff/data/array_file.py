@@ -13,7 +13,7 @@ from ..storage.files import new_file
 
 
 class Rows:
-    """A uint8 array (M, H, W, 3) in an open file, to which images (H, W, 3) can be appended."""
+    """A uint8 array (M, H, W, C) in an open file, to which images (H, W, C) can be appended."""
 
     def __init__(self, file: BinaryIO, shape: tuple[int, ...]):
         self.file, self.shape, self.count = file, shape, 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -46,6 +47,7 @@ class FolderSource:
     squares also then: CLIP's image encoder takes no other shape, and images that are compared need a common one.
     """
 
+    kind: ClassVar[str] = "images"
     cache: ImageCache
     size: int
     seed: int = 0

@@ -1,6 +1,6 @@
 """A person's images, decoded and scaled once: arrays on disk, which training reads whatever becomes of the files.
 
-    images.npy        uint8 (M, S, S, 3), memory-mapped: the square in the middle of each image
+    images.npy        uint8 (M, S, S, 3 or, with alpha, 4), memory-mapped: the square in the middle of each image
     images-80x48.npy  with buckets: images at the width and height that are nearest to their own
     captions.json     every file that was read: its name, caption, size and time, a digest of its content, its fault
 
@@ -54,8 +54,8 @@ class ImageCache:
     """The images of `source` in `folder`: each at size x size and, if there are `shapes`, at the nearest of them."""
 
     def __init__(self, folder: Path, source: Path, size: int, caption_column: str = "text",
-                 caption_template: str = "a {}", shapes: Sequence[Shape] = ()):
-        self.folder, self.source, self.size, self.shapes = folder, source, size, shapes
+                 caption_template: str = "a {}", shapes: Sequence[Shape] = (), alpha: bool = False):
+        self.folder, self.source, self.size, self.shapes, self.alpha = folder, source, size, shapes, alpha
         self.caption_column, self.caption_template = caption_column, caption_template
 
     def find(self) -> Found:
@@ -67,7 +67,7 @@ class ImageCache:
 
     @cached_property
     def images(self) -> np.ndarray:
-        """uint8 (M, S, S, 3), read from disk row by row when it is used."""
+        """uint8 (M, S, S, 3 or, with alpha, 4), read from disk row by row when it is used."""
         return np.load(self._file(None), mmap_mode="r")
 
     def bucket(self, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
@@ -103,9 +103,9 @@ class ImageCache:
         found, read = found or self.find(), []
         shapes = {None: (self.size, self.size)} | {shape: shape for shape in self.shapes}
         with ExitStack() as files:
-            arrays = {name: files.enter_context(new_rows(self._file(name), (height, width, 3)))
+            arrays = {name: files.enter_context(new_rows(self._file(name), (height, width, 4 if self.alpha else 3)))
                       for name, (width, height) in shapes.items()}
-            for entry, pixels in read_images(found.items, self.size, self.shapes):
+            for entry, pixels in read_images(found.items, self.size, self.shapes, self.alpha):
                 read.append(entry)
                 for shape, image in pixels.items():
                     arrays[shape].append(image)
@@ -147,13 +147,13 @@ class ImageCache:
         return entry.caption != item.caption or (touched and entry.digest != _digest_now(item))
 
 
-def read_images(items: Iterable[Item], size: int,
-                shapes: Sequence[Shape] = ()) -> Iterator[tuple[Entry, dict[Shape | None, np.ndarray]]]:
-    """Each item with its pixels, uint8 (H, W, 3): at size x size under None, and at the nearest of `shapes`.
+def read_images(items: Iterable[Item], size: int, shapes: Sequence[Shape] = (),
+                alpha: bool = False) -> Iterator[tuple[Entry, dict[Shape | None, np.ndarray]]]:
+    """Each item with its pixels, uint8 (H, W, 3 or 4): at size x size under None, and at the nearest of `shapes`.
 
     One with a fault has none. Decoded by one thread per core.
     """
-    return in_threads(lambda item: _read_image(item, size, shapes), items)
+    return in_threads(lambda item: _read_image(item, size, shapes, alpha), items)
 
 
 def in_threads(function: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
@@ -164,11 +164,11 @@ def in_threads(function: Callable[[Item], T], items: Iterable[Item]) -> Iterator
             yield from pool.map(function, part)
 
 
-def _read_image(item, size, shapes):
+def _read_image(item, size, shapes, alpha):
     digest, pixels, fault, shape = "", {}, "", None
     try:
         data = item.read()
-        image = decode(data, 2 * size)
+        image = decode(data, 2 * size, alpha)
         digest, pixels = digest_of(data), {None: middle_square(image, size)}
         if shapes:
             shape = nearest(shapes, *image.size)
@@ -217,5 +217,3 @@ def check_usable(problems: list[Problem], rest: int, then: str = "") -> None:
 def digest_of(data: bytes | np.ndarray) -> str:
     content = data if isinstance(data, bytes) else f"{data.shape}".encode() + data.tobytes()
     return hashlib.blake2b(content, digest_size=12).hexdigest()
-
-

@@ -55,8 +55,7 @@ def read(image: np.ndarray) -> Reading:
     """The background and the objects of an image, uint8 (S, S, 3). All true images with S >= 64 are read correctly."""
     pixels = image.astype(np.int32)
     scale = len(pixels) / 64
-    border = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
-    background = _nearest(BACKGROUNDS, np.median(border, axis=0))
+    background = background_of(pixels, BACKGROUNDS)
     labels = components(np.abs(pixels - BACKGROUNDS[background]).sum(axis=2) > OBJECT_DISTANCE)
     areas = np.bincount(labels.ravel())
     areas[0] = 0
@@ -68,6 +67,12 @@ def read(image: np.ndarray) -> Reading:
         shape = _shape_of(mask[top:bottom, left:right])
         found.append(Found(colour, shape, tuple(float(edge) / scale for edge in (left, top, right, bottom))))
     return Reading(background, tuple(found))
+
+
+def background_of(pixels: np.ndarray, backgrounds: dict[str, tuple[int, int, int]]) -> str:
+    """The name of the background that is nearest to the median of an image's border."""
+    border = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
+    return _nearest(backgrounds, np.median(border, axis=0))
 
 
 def components(mask: np.ndarray) -> np.ndarray:

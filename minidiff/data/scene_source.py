@@ -12,7 +12,7 @@ CAPTIONS = 4000  # enough for every word of the scenes to be one token
 class SceneSource:
     """Scenes of `size` x `size` pixels; the autoencoder, contrastive and diffusion stages see different ones."""
 
-    name = "scenes"
+    kind = name = "scenes"
 
     def __init__(self, size: int, seed: int, latent_count: int):
         self.size, self.seed, self.latent_count = size, seed, latent_count

@@ -28,6 +28,7 @@ def batch_stream(seed: int, purpose: int, index: int) -> np.random.Generator:
 class Source(Protocol):
     """Captioned images for one seed: squares, except that training batches can have other shapes (`buckets_of`)."""
 
+    kind: str           # "scenes", "emoji" or "images": how a model is scored
     name: str           # "scenes", or the path of the user's images
     size: int           # height and width in pixels
     latent_count: int   # how many images are encoded for the diffusion stage

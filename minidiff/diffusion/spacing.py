@@ -93,7 +93,8 @@ def flow_steps(schedule, n, shift, below_one):
     there, so without it images would differ.
     """
     total = schedule.num_train_timesteps
-    sigmas = (1 - np.linspace(1, 1 / total, n + 1))[:0:-1] if below_one else np.linspace(1, 1 / total, n + 1)[:-1]
+    even = np.linspace(1, 1 / total, n + 1)  # σ; or α, which rises during the run and so is read backwards
+    sigmas = 1 - even[:0:-1] if below_one else even[:-1]
     sigmas = np.minimum(shifted(sigmas, shift), FLOW_START)
     times = np.floor(sigmas * total).tolist()
     sigmas = sigmas.astype(np.float32).astype(np.float64).tolist()

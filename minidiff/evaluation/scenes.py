@@ -42,6 +42,13 @@ class Judged:
     def right(self) -> bool:
         return self.checks["right"]
 
+    @property
+    def explanation(self) -> str:
+        """'a red ring: wrong colour, saw blue ring on white'"""
+        wrong = " and ".join(name for name, correct in self.checks.items() if not correct and name != "right")
+        seen = ", ".join(f"{found.colour} {found.shape or 'blob'}" for found in self.reading.objects) or "nothing"
+        return f"{self.scene.caption}: wrong {wrong}, saw {seen} on {self.reading.background}"
+
 
 def judged(scenes: Iterable[Scene], shown: Iterable[np.ndarray]) -> list[Judged]:
     """Read every image and compare it with its scene."""

@@ -22,6 +22,8 @@ def score_table(scores: dict | None) -> list[str]:
     """A table of the scores, of whichever kind they are."""
     if scores is None:
         return ["There are no scores: too few held-out images, or --no-samples."]
+    if "named" in scores:
+        return emoji_table(scores)
     return judge_table(scores) if "by_kind" in scores else image_table(scores)
 
 
@@ -42,6 +44,24 @@ def judge_table(scores: dict) -> list[str]:
                  f"captions, and prefers the true caption over one with the two objects exchanged for "
                  f"{cell(scores['word_order'])} of the images.")
     return [*lines, "", text]
+
+
+def emoji_table(scores: dict) -> list[str]:
+    """A table of the names and scenes drawn right, and the upper limits that the judge and the autoencoder set."""
+    true, rebuilt = scores["judge"]["truth"], scores["judge"]["reconstruction"]
+    rows = [(f"{scores['named']['count']} names", scores["named"]["all"], "named"),
+            *((title, scores["named"][name], None) for title, name in (
+                ("without a skin tone", "plain"), ("with a skin tone", "skin_tones")) if name in scores["named"])]
+    if scores["composed"]["count"]:
+        rows.append((f"{scores['composed']['count']} held-out skin tones", scores["composed"]["all"], "composed"))
+    for kind, rate in scores["words"].items():
+        rows += [(f"{kind}, words {title}", rate[split], f"{kind} {split}")
+                 for title, split in (("seen together", "seen"), ("held out", "held_out"))]
+    lines = ["| drawn right | model | autoencoder | true images |", "|---|---|---|---|"]
+    for title, rate, name in rows:
+        limits = [f"{limit[name]:.3f}" if name in limit else "" for limit in (rebuilt, true)]
+        lines.append(f"| {title} | {'-' if rate is None else f'{rate:.3f}'} | {limits[0]} | {limits[1]} |")
+    return [*lines, "", f"The autoencoder's reconstructions have a PSNR of {scores['psnr']} dB."]
 
 
 def image_table(scores: dict) -> list[str]:

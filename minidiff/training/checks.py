@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..data.sources import SCENES
+from ..data.sources import kind_of
 from ..errors import UserError
 from ..tokenizer import MIN_VOCAB_SIZE, Tokenizer
 from .autoencoder import autoencoder_config
@@ -20,7 +20,7 @@ def check_settings(settings: Settings) -> None:
                   settings.train_lora):
         optimizer_class(stage.optimizer)
     check_data(settings.data)
-    check_class_labels(settings, settings.data.source == SCENES)
+    check_class_labels(settings, kind_of(settings.data.source) != "images")
     check(settings)
     check_fit(settings)
 

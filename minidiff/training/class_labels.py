@@ -56,8 +56,8 @@ def check_class_labels(settings: Settings, scenes: bool) -> None:
     if not settings.text.class_labels:
         return
     if scenes:
-        raise UserError("the built-in scenes have too many different captions for class labels: leave out "
-                        "--class-labels, or give images of a few classes by --data")
+        raise UserError("scenes, the built-in ones or of emoji, have too many different captions for class labels: "
+                        "leave out --class-labels, or give images of a few classes by --data")
     if settings.text.max_length < LENGTH:
         raise UserError(f"text.max_length {settings.text.max_length}: with class labels, use at least {LENGTH}")
     if settings.data.shuffle_tags:

@@ -10,7 +10,7 @@ from itertools import chain
 from ..data.folder_source import CROPS
 from ..data.reading.captions import check_template
 from ..data.reading.found import Found
-from ..data.sources import SCENES, side_multiple
+from ..data.sources import kind_of, side_multiple
 from ..data.survey import distinct_captions, median_side
 from ..errors import UserError
 from ..tokenizer import MIN_VOCAB_SIZE, split_words
@@ -78,7 +78,7 @@ def check_data(own: DataSettings) -> None:
     """Raises UserError for settings of the data that mean nothing."""
     if own.crop not in CROPS:
         raise UserError(f"unknown data.crop {own.crop!r}: use one of {', '.join(CROPS)}")
-    if own.buckets and own.source == SCENES:
+    if own.buckets and kind_of(own.source) != "images":
         raise UserError("buckets are for images of your own, all scenes are square: give them by --data PATH")
     if not 0 <= own.held_out_fraction <= 0.5:
         raise UserError(f"data.held_out_fraction {own.held_out_fraction}: use a number from 0 to 0.5")

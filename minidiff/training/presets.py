@@ -69,6 +69,7 @@ class DataSettings(Checked):
     buckets: bool = False
     shuffle_tags: bool = False
     held_out_fraction: Annotated[float, Between(0, 0.5)] = 0.05
+    free_wording: Fraction = 0.5      # of emoji: the fraction of images that are scenes
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,18 @@ TINY = Settings(
     diffusion=DiffusionSettings(latents=4_000),
 )
 
-PRESETS = {"tiny": TINY, "small": Settings()}
+EMOJI = Settings(
+    autoencoder=AutoencoderSettings(block_out_channels=(16, 32, 64)),
+    text=TextSettings(vocab_size=4000, max_length=24, hidden_size=128),
+    image=ImageSettings(hidden_size=128),
+    unet=UNetSettings(block_out_channels=(32, 64, 128)),
+    diffusion=DiffusionSettings(time_shift=2.0, middle_fraction=0.5, latents=60_000, guidance_scale=2.0),
+    train_autoencoder=StageSettings(5600, 8, 1.5e-3, time_fraction=0.22),
+    train_contrastive=StageSettings(3300, 64, 1e-3, time_fraction=0.13, weight_decay=0.05),
+    train_diffusion=StageSettings(14_000, 64, 1e-3, time_fraction=0.63),
+)
+
+PRESETS = {"tiny": TINY, "small": Settings(), "emoji": EMOJI}
 
 
 def preset(name: str) -> Settings:

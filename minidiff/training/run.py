@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..data.folder_source import check_captions
 from ..data.reading.found import Found
-from ..data.sources import open_source
+from ..data.sources import kind_of, open_source
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
 from ..errors import UserError
@@ -110,7 +110,8 @@ class Run:
         with held(self.folder), shortage_explained():
             remove_leftovers(self.folder)
             yield from read_images(self)
-            if self.cache is not None and "contrastive" in stages and not (self.folder / "start").exists():
+            own = kind_of(self.settings.data.source) == "images"
+            if own and "contrastive" in stages and not (self.folder / "start").exists():
                 check_captions(len(self.source.rows_of), self.source.name)
             for stage in (stage for stage in self.stages if stage in stages):
                 yield from self._train_stage(stage, stages, deadline)

@@ -52,7 +52,7 @@ def test_a_dry_run_shows_what_class_labels_set(capsys):
                                "vocab_size": 517} == settings["text"]
     assert settings["diffusion"]["train_text_encoder"]
     assert main(["train", "--class-labels", "--dry-run"]) == 2
-    assert "the built-in scenes have too many different captions" in capsys.readouterr().err
+    assert "scenes, the built-in ones or of emoji, have too many different captions" in capsys.readouterr().err
     np.savez("many.npz", images=np.zeros((1200, 16, 16), np.uint8), labels=np.arange(1200))
     assert main(["train", "--data", "many.npz", "--class-labels", "--dry-run"]) == 2
     assert "1200 different captions are too many for class labels, 1000 are the most" in capsys.readouterr().err

@@ -112,6 +112,21 @@ def test_a_colour_profile_is_ignored():
     assert_array_equal(decoded(GRAY, icc_profile=b"none at all"), in_three(RAMP))
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "RGB", "P"])
+def test_with_alpha_transparency_is_kept_and_nothing_is_scaled(mode):
+    image = Image.new("RGBA", (40, 24), (200, 100, 50, 80)).convert(mode)
+    options = {"transparency": image.getpixel((0, 0))} if mode == "P" else {}
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    read = decode(encoded(image, "PNG", exif=exif, **options), at_least=8, alpha=True)
+    assert (read.mode, read.size) == ("RGBA", (24, 40))
+    alpha = {"RGBA": 80, "LA": 80, "RGB": 255, "P": 0}[mode]
+    assert read.getpixel((0, 0)) == (*image.convert("RGB").getpixel((0, 0)), alpha)
+    assert decode(np.zeros((9, 8, 3), np.uint8), alpha=True).getpixel((0, 0)) == (0, 0, 0, 255)
+    with pytest.raises(UserError, match="not an image"):
+        decode(b"nothing", alpha=True)
+
+
 def test_arrays_are_images():
     assert_array_equal(np.asarray(decode(in_three(RAMP))), in_three(RAMP))
 

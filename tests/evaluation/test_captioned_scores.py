@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from memory_source import MemorySource
 from numpy.testing import assert_allclose
+from painter import Painter
 from tiny_pipeline import SIDE, tiny_pipeline
 
-from minidiff.data.images import to_pillow
 from minidiff.data.scene_source import SceneSource
 from minidiff.errors import UserError
 from minidiff.evaluation import evaluate_images
@@ -20,36 +20,6 @@ from minidiff.models.configs import CLIPConfig, TextConfig, VisionConfig
 from minidiff.nn.module import Module, Parameter
 
 COUNT = 96
-
-
-class Painter:
-    """A pipeline that answers prompt i, counted over all calls, with image i of `shown`; its autoencoder is exact."""
-
-    def __init__(self, shown):
-        self.shown, self.prompts, self.noise = to_pillow(shown), [], []
-        self.unet = SimpleNamespace(config=SimpleNamespace(sample_size=4, in_channels=4))
-        self.vae, self.scheduler, self.tokenizer = Exact(), {"_class_name": "DDIMScheduler"}, words
-
-    def __call__(self, prompts, latents):
-        first = len(self.prompts)
-        self.prompts += prompts
-        self.noise += [*latents]
-        return self.shown[first:len(self.prompts)]
-
-
-class Exact(Module):
-    def __init__(self):
-        self.config, self.weight = SimpleNamespace(downsampling=4), Parameter(np.zeros(1, np.float32))
-
-    def encode(self, x):
-        return (x, None), None
-
-    def decode(self, z):
-        return z, None
-
-
-def words(captions):
-    return np.array([[len(caption)] for caption in captions])
 
 
 class Means(Module):

@@ -7,7 +7,7 @@ from minidiff.data.batches import evaluation_scenes
 from minidiff.data.scenes import lay_out, parse_caption
 from minidiff.errors import UserError
 from minidiff.evaluation import judged
-from minidiff.report.failures import explanation, failures
+from minidiff.report.failures import failures
 
 
 def drawn_for(caption, stated):
@@ -17,11 +17,11 @@ def drawn_for(caption, stated):
 
 def test_an_explanation_says_what_was_asked_what_is_wrong_and_what_was_seen():
     one = drawn_for("a blue ring on a black background", "a red ring on a white background")
-    assert explanation(one) == "a red ring on a white background: wrong colour and background, saw blue ring on black"
-    assert explanation(drawn_for("a red star left of a blue ring", "a red star right of a blue ring")).startswith(
+    assert one.explanation == "a red ring on a white background: wrong colour and background, saw blue ring on black"
+    assert drawn_for("a red star left of a blue ring", "a red star right of a blue ring").explanation.startswith(
         "a red star right of a blue ring: wrong relation, saw ")
     empty = judged([parse_caption("a red ring")], [np.full((64, 64, 3), 128, np.uint8)])[0]
-    assert explanation(empty).endswith("saw nothing on gray")
+    assert empty.explanation.endswith("saw nothing on gray")
 
 
 def test_a_sheet_of_failures_shows_the_wrong_images_only():

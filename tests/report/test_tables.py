@@ -32,6 +32,23 @@ def test_the_scores_of_any_images_stand_beside_those_of_true_ones():
     assert "31.5 dB" in table[-1]
 
 
+EMOJI = {
+    "named": {"all": 0.912, "plain": 0.95, "skin_tones": 0.9, "count": 3233}, "composed": {"all": 0.7, "count": 139},
+    "words": {"counted": {"seen": 0.8, "held_out": 0.75}, "coloured": {"seen": 0.6, "held_out": None}}, "psnr": 31.5,
+    "judge": {title: {"named": rate, "composed": rate, "counted seen": rate, "counted held_out": rate,
+                      "coloured seen": rate} for title, rate in (("truth", 1.0), ("reconstruction", 0.99))}}
+
+
+def test_names_and_scenes_of_emoji_stand_beside_the_limits_of_autoencoder_and_judge():
+    table = score_table(EMOJI)
+    assert table[2:6] == ["| 3233 names | 0.912 | 0.990 | 1.000 |", "| without a skin tone | 0.950 |  |  |",
+                          "| with a skin tone | 0.900 |  |  |", "| 139 held-out skin tones | 0.700 | 0.990 | 1.000 |"]
+    assert "| counted, words held out | 0.750 | 0.990 | 1.000 |" in table
+    assert "| coloured, words held out | - |  |  |" in table
+    assert len(score_table(EMOJI | {"composed": {"count": 0}})) == len(table) - 1
+    assert "31.5 dB" in table[-1]
+
+
 @pytest.mark.parametrize(("copied", "verdict"), [(0.05, "No sign"), (0.13, "No sign"), (0.15, "The model copies")])
 def test_copies_are_told_where_there_are_more_than_chance_allows(copied, verdict):
     assert score_table(SCORES | {"copies": SCORES["copies"] | {"copied": copied}})[-1].startswith(verdict)

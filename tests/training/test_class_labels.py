@@ -87,7 +87,7 @@ def test_a_run_goes_on_from_a_model_of_classes(tmp_path, wanted, labelled):
 
 def test_what_class_labels_cannot_do_is_one_clear_line(tmp_path, wanted, labelled, finished):
     for settings, start, message in (
-            (WANTED, None, "the built-in scenes have too many"),
+            (WANTED, None, "scenes, the built-in ones or of emoji, have too many"),
             (replace(wanted, text=replace(TEXT, max_length=2)), None, "text.max_length 2: with class labels"),
             (replace(wanted, data=replace(wanted.data, shuffle_tags=True)), None, "data.shuffle_tags"),
             (replace(wanted, text=replace(TEXT, class_labels=False)), labelled.model_folder, "no contrastive model"),

@@ -30,8 +30,8 @@ TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: I
 warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a file is said once, by its reason
 
 
-def decode(data: bytes | np.ndarray, at_least: int | None = None) -> Image.Image:
-    """The RGB image in the bytes of a file, or of uint8 (H, W, 3).
+def decode(data: bytes | np.ndarray, at_least: int | None = None, alpha: bool = False) -> Image.Image:
+    """The RGB image in the bytes of a file, or of uint8 (H, W, 3); with `alpha` RGBA, neither on white nor scaled.
 
     With `at_least`, a large image is scaled down by a whole number, as long as both sides keep that many pixels: a JPEG
     while it is decoded, others before most conversions, which would copy all pixels. Raises UserError, with a short
@@ -39,10 +39,12 @@ def decode(data: bytes | np.ndarray, at_least: int | None = None) -> Image.Image
     """
     if isinstance(data, np.ndarray):
         check_size(data.shape[1::-1])
-        return Image.fromarray(data)
+        return Image.fromarray(data).convert("RGBA" if alpha else "RGB")
     with short_reasons():
         image = opened(data)
         check_size(image.size)
+        if alpha:
+            return as_rgba(image)
         if at_least:
             image.draft(None, (at_least, at_least))
         return as_rgb(image, at_least)
@@ -88,6 +90,15 @@ def as_rgb(image: Image.Image, at_least: int | None = None) -> Image.Image:
         if at_least and min(image.size) >= 2 * at_least:
             image = image.reduce(min(image.size) // at_least)
         image = _on_white(image)
+        return image if turn is None else image.transpose(turn)
+
+
+def as_rgba(image: Image.Image) -> Image.Image:
+    """A Pillow image of any mode with its transparency, which `as_rgb` puts on white."""
+    with short_reasons():
+        image.load()
+        turn = TURNS.get(_orientation(image))
+        image = _eight_bits(image).convert("RGBA")
         return image if turn is None else image.transpose(turn)
 
 

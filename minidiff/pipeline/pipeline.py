@@ -22,28 +22,28 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from ..backend import array_module, normal, resolve_device, to_host
+from ..data.images import ImageLike, to_pillow
+from ..diffusion.guidance import guided, inpainted, inpainting
+from ..diffusion.samplers import step_noise
+from ..diffusion.scheduler_config import with_sampler
+from ..errors import UserError
+from ..models.autoencoder import AutoencoderKL
+from ..models.clip import CLIPModel
+from ..models.text_encoder import CLIPTextModel
+from ..models.unet import UNet2DConditionModel
+from ..models.unet_inputs import check_inputs
+from ..nn.blas import blas_threads
+from ..nn.threads import share_rows
+from ..ops import no_grad
+from ..storage.lora import merge_lora
+from ..storage.pipeline_folder import Parts, load_pipeline, save_pipeline
+from ..storage.single_file import load_single_file
+from ..tokenizer import Tokenizer
 from . import arguments
 from .arguments import number, whole
-from .backend import array_module, normal, resolve_device, to_host
 from .canvas import canvas_for
-from .data.images import ImageLike, to_pillow
-from .diffusion.guidance import guided, inpainted, inpainting
-from .diffusion.samplers import step_noise
-from .diffusion.scheduler_config import with_sampler
-from .errors import UserError
 from .finite import check_finite, finite_steps, quiet
-from .models.autoencoder import AutoencoderKL
-from .models.clip import CLIPModel
-from .models.text_encoder import CLIPTextModel
-from .models.unet import UNet2DConditionModel
-from .models.unet_inputs import check_inputs
-from .nn.blas import blas_threads
-from .nn.threads import share_rows
-from .ops import no_grad
-from .storage.lora import merge_lora
-from .storage.pipeline_folder import Parts, load_pipeline, save_pipeline
-from .storage.single_file import load_single_file
-from .tokenizer import Tokenizer
 
 STEPS, GUIDANCE = 50, 7.5  # Stable Diffusion's, for models that do not set their own
 PART = 4096                # latent pixels sampled at once: 16 images of 16 x 16, or one of Stable Diffusion's

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from ..data.images import ImageLike, as_image, decoded, decoded_mask, height_and_width, latent_mask, scaled_mask
+from ..errors import UserError
+from ..models.configs import AutoencoderConfig, UNetConfig
+from ..models.unet_inputs import is_for_inpainting
 from .arguments import whole
-from .data.images import ImageLike, as_image, decoded, decoded_mask, height_and_width, latent_mask, scaled_mask
-from .errors import UserError
-from .models.configs import AutoencoderConfig, UNetConfig
-from .models.unet_inputs import is_for_inpainting
 
 LONGEST_SIDE = 16384  # pixels of an image to draw: no machine has the memory for more
 

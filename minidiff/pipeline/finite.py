@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from .backend import array_module
-from .diffusion.samplers import State
-from .errors import UserError
+from ..backend import array_module
+from ..diffusion.samplers import State
+from ..errors import UserError
 
 
 def quiet(function: Callable) -> Callable:

@@ -11,7 +11,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tiny_pipeline import FLOW, LENGTH, SIDE, STABLE_DIFFUSION, tiny_pipeline
 
 import minidiff
-from minidiff import pipeline
 from minidiff.backend import normal
 from minidiff.diffusion.scheduler import SAMPLERS
 from minidiff.diffusion.scheduler_config import with_sampler
@@ -21,7 +20,7 @@ from minidiff.nn.blas import blas
 from minidiff.nn.transformer import Attention
 from minidiff.ops import no_grad
 from minidiff.ops.op import grad_enabled
-from minidiff.pipeline import Pipeline
+from minidiff.pipeline import Pipeline, pipeline
 
 HEART, STAR = "a red heart", "a green star"
 

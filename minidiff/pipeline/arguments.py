@@ -10,8 +10,8 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from .backend import array_module
-from .errors import UserError
+from ..backend import array_module
+from ..errors import UserError
 
 LONGEST_NAME = 255  # bytes, on nearly all file systems
 

@@ -1,0 +1,154 @@
+"""A judge for images made of emoji: which of all true images, in which colour, how often and where is it?
+
+A whole image is read as the emoji whose true image is nearest to it, a part of one as the noun whose is nearest to what
+stands out from the background. The rules know the kind of a scene, but not its words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import cached_property
+
+import numpy as np
+from PIL import Image
+
+from ..scenes import PLACES
+from .colours import LEAST_SATURATION, colour_of, dominant_hue, hsv
+from .emoji import Emoji
+from .parts import background_and_inside, cells, cropped, extent_in
+from .scenes import SPOTS, EmojiScene, Sticker
+from .vocabulary import Vocabulary
+from .wording import without_colour
+
+SIDE = 32                # pixels at which whole images are compared
+ALIKE = 2.5              # root of the mean squared difference of such images, in levels of 255
+MAX_PLACE_DISTANCE = 7   # pixels of 64, as the next
+MAX_SIDE = 32            # of one of several things; two that are taken for one reach over the 30 between their centres
+
+
+class Nearest:
+    """Finds the nearest of many images, by the sum of squared differences ‖a − b‖² = ‖a‖² − 2 a·b + ‖b‖²."""
+
+    def __init__(self, images: np.ndarray):
+        self.rows = images.reshape(len(images), -1).astype(np.float32)
+        self.squares = (self.rows**2).sum(axis=1)
+
+    def nearest(self, image: np.ndarray) -> int:
+        return int((self.squares - 2 * self.rows @ image.ravel().astype(np.float32)).argmin())
+
+
+class Judge:
+    """Reads images, uint8 (S, S, 3), with the words and true images of a set of emoji."""
+
+    def __init__(self, words: Vocabulary):
+        self.words = words
+
+    def right(self, scene: EmojiScene, image: np.ndarray) -> bool:
+        """Whether an image shows what the caption of a scene says, but for the background."""
+        wanted = scene.stickers[0]
+        if scene.kind in ("named", "described"):
+            return self.shows(image, scene.fitting or (wanted.emoji,))
+        if scene.kind == "coloured":
+            colour, emoji = self.coloured(image)
+            return colour == wanted.colour and (base_name(emoji) == base_name(wanted.emoji)
+                                                or self.alike(emoji, wanted.emoji))
+        if scene.kind in ("counted", "placed") and not in_place(scene, image):
+            return False
+        return all(map(self.alike, self.nouns(scene, image), (sticker.emoji for sticker in scene.stickers)))
+
+    def reading(self, scene: EmojiScene, image: np.ndarray) -> str:
+        """What the judge sees in an image of such a scene: 'green apple', 'pizza and cat'."""
+        if scene.kind in ("named", "described"):
+            return self.nearest(image).name
+        if scene.kind == "coloured":
+            colour, emoji = self.coloured(image)
+            return f"{colour} {base_name(emoji)}"
+        return " and ".join(emoji.name for emoji in self.nouns(scene, image))
+
+    def shows(self, image: np.ndarray, fitting: Iterable[Emoji]) -> bool:
+        """Whether the true image that is nearest to this one is that of one of these emoji, or alike to it."""
+        nearest = self.nearest(image)
+        return any(self.alike(nearest, one) for one in fitting)
+
+    def alike(self, a: Emoji, b: Emoji) -> bool:
+        """Whether two have the same name, or true images that can't be told apart, as those of 'astronaut: dark skin
+        tone' and 'man astronaut: dark skin tone'."""
+        if a.name == b.name:
+            return True
+        i, j = self._index[a.file], self._index[b.file]
+        return float(np.sqrt(np.mean((self.true[i].astype(np.float32) - self.true[j]) ** 2))) < ALIKE
+
+    def nearest(self, image: np.ndarray) -> Emoji:
+        """The emoji whose true image is nearest, by the squared differences of 32 x 32 pixels."""
+        return self.words.emoji[self._whole.nearest(scaled(image))]
+
+    def coloured(self, image: np.ndarray) -> tuple[str, Emoji]:
+        """The colour that most of an image has, and the thing whose saturation and value are nearest to the image's."""
+        hue, area, _ = dominant_hue(image, hsv(image)[1] >= LEAST_SATURATION)
+        return colour_of(hue) if area else "gray", self.words.plain[self._shades.nearest(_without_hue(image))]
+
+    def nouns(self, scene: EmojiScene, image: np.ndarray) -> list[Emoji]:
+        """What is seen where the scene has its things: for each, the noun that is nearest to what stands out there."""
+        background, inside = background_and_inside(image)
+        parts = (cropped(image[cell], inside[cell], background) for cell in cells(scene, inside))
+        return [self.words.nouns[self._parts(background).nearest(part)] for part in parts]
+
+    @cached_property
+    def true(self) -> np.ndarray:
+        """The true images on white, uint8 (M, 32, 32, 3)."""
+        return np.stack([scaled(whole(one)) for one in self.words.emoji])
+
+    @cached_property
+    def _index(self):
+        return {one.file: index for index, one in enumerate(self.words.emoji)}
+
+    @cached_property
+    def _whole(self):
+        return Nearest(self.true)
+
+    @cached_property
+    def _shades(self):
+        return Nearest(np.stack([_without_hue(whole(one)) for one in self.words.plain]))
+
+    def _parts(self, background):
+        """The nouns on a background, cropped to what stands out of it; computed once."""
+        if background not in self._parts_on:
+            images = [whole(one, background) for one in self.words.nouns]
+            insides = [background_and_inside(image)[1] for image in images]
+            self._parts_on[background] = Nearest(np.stack([
+                cropped(image, inside, background) for image, inside in zip(images, insides, strict=True)]))
+        return self._parts_on[background]
+
+    @cached_property
+    def _parts_on(self):
+        return {}
+
+
+def in_place(scene: EmojiScene, image: np.ndarray) -> bool:
+    """Whether something stands out at the place that a scene names, or one thing where each of a number should be."""
+    _, inside = background_and_inside(image)
+    spots, most = ([PLACES[scene.place]], np.inf) if scene.place else (SPOTS[len(scene.stickers)], MAX_SIDE)
+    found = [extent_in(inside, cell) for cell in cells(scene, inside)]
+    return all(math.dist(centre, spot) <= MAX_PLACE_DISTANCE and side <= most
+               for (centre, side), spot in zip(found, spots, strict=True))
+
+
+def whole(emoji: Emoji, background: str = "white") -> np.ndarray:
+    """The true image of an emoji."""
+    return EmojiScene("named", "", (Sticker(emoji),), background).image(len(emoji.image))
+
+
+def base_name(emoji: Emoji) -> str:
+    return without_colour(emoji.name)
+
+
+def scaled(image: np.ndarray) -> np.ndarray:
+    """uint8 (S, S, 3) -> (32, 32, 3), the means of areas"""
+    return np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX))
+
+
+def _without_hue(image):
+    """Saturation and value, which a turned hue leaves as they are: uint8 (32, 32, 2)."""
+    _, saturation, value = hsv(scaled(image))
+    return (255 * np.stack([saturation, value], axis=-1)).round().astype(np.uint8)

@@ -1,0 +1,124 @@
+"""The scores of a model that draws emoji: is it the one that was asked for, also in words that it never saw together?
+
+Image i of a kind starts from the noise of seed i. Scores are fractions from 0 to 1 unless they state a unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from ..data.emoji.judge import Judge
+from ..data.emoji.random_scenes import draw_scene
+from ..data.emoji.scenes import EmojiScene, plainly_named
+from ..data.emoji.vocabulary import KINDS
+from ..data.emoji_source import EmojiSource
+from ..data.source import batch_stream
+from ..errors import UserError
+from ..pipeline import Pipeline
+from .copies import copied, thumbnails
+from .images import crispness, fraction, psnr
+from .model import drawings, reconstruct, settings
+from .scenes import SPLITS
+
+WORDS = 200     # prompts of each kind of scene, seen and held out
+EVALUATION = 10  # key of the random stream of prompts
+
+
+@dataclass(frozen=True)
+class JudgedEmoji:
+    """An image, uint8 (S, S, 3), of a scene, and whether it shows what the caption says."""
+
+    scene: EmojiScene
+    image: np.ndarray
+    right: bool
+    seen: str
+
+    @property
+    def explanation(self) -> str:
+        return f"{self.scene.caption}: saw {self.seen}"
+
+
+def evaluate_emoji(pipe: Pipeline, source: EmojiSource, count: int | None = None,
+                   progress: Callable[..., Iterable[JudgedEmoji]] | None = None) -> dict:
+    """The scores of a model on the names of a set of emoji and on scenes of them, ready for JSON.
+
+    named is the fraction of names seen in training whose image is nearest, of all true images, to its own true one;
+    composed the same for the skin tones that are held out. `words` are the scenes drawn right, by kind, for words seen
+    together in training and for those held out. `judge` are the same scores of true images and of the autoencoder's
+    reconstructions. copies compares the composed images with those of training (see `copied`).
+
+    All names and 200 prompts of each kind, or `count` of each. `progress` wraps the iterator over all images, as
+    `tqdm` does. Raises UserError where the model draws another size.
+    """
+    size = pipe.unet.config.sample_size * pipe.vae.config.downsampling
+    if size != source.size:
+        raise UserError(f"the model draws {size} x {size} pixels, the emoji have {source.size}: open them in its size")
+    judge, groups = Judge(source.words), prompts(source, count)
+    found = chain.from_iterable(draw(pipe, judge, scenes) for scenes in groups.values())
+    total = sum(map(len, groups.values()))
+    rest = iter(found if progress is None else progress(found, total=total))
+    drawn = {name: [next(rest) for _ in scenes] for name, scenes in groups.items()}
+    list(rest)  # lets a progress bar end
+    true = {name: np.stack([scene.image(size) for scene in scenes]) for name, scenes in groups.items() if scenes}
+    rebuilt = {name: reconstruct(pipe.vae, images) for name, images in true.items()}
+    training = np.stack([plainly_named(one).image(size) for one in source.words.split[0]])
+    return {
+        **{name: rates(drawn[name]) for name in ("named", "composed")},
+        "words": by_kind(drawn),
+        "judge": {title: {name: fraction(map(judge.right, groups[name], images)) for name, images in shown.items()}
+                  for title, shown in (("truth", true), ("reconstruction", rebuilt))},
+        "psnr": psnr(true["named"], rebuilt["named"]),
+        "crispness": {"truth": crispness(true["named"]), "drawn": crispness(images_of(drawn["named"]))},
+        "copies": copied(thumbnails(images_of(drawn["composed"])), thumbnails(true["composed"]), thumbnails(training))
+        if drawn["composed"] else None,
+        "settings": {"source": source.name, "names": len(groups["named"]),
+                     **settings(pipe, max(map(len, groups.values())))},
+    }
+
+
+def prompts(source: EmojiSource, count: int | None) -> dict[str, list[EmojiScene]]:
+    """The scenes to draw: named, composed, and "KIND seen" and "KIND held_out" for the kinds there are words for."""
+    seen, held_out = source.words.split
+    groups = {name: [plainly_named(one) for one in spread(emoji, count)]
+              for name, emoji in (("named", seen), ("composed", held_out))}
+    for number, kind in enumerate(KINDS if source.free_wording else ()):
+        for place, split in enumerate(SPLITS):
+            if kind in source.words.kinds[split == "held_out"]:
+                streams = (batch_stream(2 * number + place, EVALUATION, index) for index in range(count or WORDS))
+                groups[f"{kind} {split}"] = [draw_scene(rng, source.words, kind, split) for rng in streams]
+    return groups
+
+
+def images_of(found: list[JudgedEmoji]) -> np.ndarray:
+    return np.stack([one.image for one in found])
+
+
+def spread(items: list, count: int | None) -> list:
+    """`count` of the items, evenly; all if there are fewer, or with None."""
+    count = min(count or len(items), len(items))
+    return [items[index * len(items) // count] for index in range(count)]
+
+
+def draw(pipe: Pipeline, judge: Judge, scenes: list[EmojiScene]) -> Iterator[JudgedEmoji]:
+    """Draw the captions of the scenes, scene i from the noise of seed i, and judge the images."""
+    for scene, image in zip(scenes, drawings(pipe, [scene.caption for scene in scenes]), strict=True):
+        yield JudgedEmoji(scene, image, judge.right(scene, image), judge.reading(scene, image))
+
+
+def rates(found: list[JudgedEmoji]) -> dict[str, float | int]:
+    """The fractions of all names drawn right, and of those without and with a skin tone, where there are some."""
+    parts = {"all": (False, True), "plain": (False,), "skin_tones": (True,)}
+    right = {name: [one.right for one in found if one.scene.stickers[0].emoji.has_tone in tones]
+             for name, tones in parts.items()}
+    return {name: fraction(part) for name, part in right.items() if part} | {"count": len(found)}
+
+
+def by_kind(drawn: dict[str, list[JudgedEmoji]]) -> dict[str, dict[str, float | None]]:
+    """{kind: {split: fraction}}; None where there are no words."""
+    right = {name: fraction(one.right for one in found) for name, found in drawn.items() if found}
+    return {kind: {split: right.get(f"{kind} {split}") for split in SPLITS}
+            for kind in KINDS if any(f"{kind} {split}" in right for split in SPLITS)}

@@ -1,0 +1,53 @@
+"""Every README.md: its Python runs, and its links and images lead somewhere."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from pathlib import Path
+
+import pytest
+from source_tree import ROOT
+
+from minidiff.explain.figures import NAMES
+
+TREES = (ROOT.parent, Path(__file__).parents[1])  # of the installed package and of these tests: often the same
+WHERE = ("README.md", "benchmarks/README.md", "weights/README.md", "minidiff/*/README.md")
+PATHS = {path.relative_to(tree).as_posix(): path
+         for tree in TREES for pattern in WHERE for path in sorted(tree.glob(pattern))}
+EXCERPT = re.compile(r"^ *\.\.\.$", re.MULTILINE)
+READMES = {name: path.read_text("utf-8") for name, path in PATHS.items()}
+SNIPPETS = [(name, code) for name, text in READMES.items()
+            for code in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]
+
+
+@pytest.mark.parametrize(("name", "code"), SNIPPETS, ids=[name for name, _ in SNIPPETS])
+def test_python_in_a_readme_runs(name, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if EXCERPT.search(code):  # of a file that is shown in part
+        ast.parse(code)
+    else:
+        exec(compile(code, name, "exec"), {"__name__": "__main__"})
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_links_and_images_of_a_readme_lead_somewhere(name):
+    prose = re.sub(r"^```.*?^```|\$.*?\$", "", READMES[name], flags=re.DOTALL | re.MULTILINE)
+    links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", prose) if "://" not in link]
+    targets = [os.path.normpath(Path(name).parent / link) for link in links if link]
+    assert [target for target in targets if not any((tree / target).exists() for tree in TREES)] == []
+
+
+@pytest.mark.parametrize("folder", NAMES)
+def test_a_folder_explains_itself_on_a_few_screens(folder):
+    text = READMES[f"minidiff/{folder}/README.md"]
+    assert len(text.splitlines()) <= 220
+    assert "](figure.png)" in text
+    assert "```python\n" in text
+    assert max(len(code.splitlines()) for name, code in SNIPPETS if name == f"minidiff/{folder}/README.md") <= 20
+
+
+def test_formulas_are_closed():
+    odd = {name for name, text in READMES.items() if re.sub(r"```.*?```", "", text, flags=re.DOTALL).count("$$") % 2}
+    assert odd == set()
