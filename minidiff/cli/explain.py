@@ -18,6 +18,8 @@ def add_to(commands) -> None:
     parser.add_argument("--model", default=SHIPPED,
                         help=f"the name of a shipped model, or a folder (default: {SHIPPED})")
     parser.add_argument("--seed", type=whole_number(0), default=0, help="random seed (default: 0)")
+    parser.add_argument("--run", type=Path, dest="folder", metavar="FOLDER",
+                        help="a training run whose losses and samples to show")
     add_device(parser)
     parser.set_defaults(run=run)
 
@@ -36,7 +38,7 @@ def run(args) -> None:
 
     pipe = Pipeline.from_pretrained(args.model, args.device, "float32")
     with tqdm(desc="explaining", total=len(VIEWS), unit="view", leave=False, disable=None) as bar:
-        for name, text in explain(pipe, args.model, args.prompt, args.seed):
+        for name, text in explain(pipe, args.model, args.prompt, args.seed, args.folder):
             if name == "page":
                 write_page(text, path)
             bar.update()

@@ -9,7 +9,7 @@ from .images import rounded, side_by_side
 from .run import Run
 
 SOURCES = (classifier_free, guided)
-SCALES = (0.0, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+SCALES = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 
 
 def view(run: Run) -> dict:
@@ -40,6 +40,11 @@ def plane(uncond: np.ndarray, cond: np.ndarray, guided: np.ndarray) -> dict:
 
 def strip(run: Run) -> dict:
     """The same noise drawn with other scales; with scale 0 the UNet has only the empty prompt."""
-    images = [run.pipe("" if scale == 0 else run.prompt, seed=run.seed, guidance_scale=max(scale, 1.0))[0]
-              for scale in SCALES]
-    return {"scales": list(SCALES), "images": side_by_side(np.stack([np.asarray(image) for image in images]))}
+    scales = sorted({*SCALES, run.scale})
+    images = [run.image if scale == run.scale else np.asarray(drawn(run, scale)) for scale in scales]
+    return {"scales": scales, "images": side_by_side(np.stack(images))}
+
+
+def drawn(run: Run, scale: float):
+    prompt = "" if scale == 0 else run.prompt
+    return run.pipe(prompt, seed=run.seed, guidance_scale=max(scale, 1.0))[0]

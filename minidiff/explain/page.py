@@ -10,24 +10,42 @@ from importlib import resources
 from pathlib import Path
 
 from ..pipeline import Pipeline
-from . import attention, film, guidance, header, network, noise, words
+from . import (
+    attention,
+    backwards,
+    changed_word,
+    film,
+    guidance,
+    header,
+    losses,
+    network,
+    noise,
+    paths,
+    plane,
+    training,
+    words,
+)
 from .run import Run, observe
 from .sources import source_of
 from .wording import LABELS, VIEWS
 
-DRAWN = (header, words, noise, film, guidance, attention, network)
-SCRIPTS = ("core", "chart", "header", "words", "noise", "film", "guidance", "attention", "network", "start")
+DRAWN = (header, words, noise, film, guidance, attention, network, paths, plane, losses, changed_word, training,
+         backwards)
 
 
-def explain(pipe: Pipeline, model: str, prompt: str, seed: int = 0) -> Iterator[tuple[str, str | None]]:
-    """Yields the name of each view that is done, and at the end ("page", HTML)."""
-    run = observe(pipe, model, prompt, seed)
-    data = {}
+def explain(pipe: Pipeline, model: str, prompt: str, seed: int = 0,
+            folder: Path | None = None) -> Iterator[tuple[str, str | None]]:
+    """Yields the name of each view that is done, and at the end ("page", HTML). `folder` is that of a training run."""
+    run, data = observe(pipe, model, prompt, seed), {}
     for module in DRAWN:
-        name = module.__name__.rpartition(".")[2]
-        data[name] = module.view(run) | {"sources": [source_of(thing) for thing in module.SOURCES]}
-        yield name, None
+        view = module.view(folder if module is training else run)
+        data[name_of(module)] = view | {"sources": [source_of(thing) for thing in module.SOURCES]}
+        yield name_of(module), None
     yield "page", page(data, run)
+
+
+def name_of(module) -> str:
+    return module.__name__.rpartition(".")[2]
 
 
 def page(data: dict, run: Run) -> str:
@@ -36,7 +54,7 @@ def page(data: dict, run: Run) -> str:
         "TITLE": html.escape(f"{run.prompt} · minidiff explain"), "PROMPT": html.escape(run.prompt),
         "LINKS": "\n".join(link(number, name) for number, name in enumerate(data, 1)),
         "SECTIONS": "\n".join(section(number, name, run) for number, name in enumerate(data, 1) if name != "header"),
-        "STYLE": asset("style.css"), "SCRIPT": "\n".join(asset(f"{name}.js") for name in SCRIPTS),
+        "STYLE": asset("style.css"), "SCRIPT": "\n".join(asset(f"{name}.js") for name in ("core", "chart", *data, "start")),
         "DATA": json.dumps({"views": data, "words": LABELS}, ensure_ascii=False, allow_nan=False,
                            separators=(",", ":")).replace("</", "<\\/"),
         **{f"LABEL_{name}": html.escape(LABELS[name]) for name in labels},

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from ..backend import to_host
+from ..backend import array_module, random_stream, to_host
 from ..data.images import to_pillow
+from ..data.scenes import images_of, lay_out, parse_caption, to_float
 from ..diffusion.objectives import denoised, output_of
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import from_config
@@ -16,12 +19,14 @@ from ..nn.clip_layers import CLIPAttention
 from ..nn.layers import Downsample, Upsample
 from ..nn.module import Module
 from ..nn.residual import ResBlock
-from ..nn.threads import at_most
+from ..nn.threads import at_most, share_rows
 from ..nn.transformer import Attention, SpatialTransformer
 from ..pipeline import GUIDANCE, STEPS, Pipeline
+from .other_word import changed
 from .recorder import Call, named_modules, recording
 
 MOST_SIDE = 16           # attention to larger feature maps is averaged to about this many pixels a side
+SIBLINGS = 8             # seeds that are drawn together
 SMALL = 30_000_000       # parameters of a UNet up to which a run takes seconds, so that the page can have many
 
 
@@ -42,6 +47,13 @@ class Step:
     weights: dict[str, np.ndarray]
     outputs: dict[str, np.ndarray]
     seconds: dict[str, float]
+
+
+class Siblings(NamedTuple):
+    """Latents (N, S + 1, h, w, C) of several seeds from their noise on, and their images, uint8 (N, H, W, 3)."""
+
+    states: np.ndarray
+    images: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,43 @@ class Run:
     @property
     def is_small(self) -> bool:
         return is_small(self.pipe)
+
+    @cached_property
+    def siblings(self) -> Siblings:
+        """The same prompt from the noise of other seeds, all at once."""
+        states, images = [], []
+        for moment in self.pipe.stream(self.prompt, seed=self.seed, num_images_per_prompt=SIBLINGS):
+            if moment.name in ("noise", "sampling"):
+                states.append(to_host(moment.value if moment.name == "noise" else moment.value.x))
+            elif moment.name == "images":
+                images += map(np.asarray, to_pillow(moment.value))
+        whole = [np.concatenate(states[i::len(self.steps) + 1]) for i in range(len(self.steps) + 1)]
+        return Siblings(np.stack(whole, axis=1), np.stack(images))
+
+    @cached_property
+    def true_latents(self) -> tuple[np.ndarray, bool]:
+        """Latents (N, h, w, C) of images that the prompt fits, and whether they are those of true scenes.
+
+        Of a prompt that is no caption of a scene there are only those which the model has drawn itself.
+        """
+        scene, (height, width, _) = parse_caption(self.prompt), self.image.shape
+        if scene is None or height != width:
+            return self.siblings.states[:, -1], False
+        rng = random_stream(self.seed)
+        images = to_float(images_of([lay_out(rng, scene) for _ in range(SIBLINGS)], height))
+        xp = array_module(self.pipe.unet.conv_in.weight.value)
+        return to_host(self.pipe.encode(xp.asarray(images))), True
+
+    @cached_property
+    def other(self) -> Run | None:
+        """The run of the prompt with one word changed, from the same noise."""
+        prompt = changed(self)
+        return None if prompt is None else observe(self.pipe, self.model, prompt, self.seed)
+
+    def context_of(self, text: str) -> np.ndarray:
+        """What the text encoder makes of any text: (1, T, D)."""
+        ids = array_module(self.pipe.unet.conv_in.weight.value).asarray(self.pipe.tokenizer([text]))
+        return share_rows(lambda ids: self.pipe.text_encoder(ids)[0], ids)
 
     @property
     def tokens(self) -> int:

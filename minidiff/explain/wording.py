@@ -133,9 +133,12 @@ LABELS = {
     "net_diagram_alt": "The stages of the UNet in running order, low where the resolution is low",
     "path_alt": "Paths of {n} runs from noise to images, projected to two dimensions", "path_seed": "seed {seed}",
     "path_steps": "{n} steps", "path_off": "{x} % off", "path_step": "step", "path_table": "Three samplers, one noise",
+    "path_true": "many steps", "path_unstable": "A sampler that is far off here steps along σ/α, which is infinite "
+    "in pure noise, where this schedule ends: its first step is then too long by far, and only many steps mend it.",
     "path_reference": "{n} steps of {sampler}", "path_this": "this run", "path_calls": "{n} calls",
     "plane_learned": "learned", "plane_exact": "exact", "plane_alt": "Arrows from noisy points to the denoised ones: {kind}",
-    "plane_time": "noise σ", "plane_error": "learned and exact arrows differ by {x} % here",
+    "plane_time": "noise", "plane_data": "data", "plane_points": "points on their way",
+    "plane_arrows": "from x towards E[x₀ | x], the mean of what x may have been", "plane_error": "learned and exact arrows differ by {x} % here",
     "loss_error_alt": "Error per noise level with the right, a wrong and no caption", "loss_right": "right caption",
     "loss_wrong": "“{text}”", "loss_none": "no caption", "loss_x": "time t", "loss_y": "error of the answer",
     "loss_law": "how often t is asked", "loss_weight": "weight of an error", "loss_extra": "{x} % of the questions are "
@@ -147,7 +150,7 @@ LABELS = {
     "stage and step", "changed_cell": "{stage}, step {i}: {x}", "changed_curve": "difference of x",
     "changed_step": "step", "changed_film_alt": "x₀ of “{prompt}” in step {i}",
     "changed_none": "There is no word in this prompt to change.",
-    "train_loss": "loss", "train_step": "step", "train_chance": "chance, ln {n} = {x}", "train_alt": "Losses of {stage}",
+    "train_loss": "loss", "train_held_out": "held-out loss", "train_step": "step", "train_chance": "chance, ln {n} = {x}", "train_alt": "Losses of {stage}",
     "train_samples": "What it drew on the way", "train_sample": "{stage}, step {step}",
     "no_run": "This page is about a model alone. To see how one learned, add --run with the folder of a training run.",
     "back_alt": "Norms of gradients of each stage", "back_stage": "stage", "back_loss": "loss of this batch: {x}",
