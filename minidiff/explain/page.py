@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 
@@ -35,12 +36,19 @@ DRAWN = (header, words, noise, film, guidance, attention, network, paths, plane,
 
 def explain(pipe: Pipeline, model: str, prompt: str, seed: int = 0,
             folder: Path | None = None) -> Iterator[tuple[str, str | None]]:
-    """Yields the name of each view that is done, and at the end ("page", HTML). `folder` is that of a training run."""
-    run, data = observe(pipe, model, prompt, seed), {}
-    for module in DRAWN:
-        view = module.view(folder if module is training else run)
-        data[name_of(module)] = view | {"sources": [source_of(thing) for thing in module.SOURCES]}
-        yield name_of(module), None
+    """Yields the name of each view that is done, and at the end ("page", HTML). `folder` is that of a training run.
+
+    Views of one image leave cores idle, so two are computed at a time.
+    """
+    run = observe(pipe, model, prompt, seed)
+    run.prepare()
+    with ThreadPoolExecutor(2) as pool:
+        views = {name_of(module): pool.submit(module.view, folder if module is training else run) for module in DRAWN}
+        for name, view in views.items():
+            view.result()
+            yield name, None
+    data = {name_of(module): views[name_of(module)].result() | {"sources": list(map(source_of, module.SOURCES))}
+            for module in DRAWN}
     yield "page", page(data, run)
 
 
@@ -54,7 +62,7 @@ def page(data: dict, run: Run) -> str:
         "TITLE": html.escape(f"{run.prompt} · minidiff explain"), "PROMPT": html.escape(run.prompt),
         "LINKS": "\n".join(link(number, name) for number, name in enumerate(data, 1)),
         "SECTIONS": "\n".join(section(number, name, run) for number, name in enumerate(data, 1) if name != "header"),
-        "STYLE": asset("style.css"), "SCRIPT": "\n".join(asset(f"{name}.js") for name in ("core", "chart", *data, "start")),
+        "STYLE": asset("style.css") + asset("views.css"), "SCRIPT": "\n".join(asset(f"{name}.js") for name in ("core", "chart", *data, "start")),
         "DATA": json.dumps({"views": data, "words": LABELS}, ensure_ascii=False, allow_nan=False,
                            separators=(",", ":")).replace("</", "<\\/"),
         **{f"LABEL_{name}": html.escape(LABELS[name]) for name in labels},

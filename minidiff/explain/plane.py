@@ -7,6 +7,7 @@ import numpy as np
 from ..backend import random_stream
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.schedules import Time
+from ..nn.blas import blas_threads
 from .images import rounded
 from .points import PointNet, denoiser, spirals, train
 from .run import Run
@@ -16,6 +17,7 @@ POINTS, TRAINING, STEPS = 300, 1200, 12
 WIDTH, GRID, MOVING = 2.8, 15, 150
 
 
+@blas_threads(1)
 def view(run: Run) -> dict:
     scheduler = Scheduler("dpm++", run.scheduler.schedule, run.scheduler.prediction_type)
     points = spirals(random_stream(1), POINTS)

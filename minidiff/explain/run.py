@@ -90,6 +90,11 @@ class Run:
         whole = [np.concatenate(states[i::len(self.steps) + 1]) for i in range(len(self.steps) + 1)]
         return Siblings(np.stack(whole, axis=1), np.stack(images))
 
+    def prepare(self) -> None:
+        """Compute what several views share, so that they can be made at the same time."""
+        if self.is_small:
+            _ = self.siblings, self.true_latents, self.other
+
     @cached_property
     def true_latents(self) -> tuple[np.ndarray, bool]:
         """Latents (N, h, w, C) of images that the prompt fits, and whether they are those of true scenes.

@@ -45,9 +45,12 @@ def thinned(points: dict[int, float]) -> list[tuple[int, float]]:
 
 
 def samples(folder: Path) -> list[dict]:
-    """Some of the grids that a run drew while it learned, from the first to the last, as small images."""
-    files = sorted((folder / "samples").glob("*-*.png"), key=lambda path: path.stat().st_mtime)
-    chosen = [files[i] for i in sorted({round(i) for i in np.linspace(0, len(files) - 1, MOST_SAMPLES)})] if files else []
+    """Some of the grids that a run drew while it learned: the last of the autoencoder, then those of the last stage."""
+    files: dict[str, list[Path]] = {}
+    for path in sorted((folder / "samples").glob("*-*.png")):
+        files.setdefault(path.stem.rpartition("-")[0], []).append(path)
+    drawn = files.get("lora") or files.get("diffusion") or []
+    chosen = files.get("autoencoder", [])[-1:] + spread(drawn, MOST_SAMPLES - 1)
     found = []
     for path in chosen:
         stage, _, step = path.stem.rpartition("-")
@@ -56,3 +59,8 @@ def samples(folder: Path) -> list[dict]:
             image.thumbnail((WIDEST, 2 * WIDEST))
             found.append({"stage": stage, "step": int(step) if step.isdecimal() else 0, "image": data_uri(image.quantize(96))})
     return found
+
+
+def spread(items: list, count: int) -> list:
+    """At most so many of a list, evenly spaced, with the first and the last."""
+    return [items[i] for i in sorted({round(i) for i in np.linspace(0, len(items) - 1, count)})] if items else []

@@ -61,16 +61,16 @@ VIEWS = {
         "each weighted by how likely it is after the noise. Move the slider from noise to data."),
     "losses": (
         "Where the model is wrong",
-        "The error is largest where there is only noise left, and there a wrong word costs most; where the image is "
-        "still visible, words hardly matter.",
-        "Training asks one question again and again: here is a noisy image and its caption, what was added? How often "
-        "each time t is asked, and how much an error counts, are choices of training, drawn below the error."),
+        "Each curve is the model's error at every amount of noise; the gaps between them are what the caption is worth.",
+        "Training asks one question again and again: here is a noisy image and its caption, what is under the noise? "
+        "In pure noise, on the right, the answer can only be a mean of all images that the caption fits. How often each "
+        "time t is asked, and how much an error counts, are choices of training, drawn below the error."),
     "changed_word": (
         "One word changed",
         "The same noise, one other word: the runs part in the layers that read the text, and only then in the image.",
-        "Rows are the stages of the UNet, columns are steps. A cell is as bright as the two runs differ there, "
-        "‖a − b‖ / ‖a‖, for outputs with the prompt. Everything in the first step starts equal: only attention to "
-        "words can tell the runs apart."),
+        "Rows are the stages of the UNet, columns are steps. The more orange a cell, the more the two runs "
+        "differ there: ‖a − b‖ / ‖a‖, for outputs with the prompt. In the first step everything starts equal, and only "
+        "the attentions, in bold, can tell the runs apart, as they alone read the words."),
     "training": (
         "How the model learned",
         "Losses fall from what chance gives, the dashed line, and the images follow.",
@@ -81,7 +81,8 @@ VIEWS = {
         "Every layer gets a gradient, passed on by the backward function beside its forward function; one of them is "
         "checked here against a difference quotient.",
         "A batch of noisy latents went through the UNet, its error came back through the same layers in reverse. Bars "
-        "are the norms of the gradients of each stage, relative to the norms of its weights."),
+        "are the norms of the gradients of each stage, relative to the norms of its weights, on a "
+        "logarithmic scale."),
 }
 
 LABELS = {
@@ -135,7 +136,7 @@ LABELS = {
     "path_steps": "{n} steps", "path_off": "{x} % off", "path_step": "step", "path_table": "Three samplers, one noise",
     "path_true": "many steps", "path_unstable": "A sampler that is far off here steps along σ/α, which is infinite "
     "in pure noise, where this schedule ends: its first step is then too long by far, and only many steps mend it.",
-    "path_reference": "{n} steps of {sampler}", "path_this": "this run", "path_calls": "{n} calls",
+    "path_noise": "its noise", "path_here": "where it is at this step", "path_reference": "{n} steps of {sampler}", "path_this": "this run", "path_calls": "{n} calls",
     "plane_learned": "learned", "plane_exact": "exact", "plane_alt": "Arrows from noisy points to the denoised ones: {kind}",
     "plane_time": "noise", "plane_data": "data", "plane_points": "points on their way",
     "plane_arrows": "from x towards E[x₀ | x], the mean of what x may have been", "plane_error": "learned and exact arrows differ by {x} % here",

@@ -57,7 +57,7 @@ VIEWS.attention = (data, place) => {
   const words_ = picker(say("att_token"), words.map((word, i) => make("span", {}, minis[i], make("small", {}, word))), (i) => {
     now.token = i;
     repaint();
-  }, Math.min(data.overlaps.length ? data.overlaps[0].token : 1, words.length - 1));
+  }, Math.min(1, words.length - 1));
   const all = (names) => [say("att_all"), ...names];
   const numbers = (count) => Array.from({ length: count }, (_, i) => String(i + 1));
   const layer = choice(say("att_layer"), all(layers.map((one) => `${one.name}  ${one.shape[3]} × ${one.shape[4]}`)), (i) => { now.layer = i - 1; repaint(); });
@@ -65,17 +65,17 @@ VIEWS.attention = (data, place) => {
   const step = slider(say("att_step"), data.steps.length + 1, 0, (i) => i ? String(data.steps[i - 1]) : say("att_all"), (i) => { now.step = i - 1; repaint(); });
   place.append(make("div", { class: "panel" }, make("div", { class: "controls" }, layer, layers[0].shape[1] > 1 ? head : null, step),
     make("div", { class: "beside heat" }, make("div", { class: "image" }, large, boxes), words_)));
-  image.decode().then(() => { step.begin(); words_.begin(); }, () => {});
   const choose = (one) => {
     layer.set(one.best.layer + 1);
     head.set(one.best.head + 1);
     words_.pick(one.token);
-    place.scrollIntoView({ block: "start" });
   };
+  const sharpest = [...data.overlaps].sort((a, b) => b.best.inside - a.best.inside)[0];
+  image.decode().then(() => { step.begin(); sharpest ? choose(sharpest) : words_.begin(); }, () => {});
   const percent = (x) => Math.round(100 * x);
   place.append(make("h3", {}, say("att_overlap")), data.overlaps.length ? make("ul", { class: "bars" }, data.overlaps.map((one) =>
     make("li", {}, make("span", {}, say("att_row", { ...one, inside: percent(one.inside), area: percent(one.area) }), " ",
-      make("button", { type: "button", class: "link", onclick: () => choose(one) }, say("att_best", { layer: data.layers[one.best.layer].name,
+      make("button", { type: "button", class: "link", onclick: () => { choose(one); place.scrollIntoView({ block: "start" }); } }, say("att_best", { layer: data.layers[one.best.layer].name,
         head: one.best.head + 1, inside: percent(one.best.inside) }))),
       make("i", { class: "bar guided", style: `--x:${100 * one.inside}%;--best:${100 * one.best.inside}%;--mark:${100 * one.area}%` }),
       make("b", {}, say("att_gain", { x: number(one.gain, 2) }))))) : make("p", { class: "missing" }, say("att_none")));

@@ -1,12 +1,19 @@
 "use strict";
 
+// The same arrows, turned so that the guided one points to the right.
+function turned(step) {
+  const [x, y] = step.guided, length = Math.hypot(x, y);
+  const turn = ([a, b]) => [(a * x + b * y) / length, (b * x - a * y) / length];
+  return { ...step, uncond: turn(step.uncond), cond: turn(step.cond), guided: turn(step.guided) };
+}
+
 VIEWS.guidance = (data, place) => {
-  const width = Math.max(300, Math.min(620, place.clientWidth)), height = 320, margin = 44;
+  const width = Math.max(300, Math.min(620, place.clientWidth)), height = 300, margin = 44;
   const svg = shape("svg", { class: "plane", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": say("guide_alt"),
     style: `max-width:${width}px` });
   const values = make("div"), note = make("p", { class: "note" });
   const control = slider(say("film_step"), data.steps.length, 0, (i) => say("of", { i: i + 1, n: data.steps.length }), (i) => {
-    const step = data.steps[i], names = ["uncond", "cond", "guided"], points = [[0, 0], ...names.map((name) => step[name])];
+    const step = turned(data.steps[i]), names = ["uncond", "cond", "guided"], points = [[0, 0], ...names.map((name) => step[name])];
     const [low, high] = [Math.min, Math.max].map((end) => [0, 1].map((axis) => end(...points.map((point) => point[axis]))));
     const unit = Math.min((width - 2 * margin) / (high[0] - low[0]), (height - 2 * margin) / (high[1] - low[1]));
     const at = ([a, b]) => [width / 2 + (a - (low[0] + high[0]) / 2) * unit, height / 2 - (b - (low[1] + high[1]) / 2) * unit];

@@ -15,7 +15,7 @@ VIEWS.losses = (data, place) => {
   main.append(legend(names.map((name) => [kinds[name], texts[name]])),
     make("p", { class: "note" }, say(data.true ? "loss_data_scenes" : "loss_data_own", { n: data.count })));
   const law = make("div"), weight = make("div");
-  place.append(make("div", { class: "images two" }, law, weight),
+  place.append(make("div", { class: "images stages" }, law, weight),
     make("p", { class: "note" }, say("loss_setting", data), " ", say("loss_extra", { x: number(100 * data.layout) })));
   const top = Math.max(...data.law), bars = chart(law, { x: [0, data.last], y: [0, 1.1 * top], height: 170, xTicks: ticks(0, data.last, 4),
     alt: say("loss_law_alt"), yLabel: say("loss_law") });

@@ -14,6 +14,7 @@ VIEWS.paths = (data, place) => {
     line.setAttribute("style", tints[i]);
     return line;
   });
+  data.paths.forEach(([[a, b]]) => plot.dot(a, b, "begin", 3.5));
   const dots = data.paths.map((path, i) => {
     const dot = plot.dot(path[0][0], path[0][1], "path", 5);
     dot.setAttribute("style", tints[i]);
@@ -38,7 +39,7 @@ VIEWS.paths = (data, place) => {
     return end(k + 1, `${off}, ${say("path_calls", { n: one.calls })}`, `${sampler}, ${say("path_steps", { n: count })}, ${off}`);
   }), i === 0 ? make("td", { rowspan: data.samplers.length, class: "reference" }, end(0, "", "").firstChild,
     make("small", {}, say("path_reference", { sampler: data.reference[0], n: data.reference[1] }))) : null));
-  place.append(make("div", { class: "panel seeds" }, control, curves, seeds),
+  place.append(make("div", { class: "panel seeds" }, control, curves, legend([["begin", say("path_noise")], ["ends", say("path_here")]]), seeds),
     make("h3", {}, say("path_table")), make("div", { class: "scroll" }, make("table", { class: "samplers" },
       make("thead", {}, make("tr", {}, make("td"), data.counts.map((n) => make("th", { scope: "col" }, say("path_steps", { n }))),
         make("th", { scope: "col" }, say("path_true")))), make("tbody", {}, rows))));

@@ -3,9 +3,10 @@
 VIEWS.training = (data, place) => {
   const panels = make("div", { class: "images stages" });
   place.append(panels);
-  for (const stage of data.stages) {
-    const spot = make("div");
-    panels.append(spot);
+  const spots = data.stages.map(() => make("div"));
+  panels.append(...spots);
+  for (const [i, stage] of data.stages.entries()) {
+    const spot = spots[i];
     const curves = Object.entries(stage.losses), points = curves.flatMap(([, curve]) => curve);
     const values = points.map(([, y]) => y).concat(stage.chance ? [stage.chance.loss] : []);
     const low = Math.min(...values) * 0.85, high = Math.max(...values) * 1.15, last = Math.max(...points.map(([x]) => x));
@@ -20,7 +21,7 @@ VIEWS.training = (data, place) => {
   }
   place.append(legend([["cond", say("train_loss")], ["guided", say("train_held_out")]]));
   if (data.samples.length) {
-    place.append(make("h3", {}, say("train_samples")), make("div", { class: "images two" }, data.samples.map((one) => {
+    place.append(make("h3", {}, say("train_samples")), make("div", { class: "images small" }, data.samples.map((one) => {
       const text = say("train_sample", one);
       return figure(text, make("img", { src: one.image, alt: text }));
     })));
