@@ -1,4 +1,4 @@
-"""A headless Chromium, spoken to by its DevTools protocol over a pipe; `None` as the `browser` fixture where there is none."""
+"""A headless Chromium, spoken to by its DevTools protocol over a pipe; PROGRAM is None where there is none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Page:
     def send(self, method, **params):
         """The result of a command; raises AssertionError with the browser's words where there is none."""
         own = next(self.ids)
-        message = {"id": own, "method": method, "params": params} | ({"sessionId": self.session} if self.session else {})
+        message = {"id": own, "method": method, "params": params}
+        message |= {"sessionId": self.session} if self.session else {}
         self.write.write(json.dumps(message).encode() + b"\0")
         self.write.flush()
         while (answer := self.next_message()).get("id") != own:

@@ -17,7 +17,7 @@ from .run import Run
 
 SOURCES = (predict_noise, apply, ResBlock)
 ROWS = 4     # images of the batch
-STEP = 1e-4  # of the difference quotient, in float64
+STEP = 1e-5  # of the difference quotient, in float64
 
 
 @blas_threads(1)

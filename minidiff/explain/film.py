@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..diffusion.objectives import denoised
-from ..diffusion.samplers import advance
 from ..diffusion.sampler_table import SAMPLERS
+from ..diffusion.samplers import advance
 from .images import bytes_of, rounded, side_by_side
 from .run import Run
 

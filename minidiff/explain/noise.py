@@ -27,10 +27,11 @@ def view(run: Run) -> dict:
     pixels = add_noise(*(np.repeat(a[None], len(times), axis=0) for a in (image, grain)), alpha, sigma)
     kept = [channels(one, CHANNELS) for one in noisy]
     curve = np.linspace(0, last, CURVE)
+    falling, rising = schedule.at(curve)
     return {
         "times": rounded(times), "alpha": rounded(alpha), "sigma": rounded(sigma),
         "decibels": [decibels(a, s) for a, s in zip(alpha, sigma, strict=True)],
-        "curve": {"t": rounded(curve), "alpha": rounded(schedule.at(curve)[0]), "sigma": rounded(schedule.at(curve)[1])},
+        "curve": {"t": rounded(curve), "alpha": rounded(falling), "sigma": rounded(rising)},
         "pixels": side_by_side(bytes_of(pixels)), "decoded": side_by_side(bytes_of(decoded)),
         "channels": [side_by_side(np.stack([one[c] for one in kept])) for c in range(len(kept[0]))],
         "last": last, "factor": run.pipe.vae.config.downsampling,

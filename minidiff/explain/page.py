@@ -40,16 +40,17 @@ def explain(pipe: Pipeline, model: str, prompt: str, seed: int = 0,
 
     Views of one image leave cores idle, so two are computed at a time.
     """
+    learned = training.view(folder)  # first, as it fails where there is no run
     run = observe(pipe, model, prompt, seed)
     run.prepare()
     with ThreadPoolExecutor(2) as pool:
-        views = {name_of(module): pool.submit(module.view, folder if module is training else run) for module in DRAWN}
+        views = {name_of(module): pool.submit(module.view, run) for module in DRAWN if module is not training}
         for name, view in views.items():
             view.result()
             yield name, None
-    data = {name_of(module): views[name_of(module)].result() | {"sources": list(map(source_of, module.SOURCES))}
-            for module in DRAWN}
-    yield "page", page(data, run)
+    found = {name: view.result() for name, view in views.items()} | {"training": learned}
+    yield "page", page({name_of(module): found[name_of(module)] | {"sources": list(map(source_of, module.SOURCES))}
+                        for module in DRAWN}, run)
 
 
 def name_of(module) -> str:
@@ -62,9 +63,10 @@ def page(data: dict, run: Run) -> str:
         "TITLE": html.escape(f"{run.prompt} · minidiff explain"), "PROMPT": html.escape(run.prompt),
         "LINKS": "\n".join(link(number, name) for number, name in enumerate(data, 1)),
         "SECTIONS": "\n".join(section(number, name, run) for number, name in enumerate(data, 1) if name != "header"),
-        "STYLE": asset("style.css") + asset("views.css"), "SCRIPT": "\n".join(asset(f"{name}.js") for name in ("core", "chart", *data, "start")),
+        "STYLE": asset("style.css") + asset("views.css"),
+        "SCRIPT": "\n".join(asset(f"{name}.js") for name in ("core", "chart", *data, "start")),
         "DATA": json.dumps({"views": data, "words": LABELS}, ensure_ascii=False, allow_nan=False,
-                           separators=(",", ":")).replace("</", "<\\/"),
+                           separators=(",", ":")).replace("<", "\\u003c"),
         **{f"LABEL_{name}": html.escape(LABELS[name]) for name in labels},
         "HEADER_TITLE": html.escape(VIEWS["header"][0]), "HEADER_SEE": html.escape(VIEWS["header"][1]),
         "FOOTER": html.escape(LABELS["footer"].format(command=header.command(run))),

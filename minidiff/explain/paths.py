@@ -38,7 +38,7 @@ def view(run: Run) -> dict:
 
 
 def plane_of(states: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """The centre and the first two principal axes of latents (N, S, h, w, C), and the fraction of variance they keep."""
+    """The centre and first two principal axes of latents (N, S, h, w, C), and the fraction of variance they keep."""
     flat = states.reshape(-1, states[0, 0].size).astype(np.float64)
     centre = flat.mean(axis=0)
     _, lengths, axes = np.linalg.svd(flat - centre, full_matrices=False)

@@ -16,4 +16,5 @@ def source_of(thing) -> dict:
     thing = inspect.unwrap(thing)
     lines, line = inspect.getsourcelines(thing)
     file = Path(inspect.getsourcefile(thing)).resolve().relative_to(PACKAGE.parent).as_posix()
-    return {"name": thing.__qualname__, "file": file, "line": max(line, 1), "code": textwrap.dedent("".join(lines)).rstrip()}
+    code = textwrap.dedent("".join(lines)).rstrip()
+    return {"name": thing.__qualname__, "file": file, "line": max(line, 1), "code": code}

@@ -57,7 +57,8 @@ def samples(folder: Path) -> list[dict]:
         with Image.open(path) as image:
             image = image.convert("RGB")
             image.thumbnail((WIDEST, 2 * WIDEST))
-            found.append({"stage": stage, "step": int(step) if step.isdecimal() else 0, "image": data_uri(image.quantize(96))})
+            number = int(step) if step.isdecimal() else 0
+            found.append({"stage": stage, "step": number, "image": data_uri(image.quantize(96))})
     return found
 
 

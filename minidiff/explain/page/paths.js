@@ -37,7 +37,7 @@ VIEWS.paths = (data, place) => {
   const rows = data.samplers.map((sampler, i) => make("tr", {}, make("th", { scope: "row" }, sampler), data.counts.map((count, j) => {
     const k = i * data.counts.length + j, one = data.table[k], off = say("path_off", { x: number(one.off, 2) });
     return end(k + 1, `${off}, ${say("path_calls", { n: one.calls })}`, `${sampler}, ${say("path_steps", { n: count })}, ${off}`);
-  }), i === 0 ? make("td", { rowspan: data.samplers.length, class: "reference" }, end(0, "", "").firstChild,
+  }), i === 0 ? make("td", { rowspan: data.samplers.length, class: "reference" }, end(0, "", say("path_true")).firstChild,
     make("small", {}, say("path_reference", { sampler: data.reference[0], n: data.reference[1] }))) : null));
   place.append(make("div", { class: "panel seeds" }, control, curves, legend([["begin", say("path_noise")], ["ends", say("path_here")]]), seeds),
     make("h3", {}, say("path_table")), make("div", { class: "scroll" }, make("table", { class: "samplers" },
