@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from chromium import PROGRAM, browser
-from conftest import SEED
+from explained_page import SEED
 from tiny_pipeline import WORDS, tiny_pipeline
 
 import minidiff

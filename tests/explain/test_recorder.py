@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import SEED
+from explained_page import SEED
 from tiny_pipeline import WORDS, tiny_pipeline
 
 from minidiff import ops

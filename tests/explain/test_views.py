@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import LOSSES, SEED
+from explained_page import LOSSES, SEED
 from PIL import Image
 from tiny_pipeline import tiny_pipeline
 
