@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ class Step:
     """One sampling step. Arrays are those of the one image: x (h, w, C) before it, the UNet's answers, x0, x after it.
 
     `uncond` is None without guidance. `weights` are those of the words, (A, Q, K), per cross-attention; `outputs` are
-    what each stage of the UNet returned, `seconds` how long it took.
+    what each stage of the UNet returned (of a large one in the middle of the run only), `seconds` how long it took.
     """
 
     time: Time
@@ -158,7 +158,9 @@ def observe(pipe: Pipeline, model: str, prompt: str, seed: int) -> Run:
                 state = moment.value
                 after, x0 = to_host(state.x)[0], to_host(state.denoised)[0]
                 time = steps[state.i].start
-                found["steps"].append(step_of(pipe, calls, time, x, x0, after))
+                step = step_of(calls, time, x, x0, after)
+                kept = is_small(pipe) or state.i == len(steps) // 2  # in full size, those of all steps are gigabytes
+                found["steps"].append(step if kept else replace(step, outputs={}))
                 x = after
             else:
                 found["image"] = np.asarray(to_pillow(moment.value)[0])
@@ -170,7 +172,7 @@ def observe(pipe: Pipeline, model: str, prompt: str, seed: int) -> Run:
                **found)
 
 
-def step_of(pipe: Pipeline, calls: list[Call], time: Time, x: np.ndarray, x0: np.ndarray, after: np.ndarray) -> Step:
+def step_of(calls: list[Call], time: Time, x: np.ndarray, x0: np.ndarray, after: np.ndarray) -> Step:
     """A step from the calls of its first evaluation of the UNet, of which the last row is the one with the prompt."""
     end = next(i for i, call in enumerate(calls) if call.name == "unet")
     first, y = calls[:end], calls[end].y
