@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..nn.transformer import Attention, TransformerBlock
-from .images import bytes_of, packed, rounded, side_by_side
+from .images import packed, rounded, side_by_side
 from .run import Run
 
 SOURCES = (TransformerBlock, Attention)
@@ -21,7 +21,7 @@ def view(run: Run) -> dict:
     cells = np.array([[apart(a.outputs[name], b.outputs[name]) for a, b in zip(run.steps, other.steps, strict=True)]
                       for name in stages])
     frames = [step.denoised for one in (run, other) for step in (one.steps[i] for i in run.shown)]
-    here, there = np.split(bytes_of(run.pipe.decode(np.stack(frames))), 2)
+    here, there = np.split(run.decoded(frames), 2)
     return {
         "prompts": [run.prompt, other.prompt], "stages": [name.removeprefix("unet.") for name in stages],
         "cells": packed(cells), "steps": [i + 1 for i in run.shown], "films": [side_by_side(here), side_by_side(there)],

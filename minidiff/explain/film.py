@@ -7,7 +7,7 @@ import numpy as np
 from ..diffusion.objectives import denoised
 from ..diffusion.sampler_table import SAMPLERS
 from ..diffusion.samplers import advance
-from .images import bytes_of, rounded, side_by_side
+from .images import rounded, side_by_side
 from .run import Run
 
 SOURCES = (advance, denoised, SAMPLERS["dpm++"].function)
@@ -21,7 +21,7 @@ def view(run: Run) -> dict:
             "guided": [step.denoised for step in shown]}
     if not rows["uncond"]:
         del rows["uncond"], rows["guided"]
-    decoded = bytes_of(run.pipe.decode(np.stack([x for row in rows.values() for x in row])))
+    decoded = run.decoded([x for row in rows.values() for x in row])
     ends = np.cumsum([len(row) for row in rows.values()])[:-1]
     return {
         "steps": [i + 1 for i in run.shown], "total": len(run.steps),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import array_module, random_stream, to_host
+from ..backend import random_stream, to_host
 from ..diffusion.objectives import add_noise, draw_times, loss_weight, target
 from ..training.diffusion import predict_noise
 from ..training.presets import Settings
@@ -38,13 +38,13 @@ def view(run: Run) -> dict:
 
 def errors(run: Run, x0: np.ndarray, times: np.ndarray, text: str) -> list[float]:
     """The mean squared error of the UNet's answers at each time, with the same noise for all texts."""
-    xp, kind = array_module(run.pipe.unet.conv_in.weight.value), run.scheduler.prediction_type
+    kind = run.scheduler.prediction_type
     noise = random_stream(run.seed).standard_normal(x0.shape, dtype=np.float32)
-    context = xp.repeat(run.context_of(text), len(x0), axis=0)
+    context = run.context_of(text).repeat(len(x0), axis=0)
     found = []
     for t in times:
         alpha, sigma = (np.full(len(x0), value) for value in run.scheduler.schedule.at(float(t)))
         x = add_noise(x0, noise, alpha, sigma)
-        y = to_host(run.pipe.predict(xp.asarray(x), float(t), context))
+        y = to_host(run.pipe.predict(run.on_device(x), float(t), context))
         found.append(float(np.mean((y - target(kind, x0, noise, alpha, sigma)) ** 2)))
     return found

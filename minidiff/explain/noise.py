@@ -21,7 +21,7 @@ def view(run: Run) -> dict:
     times = np.linspace(0, last, LEVELS if run.is_small else 5).round()
     alpha, sigma = schedule.at(times)
     noisy = add_noise(*(np.repeat(a[None], len(times), axis=0) for a in (x0, run.noise)), alpha, sigma)
-    decoded = run.pipe.decode(noisy)
+    decoded = run.decoded(noisy)
     image = run.image.astype(np.float32) / 127.5 - 1
     grain = random_stream(run.seed).standard_normal(image.shape, dtype=np.float32)
     pixels = add_noise(*(np.repeat(a[None], len(times), axis=0) for a in (image, grain)), alpha, sigma)
@@ -32,7 +32,7 @@ def view(run: Run) -> dict:
         "times": rounded(times), "alpha": rounded(alpha), "sigma": rounded(sigma),
         "decibels": [decibels(a, s) for a, s in zip(alpha, sigma, strict=True)],
         "curve": {"t": rounded(curve), "alpha": rounded(falling), "sigma": rounded(rising)},
-        "pixels": side_by_side(bytes_of(pixels)), "decoded": side_by_side(bytes_of(decoded)),
+        "pixels": side_by_side(bytes_of(pixels)), "decoded": side_by_side(decoded),
         "channels": [side_by_side(np.stack([one[c] for one in kept])) for c in range(len(kept[0]))],
         "last": last, "factor": run.pipe.vae.config.downsampling,
     }

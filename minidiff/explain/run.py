@@ -22,6 +22,7 @@ from ..nn.residual import ResBlock
 from ..nn.threads import at_most, share_rows
 from ..nn.transformer import Attention, SpatialTransformer
 from ..pipeline import GUIDANCE, STEPS, Pipeline
+from .images import bytes_of
 from .other_word import changed
 from .recorder import Call, named_modules, recording
 
@@ -106,8 +107,7 @@ class Run:
             return self.siblings.states[:, -1], False
         rng = random_stream(self.seed)
         images = to_float(images_of([lay_out(rng, scene) for _ in range(SIBLINGS)], height))
-        xp = array_module(self.pipe.unet.conv_in.weight.value)
-        return to_host(self.pipe.encode(xp.asarray(images))), True
+        return to_host(self.pipe.encode(self.on_device(images))), True
 
     @cached_property
     def other(self) -> Run | None:
@@ -115,10 +115,16 @@ class Run:
         prompt = changed(self)
         return None if prompt is None else observe(self.pipe, self.model, prompt, self.seed)
 
-    def context_of(self, text: str) -> np.ndarray:
-        """What the text encoder makes of any text: (1, T, D)."""
-        ids = array_module(self.pipe.unet.conv_in.weight.value).asarray(self.pipe.tokenizer([text]))
-        return share_rows(lambda ids: self.pipe.text_encoder(ids)[0], ids)
+    def context_of(self, text: str):
+        """What the text encoder makes of any text, on the model's device: (1, T, D)."""
+        return share_rows(lambda ids: self.pipe.text_encoder(ids)[0], self.on_device(self.pipe.tokenizer([text])))
+
+    def on_device(self, array: np.ndarray):
+        return array_module(self.pipe.unet.conv_in.weight.value).asarray(array)
+
+    def decoded(self, latents) -> np.ndarray:
+        """Latents (h, w, C) of any number as images: uint8 (N, H, W, 3)."""
+        return bytes_of(to_host(self.pipe.decode(self.on_device(np.stack(latents)))))
 
     @property
     def tokens(self) -> int:

@@ -3,7 +3,7 @@
 VIEWS.film = (data, place) => {
   const names = ["x", "uncond", "cond", "guided"].filter((name) => name in data.rows);
   const shown = names.map((name) => sprite(data.rows[name])), last = data.steps.length - 1;
-  const note = make("p", { class: "note" });
+  const note = make("p", { class: "note" }), curve = make("div");
   const strip = picker(say("film_strip"), data.steps.map((step, i) => {
     const frame = sprite(data.rows[names.at(-1)], say("film_alt", { what: say(`film_${names.at(-1)}`), i: step }));
     frame.show(i);
@@ -11,8 +11,9 @@ VIEWS.film = (data, place) => {
   }), (i) => { if (i !== Number(control.input.value)) { stop(); control.set(i); } });
   const control = slider(say("film_step"), data.steps.length, 0, (i) => say("of", { i: data.steps[i], n: data.total }), (i) => {
     names.forEach((name, j) => shown[j].show(i, say("film_alt", { what: say(`film_${name}`), i: data.steps[i] })));
-    note.textContent = `t = ${number(data.t[i])}, α = ${number(data.alpha[i])}, σ = ${number(data.sigma[i])}; ` +
-      say("film_change", { x: number(data.change[i], 2) });
+    mark.setAttribute("cx", plot.atX(data.steps[i]));
+    mark.setAttribute("cy", plot.atY(data.change[i]));
+    note.textContent = `t = ${number(data.t[i])}, α = ${number(data.alpha[i])}, σ = ${number(data.sigma[i])}`;
     strip.pick(i);
   });
   let timer = null;
@@ -37,7 +38,7 @@ VIEWS.film = (data, place) => {
       const made = figure(say(`film_${name}`), shown[j]);
       made.className = name;
       return made;
-    })), note, make("h3", {}, say("film_strip")), strip, make("p", { class: "keys" }, say("hint_keys")));
+    })), note, curve, make("h3", {}, say("film_strip")), strip, make("p", { class: "keys" }, say("hint_keys")));
   panel.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (event.key === " " && event.target.tagName !== "BUTTON") { timer ? stop() : play(); event.preventDefault(); }
@@ -48,5 +49,11 @@ VIEWS.film = (data, place) => {
     }
   });
   place.append(panel);
+  const most = Math.max(...data.change, 1e-6);
+  const plot = chart(curve, { x: [1, data.total], y: [0, 1.1 * most], width: 952, height: 150, xTicks: ticks(1, data.total), yTicks: ticks(0, most, 2),
+    xLabel: say("film_step"), alt: say("film_change_alt") });
+  plot.area(data.steps.map((step, i) => [step, data.change[i]]), "guided");
+  const mark = plot.dot(1, 0, "guided", 5);
+  curve.append(make("p", { class: "note" }, say("film_change")));
   control.set(Math.round(last / 4));
 };
