@@ -48,6 +48,10 @@ def test_a_folder_explains_itself_on_a_few_screens(folder):
     assert max(len(code.splitlines()) for name, code in SNIPPETS if name == f"minidiff/{folder}/README.md") <= 20
 
 
+def test_the_first_page_stays_short():
+    assert len(READMES["README.md"].splitlines()) < 200
+
+
 def test_formulas_are_closed():
     odd = {name for name, text in READMES.items() if re.sub(r"```.*?```", "", text, flags=re.DOTALL).count("$$") % 2}
     assert odd == set()

@@ -159,12 +159,17 @@ def _extent(line):
     return inside[0], inside[-1] + 1
 
 
-def _shape_of(mask):
-    """The shape whose template has the largest intersection over union with the mask, or None below 0.6."""
+def shape_overlaps(mask: np.ndarray) -> np.ndarray:
+    """The intersection over union of an object, boolean (H, W), with each of SHAPES, both at 24 x 24."""
     templates, seen = _templates(), _resized(mask)
-    overlap = (templates & seen).sum(axis=(1, 2)) / (templates | seen).sum(axis=(1, 2))
-    best = overlap.argmax()
-    return SHAPES[best] if overlap[best] >= MIN_OVERLAP else None
+    return (templates & seen).sum(axis=(1, 2)) / (templates | seen).sum(axis=(1, 2))
+
+
+def _shape_of(mask):
+    """The shape with which a mask overlaps most, or None below 0.6."""
+    overlaps = shape_overlaps(mask)
+    best = overlaps.argmax()
+    return SHAPES[best] if overlaps[best] >= MIN_OVERLAP else None
 
 
 def _resized(mask):
@@ -175,7 +180,7 @@ def _resized(mask):
 
 @cache
 def _templates():
-    """The eight shapes, cropped and resized as in `_shape_of`; boolean (8, 24, 24)."""
+    """The eight shapes, cropped and resized; boolean (8, 24, 24)."""
     scenes = [Scene((Thing("red", shape, (32.0, 32.0), 16.0),)) for shape in SHAPES]
     masks = [scene.image(256)[..., 1] < 145 for scene in scenes]       # halfway between red and white
     return np.stack([_resized(mask[np.ix_(mask.any(axis=1), mask.any(axis=0))]) for mask in masks])

@@ -11,21 +11,24 @@ from itertools import chain
 
 import numpy as np
 
-from ..data.emoji.judge import Judge
+from ..data.emoji.judge import Judge, whole
 from ..data.emoji.random_scenes import draw_scene
 from ..data.emoji.scenes import EmojiScene, plainly_named
 from ..data.emoji.vocabulary import KINDS
 from ..data.emoji_source import EmojiSource
+from ..data.scenes import to_float
 from ..data.source import batch_stream
 from ..errors import UserError
 from ..pipeline import Pipeline
+from ..storage.pipeline_folder import load_clip
 from .copies import copied, thumbnails
 from .images import crispness, fraction, psnr
-from .model import drawings, reconstruct, settings
+from .model import drawings, embed_images, reconstruct, settings
 from .scenes import SPLITS
 
-WORDS = 200     # prompts of each kind of scene, seen and held out
-EVALUATION = 10  # key of the random stream of prompts
+WORDS = 200         # prompts of each kind of scene, seen and held out
+ENCODER = "scenes"  # the shipped model whose image encoder compares
+EVALUATION = 10     # key of the random stream of prompts
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,11 @@ def evaluate_emoji(pipe: Pipeline, source: EmojiSource, count: int | None = None
     """The scores of a model on the names of a set of emoji and on scenes of them, ready for JSON.
 
     named is the fraction of names seen in training whose image is nearest, of all true images, to its own true one;
-    composed the same for the skin tones that are held out. `words` are the scenes drawn right, by kind, for words seen
-    together in training and for those held out. `judge` are the same scores of true images and of the autoencoder's
-    reconstructions. copies compares the composed images with those of training (see `copied`).
+    composed the same for the skin tones that are held out. by_encoder are both by another measure than pixels: the
+    embeddings of a model that was never trained on emoji, the shipped one of scenes. `words` are the scenes drawn
+    right, by kind, for words seen together in training and for those held out. `judge` are the same scores of true
+    images and of the autoencoder's reconstructions. copies compares the composed images with those of training (see
+    `copied`).
 
     All names and 200 prompts of each kind, or `count` of each. `progress` wraps the iterator over all images, as
     `tqdm` does. Raises UserError where the model draws another size.
@@ -68,6 +73,7 @@ def evaluate_emoji(pipe: Pipeline, source: EmojiSource, count: int | None = None
     training = np.stack([plainly_named(one).image(size) for one in source.words.split[0]])
     return {
         **{name: rates(drawn[name]) for name in ("named", "composed")},
+        "by_encoder": {name: by_encoder(judge, drawn[name]) for name in ("named", "composed")},
         "words": by_kind(drawn),
         "judge": {title: {name: fraction(map(judge.right, groups[name], images)) for name, images in shown.items()}
                   for title, shown in (("truth", true), ("reconstruction", rebuilt))},
@@ -91,6 +97,20 @@ def prompts(source: EmojiSource, count: int | None) -> dict[str, list[EmojiScene
                 streams = (batch_stream(2 * number + place, EVALUATION, index) for index in range(count or WORDS))
                 groups[f"{kind} {split}"] = [draw_scene(rng, source.words, kind, split) for rng in streams]
     return groups
+
+
+def by_encoder(judge: Judge, found: list[JudgedEmoji]) -> float | None:
+    """How often the true image whose embedding is nearest to a drawn one's, by their cosine, is the one asked for.
+
+    None where the encoder of scenes reads images of another size.
+    """
+    clip = load_clip(ENCODER)
+    if not found or len(found[0].image) != clip.config.vision_config.image_size:
+        return None
+    true = np.stack([whole(one) for one in judge.words.emoji])
+    nearest = (embed_images(clip, to_float(images_of(found))) @ embed_images(clip, to_float(true)).T).argmax(axis=1)
+    return fraction(judge.alike(judge.words.emoji[index], one.scene.stickers[0].emoji)
+                    for index, one in zip(nearest, found, strict=True))
 
 
 def images_of(found: list[JudgedEmoji]) -> np.ndarray:

@@ -37,6 +37,7 @@ def test_a_model_that_draws_true_images_has_all_right_and_copies_no_more_than_tr
     assert painter.prompts == [scene.caption for scenes in prompts(SOURCE, 6).values() for scene in scenes]
     assert scores["named"] == {"all": 1, "plain": 1, "skin_tones": 1, "count": 6}
     assert scores["composed"] == {"all": 1, "skin_tones": 1, "count": 1}
+    assert scores["by_encoder"] == {"named": 1, "composed": 1}
     assert scores["words"] == {kind: {"seen": 1, "held_out": 1} for kind in KINDS}
     assert {*scores["judge"]["truth"].values(), *scores["judge"]["reconstruction"].values()} == {1}
     assert scores["psnr"] > 58
@@ -48,7 +49,7 @@ def test_a_model_that_draws_true_images_has_all_right_and_copies_no_more_than_tr
 
 def test_a_model_that_draws_the_next_prompt_instead_has_hardly_any_right():
     scores = evaluate_emoji(Painter(np.roll(true_images(SOURCE, 6), -1, axis=0)), SOURCE, 6)
-    assert scores["named"]["all"] == scores["composed"]["all"] == 0
+    assert scores["named"]["all"] == scores["composed"]["all"] == scores["by_encoder"]["named"] == 0
     assert np.mean([rate for rates in scores["words"].values() for rate in rates.values()]) < 0.3
     assert scores["judge"]["truth"]["named"] == 1
 

@@ -1,22 +1,25 @@
-"""Stable Diffusion 1.5's UNet with the shapes of its feature maps, and a prompt that becomes an image."""
+"""Stable Diffusion 1.5's UNet with the shapes of its feature maps, and an image that becomes latents."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ...backend import random_stream
+from ...data.scenes import Scene, Thing, images_of, to_float
 from ...models.configs import UNetConfig
-from ...pipeline import Pipeline
+from ...storage.pipeline_folder import load_pipeline
 from ..canvas import BLUE, GREEN, INK, ORANGE, PAPER, SOFT, Canvas, blend
 
 CONFIG = UNetConfig()
-PROMPT, SEED, SEEN = "a red heart above a blue square", 3, (0, 3, 7, 12, 19)
+SCENE = Scene((Thing("red", "heart", (30.0, 18.0), 11.0), Thing("blue", "square", (33.0, 46.0), 11.0)), "gray")
+NOISE = (0, 0.1, 0.3, 1)  # standard deviations; that of the latents is 1
 STEP, LEVEL, TALL = 23, 100, (76, 56, 40, 28)  # from block to block, from level to level; heights of blocks
 
 
 def figure():
     canvas = Canvas(980, 650)
     unet(canvas)
-    prompt_to_image(canvas)
+    autoencoder(canvas)
     return canvas.finished()
 
 
@@ -82,23 +85,27 @@ def arrow(canvas, x, start, end):
                  (x - 3, middle(end) - down * (TALL[end] / 2 + (4 if down > 0 else 20))), GREEN, 1.8, 8)
 
 
-def prompt_to_image(canvas):
-    """What the network takes x0 for at some of the steps, decoded."""
-    pipe = Pipeline.from_pretrained("scenes", device="cpu")
-    pictures = []
-    for moment in pipe.stream(PROMPT, seed=SEED):
-        if moment.name == "sampling" and moment.value.i in SEEN:
-            decoded = pipe.vae.decode(moment.value.denoised / pipe.vae.config.scaling_factor)[0]
-            pictures.append((f"step {moment.value.i + 1}", decoded[0].clip(-1, 1), moment.value.x[0]))
-    canvas.text((24, 502), f'"{PROMPT}", by the shipped model: its guess of x0 while the noise falls', INK, 14, "lm")
-    for i, (name, image, _) in enumerate(pictures):
-        left = 24 + 128 * i
-        canvas.picture(np.uint8(np.round(127.5 * (image + 1))), left, 518, 110, 110)
-        canvas.text((left + 55, 639), name, SOFT, 12)
-    latents = pictures[-1][2]
-    for i in range(latents.shape[-1]):
-        gray = np.uint8(255 * np.clip(0.5 + latents[..., i, None].repeat(3, -1) / 6, 0, 1))
-        canvas.picture(gray, 690 + 38 * (i % 4), 518 + 38 * (i // 4), 34, 34, smooth=False)
-    canvas.text((764, 639), "x at the end: latents", SOFT, 12)
-    canvas.text((850, 556), "16 x 16 x 12", SOFT, 12, "lm")
-    canvas.text((850, 574), "for 64 x 64 x 3", SOFT, 12, "lm")
+def autoencoder(canvas):
+    """An image, its latents, and what the decoder makes of them, also with noise added."""
+    vae = load_pipeline("scenes").vae
+    [image] = images_of([SCENE])
+    (mean, _), _ = vae.encode(to_float(image[None]))
+    scale = vae.config.scaling_factor
+    noise = random_stream(0).standard_normal(mean.shape, np.float32)
+    canvas.text((24, 502), "the shipped autoencoder: an image, its latents, and back, also with noise in the latents",
+                INK, 14, "lm")
+    canvas.picture(image, 24, 518, 110, 110)
+    canvas.text((79, 639), "64 x 64 x 3", SOFT, 12)
+    canvas.arrow((146, 573), (186, 573), GREEN, 1.8, 8)
+    canvas.text((166, 559), "encode", GREEN, 12)
+    for i in range(mean.shape[-1]):
+        gray = np.uint8(255 * np.clip(0.5 + mean[0, ..., i, None].repeat(3, -1) * scale / 6, 0, 1))
+        canvas.picture(gray, 198 + 37.5 * (i % 4), 518 + 37.5 * (i // 4), 35, 35, smooth=False)
+    canvas.text((272, 639), "16 x 16 x 12", SOFT, 12)
+    canvas.arrow((358, 573), (398, 573), GREEN, 1.8, 8)
+    canvas.text((378, 559), "decode", GREEN, 12)
+    for i, amount in enumerate(NOISE):
+        y, _ = vae.decode(mean + amount / scale * noise)
+        left = 410 + 140 * i
+        canvas.picture(np.uint8(np.round(127.5 * (y[0].clip(-1, 1) + 1))), left, 518, 110, 110)
+        canvas.text((left + 55, 639), f"noise {amount:g}" if amount else "as they are", SOFT, 12)
