@@ -118,7 +118,7 @@ LABELS = {
     "film_x": "x, as it is", "film_uncond": "x₀ without the prompt", "film_cond": "x₀ with the prompt",
     "film_guided": "x₀, guided", "film_alt": "{what} in step {i}", "film_step": "step",
     "film_strip": "All guesses of x₀",
-    "film_change": "The curve: how far each guess is from the last one, as the mean difference of pixels in levels of 255.",
+    "film_change": "The curve: how far each guess is from the last one, in mean levels of a pixel, of 255.",
     "film_change_alt": "The difference of each guess from the last one falls over the steps",
     "guide_uncond": "without the prompt", "guide_cond": "with the prompt", "guide_guided": "guided",
     "guide_angle": "angle between both answers", "guide_apart": "apart",
