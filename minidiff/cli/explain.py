@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from .options import SHIPPED, add_device, check_writable, whole_number
+from .options import SHIPPED, add_device, add_tokenizer, check_writable, whole_number
 
 
 def add_to(commands) -> None:
@@ -16,7 +16,8 @@ def add_to(commands) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="HTML file to write (default: named after the prompt)")
     parser.add_argument("--model", default=SHIPPED,
-                        help=f"the name of a shipped model, or a folder (default: {SHIPPED})")
+                        help=f"the name of a shipped model, a folder, or a single file (default: {SHIPPED})")
+    add_tokenizer(parser)
     parser.add_argument("--seed", type=whole_number(0), default=0, help="random seed (default: 0)")
     parser.add_argument("--run", type=Path, dest="folder", metavar="FOLDER",
                         help="a training run whose losses and samples to show")
@@ -36,7 +37,7 @@ def run(args) -> None:
     from ..explain.page import VIEWS, explain, write_page
     from ..pipeline import Pipeline
 
-    pipe = Pipeline.from_pretrained(args.model, args.device, "float32")
+    pipe = Pipeline.from_pretrained(args.model, args.device, "float32", args.tokenizer)
     with tqdm(desc="explaining", total=len(VIEWS), unit="view", leave=False, disable=None) as bar:
         for name, text in explain(pipe, args.model, args.prompt, args.seed, args.folder):
             if name == "page":
