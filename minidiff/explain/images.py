@@ -8,6 +8,7 @@ import io
 import numpy as np
 from PIL import Image
 
+MOST_SIDE = 200
 LOW, MIDDLE, HIGH = np.array([[33, 102, 172], [247, 247, 245], [217, 95, 14]], np.float64)  # blue, paper, orange
 
 
@@ -30,6 +31,12 @@ def side_by_side(pixels: np.ndarray) -> dict:
 def bytes_of(images: np.ndarray) -> np.ndarray:
     """Float images in [-1, 1], clipped -> uint8."""
     return ((np.clip(images, -1, 1) + 1) * 127.5).round().astype(np.uint8)
+
+
+def reduced(images: np.ndarray) -> np.ndarray:
+    """Images with sides of at most about 200 pixels, each pixel the mean of a block: (N, H, W, 3), uint8."""
+    factor = max(1, round(max(images.shape[1:3]) / MOST_SIDE))
+    return np.stack([np.asarray(Image.fromarray(image).reduce(factor)) for image in images])
 
 
 def diverging(values: np.ndarray, limit: float | None = None) -> np.ndarray:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import random_stream
+from ..data.scenes import to_float
 from ..diffusion.objectives import add_noise
 from ..diffusion.schedules import Schedule
 from ..models.autoencoder import AutoencoderKL
-from .images import bytes_of, channels, rounded, side_by_side
+from .images import bytes_of, channels, reduced, rounded, side_by_side
 from .run import Run
 
 SOURCES = (add_noise, Schedule.at, AutoencoderKL)
@@ -22,7 +23,7 @@ def view(run: Run) -> dict:
     alpha, sigma = schedule.at(times)
     noisy = add_noise(*(np.repeat(a[None], len(times), axis=0) for a in (x0, run.noise)), alpha, sigma)
     decoded = run.decoded(noisy)
-    image = run.image.astype(np.float32) / 127.5 - 1
+    image = to_float(reduced(run.image[None])[0])
     grain = random_stream(run.seed).standard_normal(image.shape, dtype=np.float32)
     pixels = add_noise(*(np.repeat(a[None], len(times), axis=0) for a in (image, grain)), alpha, sigma)
     kept = [channels(one, CHANNELS) for one in noisy]

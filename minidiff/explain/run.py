@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backend import array_module, random_stream, to_host
-from ..data.images import to_pillow
+from ..data.images import at_once, to_pillow
 from ..data.scenes import images_of, lay_out, parse_caption, to_float
 from ..diffusion.objectives import denoised, output_of
 from ..diffusion.scheduler import Scheduler
@@ -22,11 +22,12 @@ from ..nn.residual import ResBlock
 from ..nn.threads import at_most, share_rows
 from ..nn.transformer import Attention, SpatialTransformer
 from ..pipeline import GUIDANCE, STEPS, Pipeline
-from .images import bytes_of
+from .images import bytes_of, reduced
 from .other_word import changed
 from .recorder import Call, named_modules, recording
 
 MOST_SIDE = 16           # attention to larger feature maps is averaged to about this many pixels a side
+DECODED = 64             # latents of images of 64 x 64 pixels that are decoded at once
 SIBLINGS = 8             # seeds that are drawn together
 SMALL = 30_000_000       # parameters of a UNet up to which a run takes seconds, so that the page can have many
 
@@ -123,8 +124,10 @@ class Run:
         return array_module(self.pipe.unet.conv_in.weight.value).asarray(array)
 
     def decoded(self, latents) -> np.ndarray:
-        """Latents (h, w, C) of any number as images: uint8 (N, H, W, 3)."""
-        return bytes_of(to_host(self.pipe.decode(self.on_device(np.stack(latents)))))
+        """Latents (h, w, C), any number, as images of a size for the page: uint8 (N, H, W, 3)."""
+        size = at_once(DECODED, max(self.image.shape[:2]))
+        parts = [self.pipe.decode(self.on_device(np.stack(latents[i:i + size]))) for i in range(0, len(latents), size)]
+        return reduced(np.concatenate([bytes_of(to_host(part)) for part in parts]))
 
     @property
     def tokens(self) -> int:

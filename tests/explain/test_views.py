@@ -17,7 +17,7 @@ from minidiff.diffusion.objectives import add_noise, target
 from minidiff.diffusion.schedules import Time
 from minidiff.explain import guidance, header, losses, paths, plane
 from minidiff.explain.attention import fraction_inside
-from minidiff.explain.images import bytes_of, packed
+from minidiff.explain.images import bytes_of, packed, reduced
 from minidiff.explain.other_word import changed
 from minidiff.explain.run import observe
 from minidiff.nn.module import frozen
@@ -201,3 +201,12 @@ def test_gradients_are_those_of_a_training_step_and_equal_difference_quotients(e
 def test_bytes_keep_values_to_half_a_level(rng):
     values = rng.uniform(0, 3, (4, 5))
     np.testing.assert_allclose(unpacked(packed(values)), values, rtol=0, atol=0.51 * values.max() / 255)
+
+
+def test_large_images_are_reduced_to_means_of_blocks(rng):
+    pixels = rng.integers(0, 256, (2, 600, 402, 3), dtype=np.uint8)
+    small = reduced(pixels)
+    assert small.shape == (2, 200, 134, 3)
+    expected = pixels[1].reshape(200, 3, 134, 3, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(small[1], expected, rtol=0, atol=0.56)  # Pillow rounds 5/9 down
+    np.testing.assert_array_equal(reduced(pixels[:, :64, :64]), pixels[:, :64, :64])
