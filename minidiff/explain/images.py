@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 
 import numpy as np
 from PIL import Image
@@ -34,8 +35,8 @@ def bytes_of(images: np.ndarray) -> np.ndarray:
 
 
 def reduced(images: np.ndarray) -> np.ndarray:
-    """Images with sides of at most about 200 pixels, each pixel the mean of a block: (N, H, W, 3), uint8."""
-    factor = max(1, round(max(images.shape[1:3]) / MOST_SIDE))
+    """Images with sides of at most 200 pixels, each pixel the mean of a block: (N, H, W, 3), uint8."""
+    factor = math.ceil(max(images.shape[1:3]) / MOST_SIDE)
     return np.stack([np.asarray(Image.fromarray(image).reduce(factor)) for image in images])
 
 
