@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ..errors import UserError
-from . import data, evaluate, generate, info, tokenizer, train
+from . import data, evaluate, explain, generate, info, tokenizer, train
 from .options import Parser, say
 from .stopping import ended_by_signals
 
@@ -67,6 +67,6 @@ def forget_output() -> None:
 def parser() -> Parser:
     root = Parser("minidiff", description="Text-to-image diffusion from scratch: generate, evaluate, train.")
     commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (generate, evaluate, info, train, data, tokenizer):
+    for command in (generate, explain, evaluate, info, train, data, tokenizer):
         command.add_to(commands)
     return root

@@ -52,6 +52,8 @@ def add_to(commands) -> None:
                         help="how much to change it, from 0 to 1 (default: 0.8, or 1 with a mask)")
     parser.add_argument("--mask", type=Path, metavar="FILE",
                         help="image that is white, or transparent, where the initial image is to be repainted")
+    parser.add_argument("--show-steps", action="store_true",
+                        help="show what the model sees after each step, in a terminal with colours")
     add_device(parser)
     parser.set_defaults(run=run)
 
@@ -76,18 +78,22 @@ def run(args) -> None:
 
     from ..pipeline import Pipeline
     from ..report.images import grid
+    from .film import Film
 
     images = []
-    with progress_bar() as bar:
+    with progress_bar(hidden=args.show_steps) as bar:
         pipe = Pipeline.from_pretrained(args.model, args.device, "float32", args.tokenizer, args.prediction)
         for file, scale in args.lora:
             pipe.load_lora(file, scale)
+        film = Film(pipe) if args.show_steps else None
         for moment in pipe.stream(
                 args.prompt, negative_prompt=args.negative, num_inference_steps=args.steps,
                 guidance_scale=args.guidance, sampler=args.sampler, seed=args.seed, num_images_per_prompt=args.num,
                 init_image=init_image, strength=args.strength, mask=mask, height=args.height, width=args.width):
             bar.total, bar.n = moment.total, moment.done
             bar.update(0)
+            if film:
+                film.show(moment)
             if moment.name == "images":
                 images += to_pillow(moment.value)
                 for i in moment.rows:
@@ -107,11 +113,11 @@ def file_and_scale(text: str) -> tuple[Path, float]:
         return Path(text), 1.0
 
 
-def progress_bar():
+def progress_bar(hidden: bool = False):
     """A bar with steps and time left, shown on a terminal if drawing takes more than a second."""
     from tqdm import tqdm
 
-    return tqdm(desc="drawing", unit="step", delay=1, leave=False, disable=None)
+    return tqdm(desc="drawing", unit="step", delay=1, leave=False, disable=hidden or None)
 
 
 def file_name(prompt: str) -> str:

@@ -1,1 +1,1 @@
-"""What explains the source: points in the plane as the smallest diffusion model, and a figure for each folder."""
+"""What explains the source: a page about one run of a model, points in the plane as the smallest one, and figures."""

@@ -145,7 +145,7 @@ class Pipeline:
             strength = 0.8 if init_image is not None and mask is None else 1.0
         steps = scheduler.steps(n, number("strength", strength, 0, 1))
         canvas = canvas_for(self.unet.config, self.vae.config, init_image, mask, latents, height, width, self._array,
-                            self._encode)
+                            self.encode)
         shape, count = (canvas.h, canvas.w, self.unet.config.out_channels), len(prompts) * each
         if latents is not None:
             latents = arguments.noise(latents, (count, *shape), self._array)
@@ -162,7 +162,7 @@ class Pipeline:
             x = self._array(normal(own, shape)) if latents is None else latents[part]
             x = scheduler.start(x, steps, start) if steps else canvas.latents.repeat(len(rows), axis=0)
             yield Moment("noise", rows, done, total, x)
-            model = self._predict
+            model = self.predict
             if canvas.masked is not None:
                 model = inpainting(model, canvas.latent_mask, canvas.masked)
             denoise = scheduler.denoiser(guided(model, with_prompt, without, scale, rescale, inside,
@@ -172,7 +172,7 @@ class Pipeline:
             for state in finite_steps(scheduler.sample(denoise, x, steps, step_noise(own, shape, x)), scale):
                 x, done = state.x, done + 1
                 yield Moment("sampling", rows, done, total, state)
-            images = self._decode(x)
+            images = self.decode(x)
             if mask is not None:
                 images = canvas.mask * images + (1.0 - canvas.mask) * canvas.image
             yield Moment("images", rows, done, total, to_host(images).astype(np.float32, copy=False).clip(-1, 1))
@@ -208,15 +208,26 @@ class Pipeline:
         with blas_threads(1), no_grad():
             return quiet(self.unet.read)(context)
 
-    def _predict(self, x, t, *read):
+    def predict(self, x, t, *read):
+        """The UNet's answer at a time t for what `unet.read`, or the text encoder, made of the texts.
+
+        x (N, h, w, C) -> y (N, h, w, C)
+        """
         return self._forward(lambda *arrays: self.unet(*arrays)[0], x, array_module(x).full(len(x), t), *read)
 
-    def _encode(self, images):
-        """The mean of the latents, scaled for the UNet."""
+    def encode(self, images):
+        """The mean of the latents, scaled for the UNet.
+
+        images (N, H, W, 3) in [-1, 1] -> y (N, h, w, C)
+        """
         latents = self._forward(lambda x: self.vae.encode(x)[0][0], images) * self.vae.config.scaling_factor
         return check_finite("the latents of the initial image, by the autoencoder's encoder,", latents)
 
-    def _decode(self, latents):
+    def decode(self, latents):
+        """The images of latents that are scaled for the UNet.
+
+        latents (N, h, w, C) -> y (N, H, W, 3)
+        """
         factor = self.vae.config.scaling_factor
         images = self._forward(lambda z: self.vae.decode(z / factor)[0], latents)
         return check_finite("the autoencoder's decoder", images)

@@ -12,7 +12,7 @@ splits words from CLIP.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -95,14 +95,20 @@ class Tokenizer:
                 ids += (i for word in words_of(part) for i in self._encode_word(word))
         return [*ids, self.end_id]
 
+    def merging(self, word: str) -> Iterator[list[str]]:
+        """The symbols of a word: its bytes, then what is left after each merge."""
+        symbols, unknown = spell(word), len(self.merges)
+        yield symbols
+        while len(symbols) > 1:
+            pair = min(pairwise(symbols), key=lambda pair: self._ranks.get(pair, unknown))
+            if pair not in self._ranks:
+                break
+            symbols = merge(symbols, pair)
+            yield symbols
+
     def _encode_word(self, word: str) -> list[int]:
         if word not in self._cache:
-            symbols, unknown = spell(word), len(self.merges)
-            while len(symbols) > 1:
-                pair = min(pairwise(symbols), key=lambda pair: self._ranks.get(pair, unknown))
-                if pair not in self._ranks:
-                    break
-                symbols = merge(symbols, pair)
+            *_, symbols = self.merging(word)
             self._cache[word] = [self.vocabulary[symbol] for symbol in symbols]
         return self._cache[word]
 

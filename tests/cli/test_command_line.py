@@ -142,7 +142,7 @@ def test_too_little_memory_is_one_line(model, capsys, monkeypatch):
     def full(*_):
         raise MemoryError
 
-    monkeypatch.setattr("minidiff.pipeline.Pipeline._decode", full)
+    monkeypatch.setattr("minidiff.pipeline.Pipeline.decode", full)
     assert main(["generate", "x", "--model", str(model)]) == 2
     assert capsys.readouterr().err == "minidiff: error: out of memory: use fewer or smaller images, " \
                                       "or a smaller model\n"

@@ -46,7 +46,7 @@ def test_the_same_latents_give_the_same_image(scheduler, options, image, mask, t
     theirs = StableDiffusionInpaintPipeline.from_pretrained(tmp_path / "model")
     theirs.set_progress_bar_config(disable=True)
     kept = as_image(image)[None] * (as_mask(mask)[None] < 0.5)
-    masked = channels_first(pipe._encode(kept.astype(np.float32)))  # they would draw it from its distribution
+    masked = channels_first(pipe.encode(kept.astype(np.float32)))  # they would draw it from its distribution
 
     def draw(output_type):
         return theirs(PROMPTS, image=image, mask_image=mask, latents=torch.tensor(channels_first(start)), height=SIDE,

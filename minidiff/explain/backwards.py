@@ -1,0 +1,91 @@
+"""One step of training: the gradients of each stage, and one of them beside a difference quotient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import random_stream, to_host
+from ..diffusion.objectives import add_noise, draw_times, target
+from ..models.unet import UNet2DConditionModel
+from ..nn.blas import blas_threads
+from ..nn.module import apply
+from ..nn.residual import ResBlock
+from ..training.diffusion import predict_noise
+from ..training.presets import Settings
+from .images import rounded
+from .run import Run
+
+SOURCES = (predict_noise, apply, ResBlock)
+ROWS = 4     # images of the batch
+STEP = 1e-5  # of the difference quotient, in float64
+
+
+@blas_threads(1)
+def view(run: Run) -> dict:
+    if not run.is_small:
+        return {"missing": "too_large"}
+    unet = copy_in_float64(run.pipe.unet)
+    parameters = dict(unet.named_parameters())
+    question = batch(run)
+    losses, backward = predict_noise(unet, *question)
+    backward(1.0)
+    name, index = steepest(parameters)
+    gradient = float(parameters[name].grad[index])
+    quotient = difference(unet, question, parameters[name].value, index)
+    return {
+        "loss": float(losses["loss"]), "stages": rounded(stage_norms(run, parameters)),
+        "check": {"name": name, "index": [int(i) for i in index], "backward": gradient, "quotient": quotient,
+                  "off": abs(quotient - gradient) / abs(gradient), "h": STEP},
+    }
+
+
+def copy_in_float64(unet: UNet2DConditionModel) -> UNet2DConditionModel:
+    """A copy on the host whose values can be changed."""
+    copy = unet.replica()
+    for parameter in copy.parameters():
+        parameter.value = np.array(to_host(parameter.value), np.float64)
+    return copy
+
+
+def batch(run: Run) -> tuple:
+    """What `predict_noise` takes after the UNet: true latents with noise, at times as training draws them."""
+    own, rng = Settings().diffusion, random_stream(run.seed)
+    x0 = run.true_latents[0][:ROWS].astype(np.float64)
+    noise, schedule = rng.standard_normal(x0.shape), run.scheduler.schedule
+    t = draw_times(schedule, rng, len(x0), own.time_shift, own.middle_fraction)
+    alpha, sigma = schedule.at(t)
+    context = np.repeat(to_host(run.context_of(run.prompt)).astype(np.float64), len(x0), axis=0)
+    return (lambda ids: (context, lambda dy: None), add_noise(x0, noise, alpha, sigma), np.floor(t).astype(np.float64),
+            None, target(run.scheduler.prediction_type, x0, noise, alpha, sigma), np.ones(len(x0)))
+
+
+def steepest(parameters: dict) -> tuple[str, tuple]:
+    """The value of a cross-attention's keys with the largest derivative; of all weights where none has keys."""
+    named = {name: p for name, p in parameters.items() if name.endswith("attn2.to_k.weight")} or parameters
+    name = max(named, key=lambda name: np.abs(named[name].grad).max())
+    grad = named[name].grad
+    return name, np.unravel_index(np.abs(grad).argmax(), grad.shape)
+
+
+def difference(unet: UNet2DConditionModel, question: tuple, value: np.ndarray, index: tuple) -> float:
+    """(loss(w + h) − loss(w − h)) / 2h for one element w of a parameter."""
+    w, found = value[index], []
+    for moved in (w + STEP, w - STEP):
+        value[index] = moved
+        found.append(float(predict_noise(unet, *question)[0]["loss"]))
+    value[index] = w
+    return (found[0] - found[1]) / (2 * STEP)
+
+
+def stage_norms(run: Run, parameters: dict) -> list[dict]:
+    """For each stage of the UNet in running order: ‖gradient‖, ‖weights‖."""
+    stages = [name.removeprefix("unet.") for name in run.steps[0].outputs if name != "unet"]
+    found = []
+    for stage in stages:
+        own = [p for name, p in parameters.items() if name.startswith(f"{stage}.")]
+        found.append({"name": stage, "gradient": norm([p.grad for p in own]), "weight": norm([p.value for p in own])})
+    return found
+
+
+def norm(arrays: list) -> float:
+    return float(np.sqrt(sum(float((array**2).sum()) for array in arrays)))

@@ -1,0 +1,104 @@
+"""The page in one file: the template, its stylesheet and scripts, the words, and the data of every view as JSON."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+
+from ..pipeline import Pipeline
+from . import (
+    attention,
+    backwards,
+    changed_word,
+    film,
+    guidance,
+    header,
+    losses,
+    network,
+    noise,
+    paths,
+    plane,
+    training,
+    words,
+)
+from .run import Run, observe
+from .sources import source_of
+from .wording import LABELS, VIEWS
+
+DRAWN = (header, words, noise, film, guidance, attention, network, paths, plane, losses, changed_word, training,
+         backwards)
+
+
+def explain(pipe: Pipeline, model: str, prompt: str, seed: int = 0,
+            folder: Path | None = None) -> Iterator[tuple[str, str | None]]:
+    """Yields the name of each view that is done, and at the end ("page", HTML). `folder` is that of a training run.
+
+    Views of one image leave cores idle, so two are computed at a time.
+    """
+    learned = training.view(folder)  # first, as it fails where there is no run
+    run = observe(pipe, model, prompt, seed)
+    run.prepare()
+    with ThreadPoolExecutor(2) as pool:
+        views = {name_of(module): pool.submit(module.view, run) for module in DRAWN if module is not training}
+        for name, view in views.items():
+            view.result()
+            yield name, None
+    found = {name: view.result() for name, view in views.items()} | {"training": learned}
+    yield "page", page({name_of(module): found[name_of(module)] | {"sources": list(map(source_of, module.SOURCES))}
+                        for module in DRAWN}, run)
+
+
+def name_of(module) -> str:
+    return module.__name__.rpartition(".")[2]
+
+
+def page(data: dict, run: Run) -> str:
+    labels = ("light_dark", "contents", "close", "no_script")
+    parts = {
+        "TITLE": html.escape(f"{run.prompt} · minidiff explain"), "PROMPT": html.escape(run.prompt),
+        "LINKS": "\n".join(link(number, name) for number, name in enumerate(data, 1)),
+        "SECTIONS": "\n".join(section(number, name, run) for number, name in enumerate(data, 1) if name != "header"),
+        "STYLE": asset("style.css") + asset("views.css"),
+        "SCRIPT": "\n".join(asset(f"{name}.js") for name in ("core", "chart", *data, "start")),
+        "DATA": json.dumps({"views": data, "words": LABELS}, ensure_ascii=False, allow_nan=False,
+                           separators=(",", ":")).replace("<", "\\u003c"),
+        **{f"LABEL_{name}": html.escape(LABELS[name]) for name in labels},
+        "HEADER_TITLE": html.escape(VIEWS["header"][0]), "HEADER_SEE": html.escape(VIEWS["header"][1]),
+        "FOOTER": html.escape(LABELS["footer"].format(command=header.command(run))),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], asset("template.html"))
+
+
+def section(number: int, name: str, run: Run) -> str:
+    title, see, more = VIEWS[name]
+    more = more.format(size=f"{run.noise.size:,}") if "{size}" in more else more
+    return f"""<section id="{name}" aria-labelledby="{name}-title">
+  <div class="text">
+    <p class="number" aria-hidden="true">{number}</p>
+    <h2 id="{name}-title">{html.escape(title)}</h2>
+    <p class="see">{html.escape(see)}</p>
+    <p>{html.escape(more)}</p>
+  </div>
+  <div class="view"></div>
+  <p class="where"></p>
+</section>"""
+
+
+def link(number: int, name: str) -> str:
+    return f'<li><a href="#{name}"><span>{number}</span> {html.escape(VIEWS[name][0])}</a></li>'
+
+
+def asset(name: str) -> str:
+    return (resources.files(__package__) / "page" / name).read_text("utf-8")
+
+
+def write_page(text: str, path: Path) -> None:
+    from ..storage.files import new_file
+
+    with new_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

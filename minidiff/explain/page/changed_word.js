@@ -1,0 +1,32 @@
+"use strict";
+
+VIEWS.changed_word = (data, place) => {
+  const cells = unpack(data.cells), [stages, steps] = cells.shape, films = data.films.map((film) => sprite(film));
+  const note = make("p", { class: "note", "aria-live": "polite" });
+  const words = data.prompts.map((prompt) => prompt.split(" "));
+  const marked = words.map((own, i) => own.flatMap((word, j) => [word === words[1 - i][j] ? word : make("mark", {}, word), " "]));
+  const grid = make("div", { class: "cells", role: "img", "aria-label": say("changed_alt"), style: `--n:${steps}` });
+  const describe = (s, i) => say("changed_cell", { stage: data.stages[s], i: i + 1, x: number(cells.at(s, i), 2) });
+  const columns = Array.from({ length: steps }, () => []);
+  data.stages.forEach((stage, s) => {
+    grid.append(make("span", { class: stage.includes("attentions") ? "reads" : "" }, stage));
+    for (let i = 0; i < steps; i += 1) {
+      const value = cells.at(s, i), cell = make("b", { style: `--w:${Math.min(1, Math.sqrt(value / cells.top)).toFixed(3)}`, title: describe(s, i),
+        onpointerenter: () => { note.textContent = describe(s, i); } });
+      columns[i].push(cell);
+      grid.append(cell);
+    }
+  });
+  const control = slider(say("changed_step"), data.steps.length, Math.floor(data.steps.length / 3), (i) => say("of", { i: data.steps[i], n: steps }), (i) => {
+    const step = data.steps[i] - 1;
+    films.forEach((film, j) => film.show(i, say("changed_film_alt", { prompt: data.prompts[j], i: step + 1 })));
+    columns.forEach((column, j) => column.forEach((cell) => cell.classList.toggle("here", j === step)));
+    note.textContent = `${say("changed_curve")}: ${number(data.x[step], 2)}`;
+  });
+  place.append(make("div", { class: "panel changed" }, control, make("div", { class: "pair" }, films.map((film, j) => {
+    const made = figure("", film);
+    made.lastChild.replaceChildren(...marked[j]);
+    return made;
+  })), make("div", { class: "scroll" }, grid), note));
+  control.begin();
+};

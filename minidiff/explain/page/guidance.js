@@ -1,0 +1,47 @@
+"use strict";
+
+// The same arrows, turned so that the guided one points to the right.
+function turned(step) {
+  const [x, y] = step.guided, length = Math.hypot(x, y);
+  const turn = ([a, b]) => [(a * x + b * y) / length, (b * x - a * y) / length];
+  return { ...step, uncond: turn(step.uncond), cond: turn(step.cond), guided: turn(step.guided) };
+}
+
+VIEWS.guidance = (data, place) => {
+  const width = Math.max(300, Math.min(620, place.clientWidth)), height = 300, margin = 44;
+  const svg = shape("svg", { class: "plane", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": say("guide_alt"),
+    style: `max-width:${width}px` });
+  const values = make("div"), note = make("p", { class: "note" });
+  const control = slider(say("film_step"), data.steps.length, 0, (i) => say("of", { i: i + 1, n: data.steps.length }), (i) => {
+    const step = turned(data.steps[i]), names = ["uncond", "cond", "guided"], points = [[0, 0], ...names.map((name) => step[name])];
+    const [low, high] = [Math.min, Math.max].map((end) => [0, 1].map((axis) => end(...points.map((point) => point[axis]))));
+    const unit = Math.min((width - 2 * margin) / (high[0] - low[0]), (height - 2 * margin) / (high[1] - low[1]));
+    const at = ([a, b]) => [width / 2 + (a - (low[0] + high[0]) / 2) * unit, height / 2 - (b - (low[1] + high[1]) / 2) * unit];
+    const origin = at([0, 0]), ruler = 10 ** Math.floor(Math.log10((width - 2 * margin) / unit / 1.5));
+    const line = (from, to, kind) => shape("line", { class: kind, x1: from[0], y1: from[1], x2: to[0], y2: to[1] });
+    svg.replaceChildren(line(at(step.uncond), at(step.guided), "through"), ...["guided", "cond", "uncond"].flatMap((name) => {
+      const end = at(step[name]), angle = Math.atan2(end[1] - origin[1], end[0] - origin[0]);
+      const wing = (turn) => `${end[0] - 10 * Math.cos(angle + turn)},${end[1] - 10 * Math.sin(angle + turn)}`;
+      return [line(origin, end, `arrow ${name}`), shape("polygon", { class: `head ${name}`,
+        points: `${end[0]},${end[1]} ${wing(0.4)} ${wing(-0.4)}` })];
+    }), shape("circle", { class: "origin", cx: origin[0], cy: origin[1], r: 3 }),
+    shape("path", { class: "ruler", d: `M4 ${height - 16}v8h${ruler * unit}v-8` }),
+    shape("text", { class: "tick", x: 10 + ruler * unit, y: height - 6 }, number(ruler)));
+    const length = ([a, b]) => Math.hypot(a, b);
+    values.replaceChildren(facts([[say("guide_uncond"), number(length(step.uncond))], [say("guide_cond"), number(length(step.cond))],
+      [say("guide_guided"), number(length(step.guided))], [say("guide_apart"), number(step.apart)],
+      [say("guide_angle"), `${number(step.degrees, 2)}°`]]));
+    note.textContent = say("guide_outside", { x: number(step.outside, 1) });
+  });
+  place.append(make("div", { class: "panel" }, control, make("div", { class: "beside" }, svg, make("div", {},
+    legend(["uncond", "cond", "guided"].map((name) => [name, say(`guide_${name}`)])), values, note))));
+  control.begin();
+  if (data.strip) {
+    place.append(make("h3", {}, say("guide_strip")), make("div", { class: "scales" }, data.strip.scales.map((scale, i) => {
+      const text = scale === 0 ? say("guide_no_prompt") : number(scale) + (scale === data.scale ? ` · ${say("guide_this")}` : "");
+      const image = sprite(data.strip.images, text);
+      image.show(i);
+      return figure(text, image);
+    })));
+  }
+};

@@ -1,0 +1,49 @@
+"use strict";
+
+VIEWS.paths = (data, place) => {
+  const points = data.paths.flat(), steps = data.paths[0].length - 1;
+  const range = (axis) => {
+    const values = points.map((point) => point[axis]), low = Math.min(...values), high = Math.max(...values);
+    return [low - 0.05 * (high - low), high + 0.05 * (high - low)];
+  };
+  const curves = make("div"), plot = chart(curves, { x: range(0), y: range(1), width: 900, height: 380, left: 16,
+    alt: say("path_alt", { n: data.paths.length }) });
+  const tints = data.paths.map((_, i) => `--c:hsl(${Math.round(i * 360 / data.paths.length + 20)} 62% var(--tint))`);
+  const lines = data.paths.map((path, i) => {
+    const line = plot.line(path, "path");
+    line.setAttribute("style", tints[i]);
+    return line;
+  });
+  data.paths.forEach(([[a, b]]) => plot.dot(a, b, "begin", 3.5));
+  const dots = data.paths.map((path, i) => {
+    const dot = plot.dot(path[0][0], path[0][1], "path", 5);
+    dot.setAttribute("style", tints[i]);
+    return dot;
+  });
+  const control = slider(say("path_step"), steps + 1, steps, (i) => say("of", { i, n: steps }), (i) => data.paths.forEach((path, j) => {
+    dots[j].setAttribute("cx", plot.atX(path[i][0]));
+    dots[j].setAttribute("cy", plot.atY(path[i][1]));
+  }));
+  const seeds = picker(say("seed"), data.seeds.map((seed, i) => {
+    const text = say("path_seed", { seed }), image = sprite(data.images, text);
+    image.show(i);
+    return make("span", { style: tints[i] }, image, make("small", {}, text));
+  }), (i) => lines.forEach((line, j) => line.classList.toggle("chosen", i === j)));
+  const end = (i, off, alt) => {
+    const image = sprite(data.ends, alt);
+    image.show(i);
+    return make("td", {}, image, make("small", {}, off));
+  };
+  const rows = data.samplers.map((sampler, i) => make("tr", {}, make("th", { scope: "row" }, sampler), data.counts.map((count, j) => {
+    const k = i * data.counts.length + j, one = data.table[k], off = say("path_off", { x: number(one.off, 2) });
+    return end(k + 1, `${off}, ${say("path_calls", { n: one.calls })}`, `${sampler}, ${say("path_steps", { n: count })}, ${off}`);
+  }), i === 0 ? make("td", { rowspan: data.samplers.length, class: "reference" }, end(0, "", say("path_true")).firstChild,
+    make("small", {}, say("path_reference", { sampler: data.reference[0], n: data.reference[1] }))) : null));
+  place.append(make("div", { class: "panel seeds" }, control, curves, legend([["begin", say("path_noise")], ["ends", say("path_here")]]), seeds),
+    make("h3", {}, say("path_table")), make("div", { class: "scroll" }, make("table", { class: "samplers" },
+      make("thead", {}, make("tr", {}, make("td"), data.counts.map((n) => make("th", { scope: "col" }, say("path_steps", { n }))),
+        make("th", { scope: "col" }, say("path_true")))), make("tbody", {}, rows))));
+  if (data.table.some((one) => one.off > 100)) place.append(make("p", { class: "note" }, say("path_unstable")));
+  control.begin();
+  seeds.begin();
+};

@@ -1,0 +1,169 @@
+"""Every word on the page, by view and by label; {names} are filled in by page.js."""
+
+from __future__ import annotations
+
+VIEWS = {  # title, what to see, why
+    "header": (
+        "One image, from words to pixels",
+        "This page is about one run of one model: every number, curve and image on it was computed by that run, or by "
+        "the same code on the same weights.",
+        ""),
+    "words": (
+        "The prompt becomes vectors",
+        "Step through a word to see its bytes merge into a token; then see which earlier words each word listens to.",
+        "A model knows no letters. Byte-pair encoding starts from single bytes and merges neighbouring pairs, in the "
+        "order in which it learned the merges, until none is left. Each token is an id, each id a learned vector, and "
+        "the text encoder mixes these vectors: a token sees itself and those before it, never those after it."),
+    "noise": (
+        "What noise does to an image",
+        "Move the slider from the image to pure noise: at the end nothing of the image is left, and yet the run began "
+        "there.",
+        "The UNet was trained to undo x = α x₀ + σ ε. It works on latents, a smaller and denser form of the image "
+        "which the autoencoder can decode, so noise in latents does not look like noise in pixels once it is decoded. "
+        "The curve says how much of each there is at a time t."),
+    "film": (
+        "From noise to the image",
+        "Play it: the layout is decided in the first steps, colours and edges follow, and the last steps only polish.",
+        "In each step the UNet looks at x, which is still noisy, and says what the clean image x₀ might be: once with "
+        "the prompt and once without. Guidance combines both, and the sampler moves x a little towards the result, "
+        "then asks again."),
+    "guidance": (
+        "Guidance goes beyond the prompt",
+        "The two answers of the UNet span a plane; guidance starts at the one without the prompt and walks past the "
+        "other.",
+        "guided = uncond + scale · (cond − uncond). The arrows have their true lengths and angle, in a space of "
+        "{size} dimensions, of which they fill only two. Early on the answers differ most; later both see the same "
+        "image."),
+    "attention": (
+        "Which words moved which pixels",
+        "Choose a word: bright pixels listened to it while they were drawn; a single head often knows best which.",
+        "Each cross-attention layer asks, for each pixel of its feature map, how well each token fits, and mixes the "
+        "tokens' values by these weights. The maps are the weights themselves, as coarse as the layer that has them; "
+        "start of text is where pixels look that need no word."),
+    "network": (
+        "Inside the UNet",
+        "Follow the blocks from left to right, down to the smallest feature maps and up again; choose one to see what "
+        "it computed and the lines that did, forwards and backwards.",
+        "Each level down halves the resolution; a tall block takes long, a flat one does not. Skip connections, the "
+        "dashed lines, carry what was seen on the way down to the same level on the way up."),
+    "paths": (
+        "The way through latent space",
+        "All runs start in the same cloud of noise, and each seed ends in an image of its own; better samplers get "
+        "there in fewer steps.",
+        "Each line is one run, its latents of {size} dimensions projected onto the two in which these runs differ "
+        "most. A sampler is a rule for taking a few long steps along a smooth curve: the table compares where three "
+        "of them end, with the same noise, with where many small steps end."),
+    "plane": (
+        "The same code with points in the plane",
+        "Where an image has hundreds of dimensions, a point has two, so the whole field can be drawn: what was "
+        "learned, on the left, and what is exactly right, on the right.",
+        "A small network was trained for this page, in about a second, on points of two spiral arms, with the same "
+        "losses, schedules and samplers. For so few points the best possible answer is known: the mean of all points, "
+        "each weighted by how likely it is after the noise. Move the slider from noise to data."),
+    "losses": (
+        "Where the model is wrong",
+        "Each curve is the model's error at every amount of noise; the gaps between them are what the caption is "
+        "worth.",
+        "Training asks one question again and again: here is a noisy image and its caption, what is under the noise? "
+        "In pure noise, on the right, the answer can only be a mean of all images that the caption fits. How often "
+        "each time t is asked, and how much an error counts, are choices of training, drawn below the error."),
+    "changed_word": (
+        "One word changed",
+        "The same noise, one other word: the runs part in the layers that read the text, and only then in the image.",
+        "Rows are the stages of the UNet, columns are steps. The more orange a cell, the more the two runs differ "
+        "there: ‖a − b‖ / ‖a‖, for outputs with the prompt. In the first step everything starts equal, and only the "
+        "attentions, in bold, can tell the runs apart, as they alone read the words."),
+    "training": (
+        "How the model learned",
+        "Losses fall from what chance gives, the dashed line, and the images follow.",
+        "All stages of the run in order: the autoencoder, the contrastive model, which ties captions to images, and "
+        "the UNet. Both axes are logarithmic."),
+    "backwards": (
+        "One step of training, backwards",
+        "Every layer gets a gradient, passed on by the backward function beside its forward function; one of them is "
+        "checked here against a difference quotient.",
+        "A batch of noisy latents went through the UNet, its error came back through the same layers in reverse. Bars "
+        "are the norms of the gradients of each stage, relative to the norms of its weights, on a logarithmic scale."),
+}
+
+LABELS = {
+    "title": "minidiff explain", "light_dark": "Light or dark", "contents": "Contents", "source": "Source",
+    "close": "Close", "line": "line {line}", "play": "Play", "pause": "Pause", "of": "{i} of {n}",
+    "no_script": "This page needs JavaScript, which your browser has switched off for it.",
+    "hint_keys": "Keys: space plays, ← and → step.",
+    "footer": "Written by {command}. Everything on this page is in this one file; it asks nothing of the network.",
+    "prompt": "prompt", "seed": "seed", "model": "model", "sampler": "sampler", "steps": "steps",
+    "guidance": "guidance", "image": "image", "parameters": "parameters",
+    "image_alt": "The image that was drawn for “{prompt}”", "judge_reads": "The judge, which sees only pixels, reads",
+    "judge_background": "on a {background} background", "judge_nothing": "nothing",
+    "check_count": "number of objects", "check_shape": "shapes", "check_colour": "colours", "check_size": "size",
+    "check_place": "place", "check_relation": "relation", "check_background": "background",
+    "check_right": "all right", "yes": "right", "no": "wrong",
+    "no_judge": "There is no judge for this prompt: it can read captions of the built-in scenes only.",
+    "flow_prompt": "prompt", "flow_tokens": "{n} tokens", "flow_text": "text encoder", "flow_noise": "noise",
+    "flow_latents": "{shape} values", "flow_unet": "UNet, {n} steps", "flow_parameters": "{n} parameters",
+    "flow_decoder": "decoder", "flow_image": "{h} × {w} pixels", "word": "word",
+    "merge_step": "merge {i} of {n}", "merge_start": "bytes", "merges": "merges", "token": "token", "id": "id",
+    "own_vector": "vector of the id", "after_encoder": "after the text encoder",
+    "padding": "+ {n} padding",
+    "vector_alt": "{width} values of the token {token} as colours from blue, negative, to orange, positive",
+    "causal": "Who listens to whom in the text encoder", "causal_layer": "layer", "causal_head": "head",
+    "causal_all": "all, mean", "causal_alt": "Attention of the text encoder: rows listen, columns are listened to",
+    "causal_note": "Rows listen to columns. The empty upper triangle is the causal mask.",
+    "causal_cell": "“{a}” listens to “{b}”: {w}", "noise_time": "time t", "noise_pixels": "noise in pixels",
+    "noise_decoded": "noise in latents, decoded", "noise_channels": "the {n} latent channels",
+    "noise_alpha": "α, image", "noise_sigma": "σ, noise", "noise_snr": "signal to noise", "noise_none": "none left",
+    "noise_only": "no noise", "db": "{x} dB", "noise_alt": "The image with noise at time {t}",
+    "noise_curve_alt": "α falls and σ rises with the time t", "channel_alt": "Latent channel {c} at time {t}",
+    "film_x": "x, as it is", "film_uncond": "x₀ without the prompt", "film_cond": "x₀ with the prompt",
+    "film_guided": "x₀, guided", "film_alt": "{what} in step {i}", "film_step": "step",
+    "film_strip": "All guesses of x₀",
+    "film_change": "The curve: how far each guess is from the last one, in mean levels of a pixel, of 255.",
+    "film_change_alt": "The difference of each guess from the last one falls over the steps",
+    "guide_uncond": "without the prompt", "guide_cond": "with the prompt", "guide_guided": "guided",
+    "guide_angle": "angle between both answers", "guide_apart": "apart",
+    "guide_outside": "guided lies {x} outside of the plane",
+    "guide_alt": "Three arrows in the plane of the two answers", "guide_strip": "The same noise with other scales",
+    "guide_no_prompt": "0 · no prompt", "guide_this": "this run",
+    "no_guidance": "This model draws with the prompt alone, without guidance.",
+    "att_layer": "layer", "att_head": "head", "att_step": "step", "att_all": "all, mean", "att_token": "word",
+    "att_alt": "Attention to “{token}” as bright areas over the image", "start": "start", "end": "end",
+    "att_overlap": "How much of a word's attention lies on its object",
+    "att_row": "“{word}”: {inside} % of its attention in the box of the {object}, which is {area} % of the image.",
+    "att_best": "Head {head} of {layer}: {inside} %.", "att_gain": "× {x}",
+    "att_none": "No object was found for a word of the prompt, so there is no overlap to show.",
+    "net_shape": "output", "net_parameters": "parameters", "net_time": "time", "net_ms": "{x} ms",
+    "net_size": "size of a value", "net_maps": "Feature maps in step {i}", "net_alt": "Feature map {c} of {name}",
+    "net_forward": "forwards", "net_backward": "backwards",
+    "net_diagram_alt": "The stages of the UNet in running order, low where the resolution is low",
+    "path_alt": "Paths of {n} runs from noise to images, projected to two dimensions", "path_seed": "seed {seed}",
+    "path_steps": "{n} steps", "path_off": "{x} % off", "path_step": "step",
+    "path_table": "Three samplers, one noise", "path_true": "many steps",
+    "path_unstable": "A sampler that is far off here steps along σ/α, which is infinite in pure noise, where this "
+        "schedule ends: its first step is then too long by far, and only many steps mend it.",
+    "path_noise": "its noise", "path_here": "where it is at this step", "path_reference": "{n} steps of {sampler}",
+    "path_calls": "{n} calls", "plane_learned": "learned", "plane_exact": "exact",
+    "plane_alt": "Arrows from noisy points to the denoised ones: {kind}", "plane_time": "noise", "plane_data": "data",
+    "plane_points": "points on their way",
+    "plane_arrows": "from x towards E[x₀ | x], the mean of what x may have been",
+    "plane_error": "learned and exact arrows differ by {x} % here",
+    "loss_error_alt": "Error per noise level with the right, a wrong and no caption", "loss_right": "right caption",
+    "loss_wrong": "“{text}”", "loss_none": "no caption", "loss_x": "time t", "loss_law": "how often t is asked",
+    "loss_weight": "weight of an error", "loss_extra": "{x} % of the questions are pure noise",
+    "loss_law_alt": "Histogram of training times", "loss_weight_alt": "Weight of an error at each time",
+    "loss_data_scenes": "Measured on {n} true scenes with this caption.",
+    "loss_data_own": "Measured on {n} images that this model drew for the prompt.",
+    "loss_setting": "As “minidiff train” asks; weighting: {weighting}.",
+    "changed_alt": "Difference of two runs per stage and step", "changed_cell": "{stage}, step {i}: {x}",
+    "changed_curve": "difference of x", "changed_step": "step", "changed_film_alt": "x₀ of “{prompt}” in step {i}",
+    "changed_none": "There is no word in this prompt to change.", "train_loss": "loss",
+    "train_held_out": "held-out loss", "train_step": "step", "train_chance": "chance, ln {n} = {x}",
+    "train_alt": "Losses of {stage}", "train_samples": "What it drew on the way",
+    "train_sample": "{stage}, step {step}",
+    "no_run": "This page is about a model alone. To see how one learned, add --run with the folder of a training run.",
+    "back_alt": "Norms of gradients of each stage", "back_loss": "loss of this batch: {x}",
+    "back_check": "One derivative, twice", "back_weight": "weight", "back_backward": "by backward",
+    "back_difference": "(loss(w + h) − loss(w − h)) / 2h", "back_off": "relative difference",
+    "back_note": "In float64, with h = {h}.",
+    "too_large": "Left out: with a model of this size, this view would take hours.",
+}

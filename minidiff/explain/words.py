@@ -1,0 +1,38 @@
+"""From the prompt to vectors: the merges of byte-pair encoding, the ids, and how the text encoder attends."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import to_host
+from ..models.text_encoder import CLIPTextModel
+from ..nn.clip_layers import CLIPAttention
+from ..ops.attention import mask_later
+from ..tokenizer import Tokenizer
+from ..tokenizer.words import words_of
+from .images import data_uri, diverging, packed
+from .run import Run
+
+SOURCES = (Tokenizer.merging, CLIPTextModel, CLIPAttention, mask_later)
+MOST_STEPS = 24  # merges of one word that are replayed
+
+
+def view(run: Run) -> dict:
+    tokenizer, count = run.pipe.tokenizer, run.tokens
+    words = [{"text": word, "merges": list(tokenizer.merging(word))[:MOST_STEPS]}
+             for word in dict.fromkeys(words_of(run.prompt.lower()))]
+    table = to_host(run.pipe.text_encoder.embeddings.token_embedding.weight.value)[run.ids[:count]]
+    return {
+        "words": words, "ids": run.ids.tolist(), "used": count, "vocabulary": len(tokenizer),
+        "tokens": [tokenizer.tokens[i] for i in run.ids[:count]], "width": run.context.shape[1],
+        "table": strips(table), "context": strips(run.context[:count]),
+        "attention": packed(np.stack([weights[:, :count, :count] for weights in run.reading.values()])),
+    }
+
+
+def strips(vectors: np.ndarray) -> list[str]:
+    """Each vector as an image one pixel high; all have the same scale."""
+    from PIL import Image
+
+    limit = 2.5 * float(vectors.std())
+    return [data_uri(Image.fromarray(diverging(vector[None], limit))) for vector in vectors]

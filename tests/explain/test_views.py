@@ -1,0 +1,212 @@
+"""Numbers on the page are those of the pipeline."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+
+import numpy as np
+import pytest
+from explained_page import LOSSES, SEED
+from PIL import Image
+from tiny_pipeline import tiny_pipeline
+
+from minidiff.backend import random_stream
+from minidiff.diffusion.objectives import add_noise, target
+from minidiff.diffusion.schedules import Time
+from minidiff.explain import guidance, header, losses, paths, plane
+from minidiff.explain.attention import fraction_inside
+from minidiff.explain.images import bytes_of, packed, reduced
+from minidiff.explain.other_word import changed
+from minidiff.explain.run import observe
+from minidiff.nn.module import frozen
+from minidiff.training.diffusion import predict_noise
+
+
+def pixels(uri):
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+def frames(strip):
+    """The images of a strip, (N, H, W, 3)."""
+    image = pixels(strip["uri"])
+    assert image.shape == (strip["height"], strip["count"] * strip["width"], 3)
+    return np.stack(np.split(image, strip["count"], axis=1))
+
+
+def unpacked(data):
+    levels = np.frombuffer(base64.b64decode(data["bytes"]), np.uint8)
+    return levels.reshape(data["shape"]) * data["top"] / 255
+
+
+def test_the_image_and_the_settings_are_those_of_the_pipeline(explained):
+    view, [image] = explained.views["header"], explained.pipe(explained.prompt, seed=SEED)
+    assert np.abs(pixels(view["image"]) - np.asarray(image).astype(int)).max() <= 1
+    assert (view["seed"], view["steps"], view["guidance"]) == (SEED, 4, 3.0)
+    assert sum(view["parameters"].values()) == sum(
+        p.value.size for part in (explained.pipe.unet, explained.pipe.vae, explained.pipe.text_encoder)
+        for p in part.parameters())
+
+
+def test_the_command_on_the_page_is_quoted_for_a_shell(run):
+    assert header.command(run) == f"minidiff explain 'a red heart above a blue square' --model tiny --seed {SEED}"
+
+
+def test_replayed_merges_end_in_the_tokens(explained):
+    view, tokenizer = explained.views["words"], explained.pipe.tokenizer
+    assert view["ids"] == tokenizer([explained.prompt])[0].tolist()
+    for word in view["words"]:
+        assert "".join(word["merges"][0]) == word["text"] + "</w>"
+        assert [tokenizer.vocabulary[symbol] for symbol in word["merges"][-1]] == tokenizer.encode(word["text"])[1:-1]
+    assert np.triu(unpacked(view["attention"]), 1).max() == 0
+
+
+def test_noise_is_that_of_the_schedule(explained, run):
+    view = explained.views["noise"]
+    alpha, sigma = run.scheduler.schedule.at(np.array(view["times"]))
+    np.testing.assert_allclose(view["alpha"], alpha, rtol=1e-3, atol=0)
+    np.testing.assert_allclose(view["sigma"], sigma, rtol=1e-3, atol=0)
+    noisy = add_noise(run.steps[-1].after[None], run.noise[None], alpha[5:6], sigma[5:6])
+    assert np.abs(frames(view["decoded"])[5] - bytes_of(explained.pipe.decode(noisy))[0]).max() <= 1
+
+
+def test_the_film_shows_the_states_of_the_sampler(explained):
+    view = explained.views["film"]
+    moments = explained.pipe.stream(explained.prompt, seed=SEED)
+    states = [moment.value for moment in moments if moment.name == "sampling"]
+    assert view["t"] == pytest.approx([state.t for state in states], rel=1e-3)
+    shown = {name: frames(strip) for name, strip in view["rows"].items()}
+    for i, state in enumerate(states):
+        assert np.abs(shown["guided"][i] - bytes_of(explained.pipe.decode(state.denoised))[0]).max() <= 1
+        assert np.abs(shown["x"][i + 1] - bytes_of(explained.pipe.decode(state.x))[0]).max() <= 1
+    assert np.abs(shown["cond"] - shown["uncond"]).max() > 1
+
+
+def test_arrows_of_guidance_have_true_lengths_and_lie_in_one_plane(explained, run):
+    for found, step in zip(explained.views["guidance"]["steps"], run.steps, strict=True):
+        expected = step.uncond + run.scale * (step.cond - step.uncond)
+        for name, vector in (("uncond", step.uncond), ("cond", step.cond), ("guided", expected)):
+            assert math.hypot(*found[name]) == pytest.approx(np.linalg.norm(vector), rel=1e-3)
+        cosine = (step.uncond * step.cond).sum() / np.linalg.norm(step.uncond) / np.linalg.norm(step.cond)
+        assert found["degrees"] == pytest.approx(np.degrees(np.arccos(cosine)), rel=1e-3)
+        assert found["outside"] < 1e-4 * math.hypot(*found["guided"])
+
+
+def test_the_strip_of_scales_is_drawn_with_each_scale(explained):
+    strip = explained.views["guidance"]["strip"]
+    shown = frames(strip["images"])
+    assert strip["scales"] == list(guidance.SCALES)
+    for i in (0, 1, 4):
+        scale = strip["scales"][i]
+        [image] = explained.pipe("" if scale == 0 else explained.prompt, seed=SEED, guidance_scale=max(scale, 1.0))
+        assert np.abs(shown[i] - np.asarray(image)).max() <= 1
+
+
+def test_heat_maps_are_the_weights(explained, run):
+    view = explained.views["attention"]
+    for layer, name in zip(view["layers"], run.steps[0].weights, strict=True):
+        expected = np.stack([step.weights[name][..., :run.tokens] for step in run.steps])
+        np.testing.assert_allclose(np.moveaxis(unpacked(layer["maps"]), 2, -1), expected, rtol=0,
+                                   atol=0.51 * layer["maps"]["top"] / 255 + 1e-3)
+
+
+def test_the_overlap_counts_parts_of_pixels():
+    heat = np.ones((4, 4))
+    assert fraction_inside(heat, [0.0, 0.0, 0.5, 0.5]) == pytest.approx(0.25)
+    assert fraction_inside(heat, [0.1, 0.1, 0.9, 0.35]) == pytest.approx(0.8 * 0.25)
+    heat[:, 2:] = 0
+    assert fraction_inside(heat, [0.0, 0.0, 0.5, 1.0]) == pytest.approx(1.0)
+
+
+def test_the_network_lists_every_stage_with_its_shape_and_parameters(explained, run):
+    stages = explained.views["network"]["stages"]
+    y, inside = run.steps[len(run.steps) // 2].outputs, [stage["name"] for stage in stages]
+    assert [stage["shape"] for stage in stages] == [list(y[f"unet.{name}"].shape) for name in inside]
+    everything = sum(p.value.size for p in run.pipe.unet.parameters())
+    time = sum(p.value.size for p in run.pipe.unet.time_embedding.parameters())
+    assert sum(stage["parameters"] for stage in stages) == everything - time
+
+
+def test_paths_are_projected_latents_and_errors_those_of_the_samplers(explained, run):
+    view, states = explained.views["paths"], run.siblings.states
+    centre, axes, kept = paths.plane_of(states)
+    np.testing.assert_allclose(axes @ axes.T, np.eye(2), rtol=0, atol=1e-9)
+    assert 0 < kept <= 1 and view["kept"] == pytest.approx(kept, rel=1e-6)
+    expected = axes @ (states[2, -1].ravel() - centre)
+    np.testing.assert_allclose(view["paths"][2][-1], expected, rtol=1e-2, atol=1e-2)
+    np.testing.assert_allclose(states[0, -1], run.steps[-1].after, rtol=0, atol=1e-4)
+    offs = {(one["sampler"], one["steps"]): one["off"] for one in view["table"]}
+    assert offs["dpm++", 20] < offs["dpm++", 5] and offs["euler", 20] < offs["euler", 5]
+
+
+def test_the_exact_answer_in_the_plane_is_the_mean_of_what_may_have_been(explained):
+    points = np.array([[0.0, 1.0], [2.0, -1.0]])
+    far = plane.posterior_mean(points, np.zeros((1, 2)), Time(999.0, 0.0, 1.0))
+    near = plane.posterior_mean(points, np.array([[1.9, -1.0]]), Time(10.0, 1.0, 1e-3))
+    np.testing.assert_allclose([far, near], [[[1.0, 0.0]], [[2.0, -1.0]]], rtol=1e-12, atol=1e-12)
+    view = explained.views["plane"]
+    learned, exact = (np.array(view[name]["arrows"]) for name in ("learned", "exact"))
+    assert np.linalg.norm(learned - exact) < 0.35 * np.linalg.norm(exact)
+
+
+def test_errors_are_mean_squares_of_the_networks_answers(explained, run):
+    view, x0 = explained.views["losses"], run.true_latents[0]
+    assert view["true"] and view["texts"]["wrong"] == changed(run)
+    t, noise = view["times"][6], random_stream(SEED).standard_normal(x0.shape, dtype=np.float32)
+    alpha, sigma = (np.full(len(x0), value) for value in run.scheduler.schedule.at(t))
+    ids = explained.pipe.tokenizer([explained.prompt] * len(x0))
+    loss, _ = predict_noise(explained.pipe.unet, frozen(explained.pipe.text_encoder),
+                            add_noise(x0, noise, alpha, sigma), np.full(len(x0), t, np.float32), ids,
+                            target("flow_prediction", x0, noise, alpha, sigma))
+    assert view["errors"]["right"][6] == pytest.approx(float(loss["loss"]), rel=1e-3)
+    assert losses.errors(run, x0, [t], "")[0] == pytest.approx(view["errors"]["none"][6], rel=1e-3)
+
+
+@pytest.mark.parametrize(("prompt", "other"), [
+    ("a red heart above a blue square", "a cyan heart above a blue square"),
+    ("a star", "a {}"), ("???", None)])
+def test_one_word_is_changed(prompt, other):
+    found = changed(observe(tiny_pipeline(num_inference_steps=1), "tiny", prompt, 0))
+    if other is None:
+        assert found is None
+    else:
+        before, after = prompt.split(), found.split()
+        assert found == other or (other == "a {}" and after[0] == "a" and after != before and after[1].isalpha())
+
+
+def test_runs_part_where_words_are_read(explained):
+    view = explained.views["changed_word"]
+    cells, first = unpacked(view["cells"]), next(i for i, name in enumerate(view["stages"]) if "attentions" in name)
+    assert cells[:first, 0].max() == 0 and cells[first, 0] > 0 and cells[0, 1] > 0
+
+
+def test_losses_of_a_run_are_shown_with_what_chance_gives(explained):
+    view = explained.views["training"]
+    assert {one["name"]: {step: loss for step, loss in one["losses"]["loss"]} for one in view["stages"]} == LOSSES
+    chances = {one["name"]: one["chance"] for one in view["stages"]}
+    assert chances["contrastive"]["loss"] == pytest.approx(math.log(64)) and chances["diffusion"] is None
+    steps = [one["step"] for one in view["samples"]]
+    assert len(steps) == 5 and (steps[0], steps[-1]) == (100, 800) and steps == sorted(steps)
+
+
+def test_gradients_are_those_of_a_training_step_and_equal_difference_quotients(explained):
+    view = explained.views["backwards"]
+    assert view["check"]["backward"] != 0 and view["check"]["off"] < 1e-5
+    assert all(stage["gradient"] > 0 for stage in view["stages"])
+    assert all(p.grad is None for p in explained.pipe.unet.parameters())
+
+
+def test_bytes_keep_values_to_half_a_level(rng):
+    values = rng.uniform(0, 3, (4, 5))
+    np.testing.assert_allclose(unpacked(packed(values)), values, rtol=0, atol=0.51 * values.max() / 255)
+
+
+def test_large_images_are_reduced_to_means_of_blocks(rng):
+    pixels = rng.integers(0, 256, (2, 600, 402, 3), dtype=np.uint8)
+    small = reduced(pixels)
+    assert small.shape == (2, 200, 134, 3)
+    expected = pixels[1].reshape(200, 3, 134, 3, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(small[1], expected, rtol=0, atol=0.56)  # Pillow rounds 5/9 down
+    np.testing.assert_array_equal(reduced(pixels[:, :64, :64]), pixels[:, :64, :64])
