@@ -20,9 +20,17 @@ from minidiff.storage.checkpoint import latest
 TOKENIZER_AND_AUTOENCODER = ["train", "--out", "run", *SMALLEST, "--stage", "tokenizer", "autoencoder"]
 
 
+@pytest.fixture
+def hang_up_ends():
+    """The signal HUP ends a process, also where these tests run under nohup, which has it ignored."""
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, inherited)
+
+
 @pytest.mark.skipif("sys.platform == 'win32'")
 @pytest.mark.parametrize("name, code", [("SIGTERM", 143), ("SIGHUP", 129)])
-def test_a_signal_saves_a_checkpoint_and_stops_even_if_it_comes_twice(name, code, monkeypatch, capsys):
+def test_a_signal_saves_a_checkpoint_and_stops_even_if_it_comes_twice(name, code, hang_up_ends, monkeypatch, capsys):
     def send(run, now, drawn):
         for _ in range(2):
             signal.raise_signal(getattr(signal, name))
@@ -37,7 +45,7 @@ def test_a_signal_saves_a_checkpoint_and_stops_even_if_it_comes_twice(name, code
 
 @pytest.mark.skipif("sys.platform == 'win32'")
 @pytest.mark.parametrize("name, code", [("SIGTERM", 143), ("SIGHUP", 129)])
-def test_a_signal_removes_the_temporary_files_of_any_command(model, name, code, monkeypatch):
+def test_a_signal_removes_the_temporary_files_of_any_command(model, name, code, hang_up_ends, monkeypatch):
     scratch = []
 
     def interrupted(name_of_data, folder, size, place):
