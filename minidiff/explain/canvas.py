@@ -69,7 +69,7 @@ class Canvas:
         x, y = scaled(centre)
         self.image.paste(colour, (round(x - ink.width / 2), round(y - ink.height / 2)), ink)
 
-    def picture(self, pixels, left, top, width, height, smooth=True):
+    def place(self, pixels, left, top, width, height, smooth=True):
         """An array of pixels (H, W, 3), uint8, stretched over a rectangle."""
         size = round(SCALE * width), round(SCALE * height)
         method = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST

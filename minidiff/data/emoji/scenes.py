@@ -61,18 +61,18 @@ class EmojiScene:
         """uint8 (size, size, 3)"""
         image = Image.new("RGBA", (size, size), (*BACKGROUNDS[self.background], 255))
         for sticker in self.stickers:
-            picture = sticker.emoji.image
+            shown = sticker.emoji.image
             if sticker.colour:
-                picture = recoloured(picture, sticker.colour, sticker.emoji.hue)
-            picture = Image.fromarray(picture)
+                shown = recoloured(shown, sticker.colour, sticker.emoji.hue)
+            shown = Image.fromarray(shown)
             if sticker.centre is None:
-                image.alpha_composite(picture.resize((size, size), Image.Resampling.LANCZOS))
+                image.alpha_composite(shown.resize((size, size), Image.Resampling.LANCZOS))
                 continue
             left, top, right, bottom = box = sticker.emoji.box
             scale = sticker.side * size / 64 / max(right - left, bottom - top)
             width, height = (max(1, round(scale * side)) for side in (right - left, bottom - top))
             x, y = (round(c * size / 64 - side / 2) for c, side in zip(sticker.centre, (width, height), strict=True))
-            image.alpha_composite(picture.resize((width, height), Image.Resampling.LANCZOS, box),
+            image.alpha_composite(shown.resize((width, height), Image.Resampling.LANCZOS, box),
                                   (max(0, min(x, size - width)), max(0, min(y, size - height))))
         return np.asarray(image.convert("RGB"))
 

@@ -33,7 +33,7 @@ def judge(canvas):
     canvas.text((24, 22), "how an image is read, without its caption", INK, 15, "lm")
     lefts = [24 + 186 * i for i in range(3)]
     for left, pixels in zip(lefts, (image, heat(distance / distance.max(), INK), parts(image, distance)), strict=True):
-        canvas.picture(pixels, left, TOP, SIDE, SIDE, smooth=False)
+        canvas.place(pixels, left, TOP, SIDE, SIDE, smooth=False)
         canvas.box(left, TOP, left + SIDE, TOP + SIDE, outline=SOFT, width=1)
         canvas.arrow((left + SIDE + 12, TOP + SIDE / 2), (left + SIDE + 44, TOP + SIDE / 2), SOFT, 2, 8)
     texts = (("the median of the border", "is the background"), ("distance of each pixel", "from that colour"),
@@ -84,7 +84,7 @@ def pairs(canvas, left, top):
             x, y = left + 54 + cell * column, top + 41 + cell * row
             thing = Scene((Thing(colour, shape, (32.0, 32.0), 26.0),)).image(96)
             thing = np.where(thing >= white, np.uint8(255), thing)
-            canvas.picture(thing, x + 2, y + 2, cell - 4, cell - 4)
+            canvas.place(thing, x + 2, y + 2, cell - 4, cell - 4)
             if (colour, shape) in HELD_OUT:
                 canvas.box(x, y, x + cell, y + cell, outline=RED, radius=5, width=2)
     for column, shape in enumerate(SHAPES):
@@ -101,7 +101,7 @@ def hues(canvas, left, top):
         x = left + 68 * i
         paper = Image.new("RGBA", one.shape[1::-1], (*PAPER, 255))
         paper.alpha_composite(Image.fromarray(one))
-        canvas.picture(np.asarray(paper.convert("RGB")), x, top + 24, 62, 62)
+        canvas.place(np.asarray(paper.convert("RGB")), x, top + 24, 62, 62)
         canvas.text((x + 31, top + 100), name, SOFT, 12)
 
 
@@ -130,5 +130,5 @@ def batches(canvas, left, top):
         rng = batch_stream(0, TRAINING, index)
         for i in range(11):
             x = left + 54 + 45 * i
-            canvas.picture(draw_scene(rng).image(64), x, y, 42, 42)
+            canvas.place(draw_scene(rng).image(64), x, y, 42, 42)
             canvas.box(x, y, x + 42, y + 42, outline=FAINT, width=1)

@@ -51,7 +51,7 @@ def time_with(schedule, ratio):
 def field(panel, denoise, kind, time):
     """The density of x = α x0 + σ ε in the background, and arrows along −dx/dt."""
     left, top, *_ = panel.box
-    panel.canvas.picture(heat(density(time), blend(ORANGE, (255, 255, 255), 0.1)), left, top, SIDE, SIDE)
+    panel.canvas.place(heat(density(time), blend(ORANGE, (255, 255, 255), 0.1)), left, top, SIDE, SIDE)
     places = np.linspace(-WIDTH, WIDTH, GRID + 2)[1:-1]
     x = np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2).astype(np.float32)
     velocity = -slope(kind, denoise(x, time), x, time)

@@ -61,14 +61,14 @@ def columns(canvas):
     canvas.text((545, 24), "a convolution is a matrix product", INK, 15)
     image = np.linspace(0.15, 0.6, 36).reshape(6, 6)
     left, top, side = 425, 66, 22
-    canvas.picture(heat(image, BLUE), left, top, 6 * side, 6 * side, smooth=False)
+    canvas.place(heat(image, BLUE), left, top, 6 * side, 6 * side, smooth=False)
     cells(canvas, left, top, 6, 6, side)
     canvas.text((left + 66, top + 147), "x, windows of 3 x 3", SOFT, 12)
     for i, (colour, row, column) in enumerate(((RED, 0, 0), (ORANGE, 1, 2), (GREEN, 3, 3))):
         canvas.box(left + side * column, top + side * row, left + side * (column + 3), top + side * (row + 3),
                    outline=colour, width=2.5)
         window, down = image[row : row + 3, column : column + 3].reshape(1, 9), 262 + 32 * i
-        canvas.picture(heat(window, BLUE), left, down, 9 * 16, 16, smooth=False)
+        canvas.place(heat(window, BLUE), left, down, 9 * 16, 16, smooth=False)
         cells(canvas, left, down, 1, 9, 16)
         canvas.box(left, down, left + 144, down + 16, outline=colour, width=2.5)
         canvas.box(626, down, 674, down + 16, blend(colour, PAPER, 0.75), colour)

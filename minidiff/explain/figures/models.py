@@ -94,18 +94,18 @@ def autoencoder(canvas):
     noise = random_stream(0).standard_normal(mean.shape, np.float32)
     canvas.text((24, 502), "the shipped autoencoder: an image, its latents, and back, also with noise in the latents",
                 INK, 14, "lm")
-    canvas.picture(image, 24, 518, 110, 110)
+    canvas.place(image, 24, 518, 110, 110)
     canvas.text((79, 639), "64 x 64 x 3", SOFT, 12)
     canvas.arrow((146, 573), (186, 573), GREEN, 1.8, 8)
     canvas.text((166, 559), "encode", GREEN, 12)
     for i in range(mean.shape[-1]):
         gray = np.uint8(255 * np.clip(0.5 + mean[0, ..., i, None].repeat(3, -1) * scale / 6, 0, 1))
-        canvas.picture(gray, 198 + 37.5 * (i % 4), 518 + 37.5 * (i // 4), 35, 35, smooth=False)
+        canvas.place(gray, 198 + 37.5 * (i % 4), 518 + 37.5 * (i // 4), 35, 35, smooth=False)
     canvas.text((272, 639), "16 x 16 x 12", SOFT, 12)
     canvas.arrow((358, 573), (398, 573), GREEN, 1.8, 8)
     canvas.text((378, 559), "decode", GREEN, 12)
     for i, amount in enumerate(NOISE):
         y, _ = vae.decode(mean + amount / scale * noise)
         left = 410 + 140 * i
-        canvas.picture(np.uint8(np.round(127.5 * (y[0].clip(-1, 1) + 1))), left, 518, 110, 110)
+        canvas.place(np.uint8(np.round(127.5 * (y[0].clip(-1, 1) + 1))), left, 518, 110, 110)
         canvas.text((left + 55, 639), f"noise {amount:g}" if amount else "as they are", SOFT, 12)

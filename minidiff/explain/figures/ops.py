@@ -97,7 +97,7 @@ def convolutions(canvas):
         top = 236 + row * 124
         for column, (image, name) in enumerate(zip((start, end), names, strict=True)):
             left = 450 + column * 128
-            canvas.picture(heat(image[0, :, :, 0], colour), left, top, 98, 98, smooth=False)
+            canvas.place(heat(image[0, :, :, 0], colour), left, top, 98, 98, smooth=False)
             for line in range(8):
                 canvas.line([(left + 14 * line, top), (left + 14 * line, top + 98)], FAINT, 0.8)
                 canvas.line([(left, top + 14 * line), (left + 98, top + 14 * line)], FAINT, 0.8)

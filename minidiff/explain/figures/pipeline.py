@@ -29,7 +29,7 @@ def pixels(image):
 
 
 def framed(canvas, image, left, top, side, smooth=True):
-    canvas.picture(image, left, top, side, side, smooth)
+    canvas.place(image, left, top, side, side, smooth)
     canvas.box(left, top, left + side, top + side, outline=blend(SOFT, PAPER, 0.5), width=1)
 
 
@@ -49,7 +49,7 @@ def prompt_to_image(canvas, pipe):
         canvas.text((left, 41), shape, BLUE, 12, "lm")
     tokens(canvas, pipe.tokenizer, ids[0], 24, 60)
     rows = context[0] / np.abs(context[0]).max()
-    canvas.picture(signed(rows), 152, 60, 144, 200, smooth=False)
+    canvas.place(signed(rows), 152, 60, 144, 200, smooth=False)
     canvas.box(152, 60, 296, 260, outline=SOFT, width=1)
     for y in (108, 212):
         canvas.arrow((306, y), (336, y), SOFT, 2, 8)

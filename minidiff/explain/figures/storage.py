@@ -76,7 +76,7 @@ def low_rank(canvas, top):
     shown = ((up, 24), (down, 84), (up @ down, 288), (weight, 530), (weight + up @ down, 784))
     for values, left in shown:
         height, width = (cell * side for side in values.shape)
-        canvas.picture(signed(values), left, y, width, height, smooth=False)
+        canvas.place(signed(values), left, y, width, height, smooth=False)
         canvas.box(left, y, left + width, y + height, outline=SOFT, width=1)
     for x, sign in ((60, "x"), (264, "="), (734, "+ update =")):
         canvas.text((x, y + 48), sign, INK, 15)
