@@ -39,6 +39,15 @@ def test_links_and_images_of_a_readme_lead_somewhere(name):
     assert [target for target in targets if not any((tree / target).exists() for tree in TREES)] == []
 
 
+@pytest.mark.parametrize("name", READMES)
+def test_a_line_of_code_that_a_readme_quotes_is_in_the_source(name):
+    prose = re.sub(r"^```.*?^```", "", READMES[name], flags=re.DOTALL | re.MULTILINE)
+    quoted = re.findall(r"(?<=\n\n)    (\w.*)(?=\n\n)", prose)
+    source = "".join(path.read_text("utf-8") for path in ROOT.rglob("*.py"))
+    assert [line for line in quoted if line not in source] == []
+    assert quoted or name != "minidiff/pipeline/README.md"
+
+
 @pytest.mark.parametrize("folder", NAMES)
 def test_a_folder_explains_itself_on_a_few_screens(folder):
     text = READMES[f"minidiff/{folder}/README.md"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 VIEWS = {  # title, what to see, why
     "header": (
         "One image, from words to pixels",
-        "This page is about one run of one model: every number, curve and image on it was computed by that run, or by "
-        "the same code on the same weights.",
+        "This page is about one run of one model: its numbers, curves and images were computed by that run, or by the "
+        "same code on the same weights. Only the points in the plane have a small network of their own.",
         ""),
     "words": (
         "The prompt becomes vectors",
@@ -18,12 +18,14 @@ VIEWS = {  # title, what to see, why
         "What noise does to an image",
         "Move the slider from the image to pure noise: at the end nothing of the image is left, and yet the run began "
         "there.",
-        "The UNet was trained to undo x = α x₀ + σ ε. It works on latents, a smaller and denser form of the image "
-        "which the autoencoder can decode, so noise in latents does not look like noise in pixels once it is decoded. "
-        "The curve says how much of each there is at a time t."),
+        "A latent is what the autoencoder makes of an image: a grid of fewer pixels and more channels, from which its "
+        "decoder can draw the image again. The UNet was trained on x = α x₀ + σ ε, the latents x₀ of an image mixed "
+        "with normal noise ε, and noise in latents does not look like noise in pixels once it is decoded. The curve "
+        "says how much of both there is at a time t."),
     "film": (
         "From noise to the image",
-        "Play it: the layout is decided in the first steps, colours and edges follow, and the last steps only polish.",
+        "Play it: colours and the layout are decided in the first steps, shapes soon after, and the last steps only "
+        "polish. The curve below has fallen far where the shapes are settled.",
         "In each step the UNet looks at x, which is still noisy, and says what the clean image x₀ might be: once with "
         "the prompt and once without. Guidance combines both, and the sampler moves x a little towards the result, "
         "then asks again."),
@@ -36,7 +38,8 @@ VIEWS = {  # title, what to see, why
         "image."),
     "attention": (
         "Which words moved which pixels",
-        "Choose a word: bright pixels listened to it while they were drawn; a single head often knows best which.",
+        "Choose a word: bright pixels listened to it while they were drawn. In the mean of all heads most words look "
+        "alike; a single head often knows best. What a word causes is shown where one is changed, below.",
         "Each cross-attention layer asks, for each pixel of its feature map, how well each token fits, and mixes the "
         "tokens' values by these weights. The maps are the weights themselves, as coarse as the layer that has them; "
         "start of text is where pixels look that need no word."),
@@ -48,34 +51,37 @@ VIEWS = {  # title, what to see, why
         "dashed lines, carry what was seen on the way down to the same level on the way up."),
     "paths": (
         "The way through latent space",
-        "All runs start in the same cloud of noise, and each seed ends in an image of its own; better samplers get "
-        "there in fewer steps.",
+        "Each seed starts in noise of its own and ends in an image of its own; images that are alike, such as those "
+        "with the same background, end near each other.",
         "Each line is one run, its latents of {size} dimensions projected onto the two in which these runs differ "
-        "most. A sampler is a rule for taking a few long steps along a smooth curve: the table compares where three "
-        "of them end, with the same noise, with where many small steps end."),
+        "most: a shadow of the way, with only a part of the differences. A sampler is a rule for taking a few long "
+        "steps along a smooth curve: the table compares where three of them end, with the same noise, with where many "
+        "small steps end."),
     "plane": (
         "The same code with points in the plane",
-        "Where an image has hundreds of dimensions, a point has two, so the whole field can be drawn: what was "
+        "Where an image has thousands of dimensions, a point has two, so the whole field can be drawn: what was "
         "learned, on the left, and what is exactly right, on the right.",
         "A small network was trained for this page, in about a second, on points of two spiral arms, with the same "
         "losses, schedules and samplers. For so few points the best possible answer is known: the mean of all points, "
         "each weighted by how likely it is after the noise. Move the slider from noise to data."),
     "losses": (
         "Where the model is wrong",
-        "Each curve is the model's error at every amount of noise; the gaps between them are what the caption is "
-        "worth.",
+        "Each curve is the model's squared error at every amount of noise, with the right caption, a wrong one and "
+        "none: the gaps between them are what the caption is worth.",
         "Training asks one question again and again: here is a noisy image and its caption, what is under the noise? "
         "In pure noise, on the right, the answer can only be a mean of all images that the caption fits. How often "
-        "each time t is asked, and how much an error counts, are choices of training, drawn below the error."),
+        "each time t is asked, and how much an error counts, are choices of training, drawn below the error; the loss "
+        "of training is the product of all three."),
     "changed_word": (
         "One word changed",
-        "The same noise, one other word: the runs part in the layers that read the text, and only then in the image.",
+        "The same noise, one other word: in the first step only the layers that read the text can part the runs, and "
+        "all that comes after them carries it on.",
         "Rows are the stages of the UNet, columns are steps. The more orange a cell, the more the two runs differ "
         "there: ‖a − b‖ / ‖a‖, for outputs with the prompt. In the first step everything starts equal, and only the "
         "attentions, in bold, can tell the runs apart, as they alone read the words."),
     "training": (
         "How the model learned",
-        "Losses fall from what chance gives, the dashed line, and the images follow.",
+        "With --run, the losses of a run: they fall from what chance gives, the dashed line, and the images follow.",
         "All stages of the run in order: the autoencoder, the contrastive model, which ties captions to images, and "
         "the UNet. Both axes are logarithmic."),
     "backwards": (
@@ -118,8 +124,8 @@ LABELS = {
     "film_x": "x, as it is", "film_uncond": "x₀ without the prompt", "film_cond": "x₀ with the prompt",
     "film_guided": "x₀, guided", "film_alt": "{what} in step {i}", "film_step": "step",
     "film_strip": "All guesses of x₀",
-    "film_change": "The curve: how far each guess is from the last one, in mean levels of a pixel, of 255.",
-    "film_change_alt": "The difference of each guess from the last one falls over the steps",
+    "film_change": "The curve: how far each guess is from the final one, in mean levels of a pixel, of 255.",
+    "film_change_alt": "The difference of each guess from the final one falls over the steps",
     "guide_uncond": "without the prompt", "guide_cond": "with the prompt", "guide_guided": "guided",
     "guide_angle": "angle between both answers", "guide_apart": "apart",
     "guide_outside": "guided lies {x} outside of the plane",
