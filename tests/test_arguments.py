@@ -144,3 +144,15 @@ def test_any_number_of_images_takes_the_memory_of_a_few(pipe):
 def test_a_size_that_no_machine_has_memory_for_is_refused(pipe):
     for side in (2**40, 2**62, 2**70):
         refused(pipe, HEART, height=side)
+
+
+def test_a_height_may_be_any_object_that_is_a_whole_number(pipe):
+    class Side:
+        def __init__(self, value):
+            self.value = value
+
+        def __index__(self):
+            return self.value
+
+    assert pipe("a red heart", num_inference_steps=1, height=Side(16), width=Side(16))[0].size == (16, 16)
+    refused(pipe, "a red heart", height=Side(3))

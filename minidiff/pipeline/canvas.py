@@ -74,8 +74,9 @@ def size_of(unet: UNetConfig, vae: AutoencoderConfig, image: Image.Image | np.nd
         default = latents.shape[1] * factor, latents.shape[2] * factor
     else:
         default = (unet.sample_size * factor,) * 2
-    size = default[0] if height is None else height, default[1] if width is None else width
-    if any(whole("an image's height and width", side, 1) % multiple for side in size):
+    given = default[0] if height is None else height, default[1] if width is None else width
+    size = tuple(whole("an image's height and width", side, 1) for side in given)
+    if any(side % multiple for side in size):
         fitting = [max(multiple, round(side / multiple) * multiple) for side in size]
         raise UserError(f"cannot draw images of height {size[0]} and width {size[1]}: use multiples of "
                         f"{multiple}, such as height {fitting[0]} and width {fitting[1]}")

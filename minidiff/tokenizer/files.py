@@ -98,7 +98,11 @@ def _added(token):
 
 def write_folder(folder: Path, vocabulary: dict[str, int], added: dict[int, AddedToken], merges: list[Pair],
                  specials: dict[str, str], max_length: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the files of CLIPTokenizer. Raises UserError where there can be no such folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write a tokenizer to {folder} ({reason(error)}): give a folder") from error
     config = {"tokenizer_class": "CLIPTokenizer", "model_max_length": max_length, "do_lower_case": True}
     if added:
         config["added_tokens_decoder"] = {

@@ -253,3 +253,10 @@ def test_training_from_a_file_writes_the_folder(tmp_path):
     assert trained.merges == Tokenizer.from_pretrained(tmp_path / "tokenizer").merges == SCENES.merges
     with pytest.raises(UserError, match="one caption per line"):
         train_tokenizer(tmp_path / "missing.txt", tmp_path / "tokenizer", 1000)
+
+
+def test_a_tokenizer_is_not_saved_over_a_file(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"cannot write a tokenizer to .*notes\.txt \(File exists\): give a folder"):
+        SCENES.save_pretrained(tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
