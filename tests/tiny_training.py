@@ -63,3 +63,12 @@ def stopped_and_resumed(folder, settings, monkeypatch):
             assert stops == 2 * len(trained_stages(Run.resume(folder)))
             return
     pytest.fail("a stopped run does not move on")
+
+
+def assert_stopping_changes_nothing(whole, folder, monkeypatch):
+    """A run with the settings of `whole`, in `folder`, ends with the same bits although it is stopped and resumed."""
+    stopped_and_resumed(folder, whole.settings, monkeypatch)
+    expected, got = (everything(Run.resume(run, threads=1)) for run in (whole.folder, folder))
+    assert got.keys() == expected.keys()
+    for name, array in expected.items():
+        assert_array_equal(got[name], array, err_msg=str(name))
