@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .scene_captions import captions_of, worded
 from .scenes import Scene, draw_scene, images_of, to_float
 from .source import Batch, batch_stream
 
-TRAINING, EVALUATION = 1, 2
+TRAINING, EVALUATION, OTHER_WORDS = 1, 2, 10
+FREE_WORDING = 0.5  # of training captions
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,15 @@ class SceneBatch(Batch):
 
 
 class SceneBatches:
-    """An endless iterator of training batches; `position`, the index of the next batch, is its whole state."""
+    """An endless iterator of training batches; `position`, the index of the next batch, is its whole state.
 
-    def __init__(self, batch_size: int, size: int = 64, seed: int = 0, split: str = "seen", position: int = 0):
+    A fraction `free_wording` of the captions is in other words than the plain ones.
+    """
+
+    def __init__(self, batch_size: int, size: int = 64, seed: int = 0, split: str = "seen", position: int = 0,
+                 free_wording: float = FREE_WORDING):
         self.batch_size, self.size, self.seed, self.split, self.position = batch_size, size, seed, split, position
+        self.free_wording = free_wording
 
     def __iter__(self) -> SceneBatches:
         return self
@@ -35,12 +42,13 @@ class SceneBatches:
     def __next__(self) -> SceneBatch:
         rng = batch_stream(self.seed, TRAINING, self.position)
         self.position += 1
-        return as_batch([draw_scene(rng, self.split) for _ in range(self.batch_size)], self.size)
+        scenes = [draw_scene(rng, self.split) for _ in range(self.batch_size)]
+        return as_batch(scenes, self.size, captions_of(rng, scenes, self.free_wording))
 
 
-def as_batch(scenes: list[Scene], size: int = 64) -> SceneBatch:
-    """The scenes, rendered and captioned."""
-    return SceneBatch(to_float(images_of(scenes, size)), [scene.caption for scene in scenes], scenes)
+def as_batch(scenes: list[Scene], size: int = 64, captions: list[str] | None = None) -> SceneBatch:
+    """The scenes, rendered, with the given or their plain captions."""
+    return SceneBatch(to_float(images_of(scenes, size)), captions or [scene.caption for scene in scenes], scenes)
 
 
 def evaluation_scenes(count: int, split: str = "seen", seed: int = 0) -> list[Scene]:
@@ -48,8 +56,14 @@ def evaluation_scenes(count: int, split: str = "seen", seed: int = 0) -> list[Sc
     return [draw_scene(batch_stream(seed, EVALUATION, index), split) for index in range(count)]
 
 
+def in_other_words(scenes: list[Scene], seed: int = 0) -> list[str]:
+    """For each of the `evaluation_scenes`, a caption in other words than the plain ones."""
+    return [worded(batch_stream(seed, OTHER_WORDS, index), scene) for index, scene in enumerate(scenes)]
+
+
 def preview(count: int, size: int = 64, seed: int = 0, split: str = "seen") -> list[tuple[np.ndarray, str]]:
     """The first scenes of a training run, as (image uint8 (size, size, 3), caption)."""
     rng = batch_stream(seed, TRAINING, 0)
     scenes = [draw_scene(rng, split) for _ in range(count)]
-    return [(scene.image(size), scene.caption) for scene in scenes]
+    captions = captions_of(rng, scenes, FREE_WORDING)
+    return [(scene.image(size), caption) for scene, caption in zip(scenes, captions, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..data.judge import read
-from ..data.scenes import parse_caption
+from ..data.scene_captions import parse_caption
 from ..nn.transformer import Attention
 from ..ops import attention
 from .images import packed, rounded

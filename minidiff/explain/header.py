@@ -7,7 +7,7 @@ import shlex
 from PIL import Image
 
 from ..data.judge import read, verdict
-from ..data.scenes import parse_caption
+from ..data.scene_captions import parse_caption
 from ..pipeline import Pipeline
 from .images import data_uri
 from .run import Run

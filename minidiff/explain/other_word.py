@@ -7,7 +7,8 @@ import re
 import numpy as np
 
 from ..backend import to_host
-from ..data.scenes import COLOURS, parse_caption
+from ..data.scene_captions import PLAIN, parse_caption
+from ..data.scenes import COLOURS
 from ..tokenizer.words import END_OF_WORD, words_of
 
 APART = 4  # places between a colour and the one that replaces it: red and cyan, for example
@@ -17,9 +18,9 @@ def changed(run) -> str | None:
     """The other prompt; None if no word of this one can be changed."""
     scene = parse_caption(run.prompt)
     if scene is not None:
-        colours = list(COLOURS)
-        old = scene.objects[0].colour
-        others = [colours[(colours.index(old) + APART + i) % len(colours)] for i in range(len(colours))]
+        colours, colour = list(COLOURS), scene.objects[0].colour
+        old = next(word for word in words_of(run.prompt.lower()) if PLAIN.get(word, word) == colour)
+        others = [colours[(colours.index(colour) + APART + i) % len(colours)] for i in range(len(colours))]
         new = next(colour for colour in others if colour not in run.prompt)
     else:
         found = [word for word in words_of(run.prompt.lower()) if word.isalpha()]

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..backend import array_module, random_stream, to_host
 from ..data.images import at_once, to_pillow
-from ..data.scenes import images_of, lay_out, parse_caption, to_float
+from ..data.scene_captions import parse_caption
+from ..data.scenes import images_of, lay_out, to_float
 from ..diffusion.objectives import denoised, output_of
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import from_config
