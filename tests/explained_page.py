@@ -11,7 +11,7 @@ from PIL import Image
 
 from minidiff.pipeline import Pipeline
 
-SEED = 3
+SEED, COMMAND = 3, "minidiff explain 'a red heart above a blue square' --model tiny --seed 3"
 LOSSES = {"autoencoder": {10: 3.0, 100: 0.5}, "contrastive": {10: 4.1, 100: 0.7}, "diffusion": {10: 1.0, 400: 0.1}}
 
 

@@ -1,4 +1,4 @@
-"""A prompt with one word changed: a scene with another colour, or the last word as the one whose vector is nearest."""
+"""A prompt with one word changed: a colour to another one, or the last word to the one whose vector is nearest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 import numpy as np
 
 from ..backend import to_host
-from ..data.scenes import COLOURS, parse_caption
+from ..data.scenes import COLOURS
+from ..tokenizer import Tokenizer
 from ..tokenizer.words import END_OF_WORD, words_of
 
 APART = 4  # places between a colour and the one that replaces it: red and cyan, for example
@@ -15,17 +16,21 @@ APART = 4  # places between a colour and the one that replaces it: red and cyan,
 
 def changed(run) -> str | None:
     """The other prompt; None if no word of this one can be changed."""
-    scene = parse_caption(run.prompt)
-    if scene is not None:
-        colours = list(COLOURS)
-        old = scene.objects[0].colour
-        others = [colours[(colours.index(old) + APART + i) % len(colours)] for i in range(len(colours))]
-        new = next(colour for colour in others if colour not in run.prompt)
-    else:
-        found = [word for word in words_of(run.prompt.lower()) if word.isalpha()]
-        old = found[-1] if found else ""
-        new = nearest_word(run.pipe, old) if found else None
+    words = [word for word in words_of(run.prompt.lower()) if word.isalpha()]
+    old = next((word for word in words if word in COLOURS), None)
+    new = None if old is None else other_colour(run.pipe.tokenizer, old, words)
+    if new is None and words:
+        old = words[-1]
+        new = nearest_word(run.pipe, old)
     return None if new is None else re.sub(rf"\b{re.escape(old)}\b", new, run.prompt, count=1, flags=re.IGNORECASE)
+
+
+def other_colour(tokenizer: Tokenizer, old: str, words: list[str]) -> str | None:
+    """A colour that is not among the words, far from `old`, and a token of its own, as what a model often reads is."""
+    colours = list(COLOURS)
+    first = colours.index(old) + APART
+    others = (colours[(first + i) % len(colours)] for i in range(len(colours)))
+    return next((one for one in others if one not in words and f"{one}{END_OF_WORD}" in tokenizer.vocabulary), None)
 
 
 def nearest_word(pipe, word: str) -> str | None:

@@ -27,7 +27,7 @@ function shape(tag, attributes = {}, ...children) {
 }
 
 function figure(caption, ...children) {
-  return make("figure", {}, ...children, make("figcaption", {}, caption));
+  return make("figure", {}, ...children, make("figcaption", {}, ...[caption].flat()));
 }
 
 // An image of a strip {uri, count, width, height}; `show(i, alt)` chooses which. It stays sharp when enlarged.
@@ -108,7 +108,7 @@ function number(x, digits = 3) {
   if (x === null) return "–";
   const size = Math.abs(x);
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) return x.toExponential(1).replace("-", "−").replace("+", "");
-  return Number(x.toPrecision(digits)).toLocaleString("en").replace("-", "−");
+  return Number(x.toPrecision(digits)).toLocaleString("en", { maximumFractionDigits: 20 }).replace("-", "−");
 }
 
 function facts(pairs) {
