@@ -1,4 +1,4 @@
-"""A prompt with one word changed: a colour to another one, or the last word to the one whose vector is nearest."""
+"""A prompt with one word changed: a colour to another one, or a word to the one whose vector is nearest."""
 
 from __future__ import annotations
 
@@ -19,18 +19,22 @@ def changed(run) -> str | None:
     words = [word for word in words_of(run.prompt.lower()) if word.isalpha()]
     old = next((word for word in words if word in COLOURS), None)
     new = None if old is None else other_colour(run.pipe.tokenizer, old, words)
-    if new is None and words:
-        old = words[-1]
-        new = nearest_word(run.pipe, old)
+    if new is None:
+        old = next((word for word in reversed(words) if is_token(run.pipe.tokenizer, word)), None)
+        new = None if old is None else nearest_word(run.pipe, old)
     return None if new is None else re.sub(rf"\b{re.escape(old)}\b", new, run.prompt, count=1, flags=re.IGNORECASE)
 
 
+def is_token(tokenizer: Tokenizer, word: str) -> bool:
+    return f"{word}{END_OF_WORD}" in tokenizer.vocabulary
+
+
 def other_colour(tokenizer: Tokenizer, old: str, words: list[str]) -> str | None:
-    """A colour that is not among the words, far from `old`, and a token of its own, as what a model often reads is."""
+    """A colour that is not among the words, far from `old`, and a token of its own, as words are that a model reads often."""
     colours = list(COLOURS)
     first = colours.index(old) + APART
     others = (colours[(first + i) % len(colours)] for i in range(len(colours)))
-    return next((one for one in others if one not in words and f"{one}{END_OF_WORD}" in tokenizer.vocabulary), None)
+    return next((one for one in others if one not in words and is_token(tokenizer, one)), None)
 
 
 def nearest_word(pipe, word: str) -> str | None:

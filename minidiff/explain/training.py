@@ -47,8 +47,8 @@ def thinned(points: dict[int, float]) -> list[tuple[int, float]]:
 
 
 def samples(folder: Path) -> list[dict]:
-    """Some of the grids that a run drew while it learned: the last of the autoencoder, then those of the last stage; of a run
-    that is not that far, those of the autoencoder."""
+    """Some of the grids that a run drew while it learned: the last of the autoencoder, and those of the last stage
+    or, of a run that is not that far, of the autoencoder."""
     files: dict[str, list[Path]] = {}
     for path in sorted((folder / "samples").glob("*-*.png")):
         files.setdefault(path.stem.rpartition("-")[0], []).append(path)

@@ -81,7 +81,7 @@ VIEWS = {  # title, what to see, why
         "only the attentions, in bold, can tell the runs apart, as they alone read the words."),
     "training": (
         "How the model learned",
-        "Losses fall from what chance gives, the dashed line, and images follow.",
+        "Losses fall, and images get better with them; a dashed line is the loss of mere guessing.",
         "A model is trained in stages: the autoencoder, then the contrastive model, which ties captions to images, and "
         "then the UNet. Held-out losses are those of images that are never trained on. Axes are logarithmic."),
     "backwards": (
@@ -108,7 +108,8 @@ LABELS = {
     "no_judge": "Nobody checks this image: the judge reads built-in scenes, of models that were trained on them.",
     "flow_prompt": "prompt", "flow_tokens": "{n} tokens", "flow_text": "text encoder", "flow_noise": "noise",
     "flow_latents": "{shape} values", "flow_unet": "UNet, {n} steps", "flow_parameters": "{n} parameters",
-    "flow_decoder": "decoder", "flow_image": "{h} × {w} pixels", "word": "word",
+    "flow_decoder": "decoder", "flow_image": "{h} × {w} pixels",
+    "token_table": "Tokens and their vectors",
     "merge_step": "merge {i} of {n}", "merge_start": "bytes", "merges": "merges", "token": "token", "id": "id",
     "own_vector": "vector of the id", "after_encoder": "after the text encoder",
     "padding": "+ {n} padding",
@@ -138,8 +139,8 @@ LABELS = {
     "guide_how": "How: both answers and the guided one, step by step",
     "guide_plain": "scale 1: the prompt alone", "guide_own": "scale {scale}: this run",
     "guide_difference": "difference: the more orange, the larger",
-    "guide_change": "Compared with scale 1, scale {scale} moved {percent} % of the pixels visibly, by more than 32 of "
-        "255 levels; a pixel moved by {levels} levels in the mean.",
+    "guide_change": "Compared with scale 1, scale {scale} changed {percent} % of the pixels visibly, by more than 32 "
+        "of 255 levels; on average a pixel changed by {levels}.",
     "guide_judge": "The judge finds the prompt drawn right at scale {right}, wrong at {wrong}.",
     "guide_judge_all": "The judge finds the prompt drawn right at every scale below.", "guide_never": "none",
     "no_guidance": "This run followed the prompt alone, without guidance: its scale is 1 or less.",

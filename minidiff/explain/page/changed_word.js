@@ -29,7 +29,7 @@ VIEWS.changed_word = (data, place) => {
     const made = figure("", film);
     made.lastChild.replaceChildren(...marked[j]);
     return made;
-  })), make("div", { class: "scroll" }, grid), scale(say("changed_equal"), say("changed_most", { x: number(cells.top, 2) })), note));
+  })), wide(say("changed_alt"), grid), scale(say("changed_equal"), say("changed_most", { x: number(cells.top, 2) })), note));
   control.begin();
 };
 

@@ -1,10 +1,10 @@
 "use strict";
-// A chart in SVG with axes, curves and marks. It is as wide as its place when it is drawn, so that letters keep their size.
+// A chart in SVG with axes, curves and marks. It is as wide as its place is on the page, so that letters keep their size.
 
 function chart(place, options) {
   const { x, y, alt, logX = false, logY = false, xTicks = [], yTicks = [], format = number } = options;
   const width = Math.max(280, Math.min(options.width || 720, place.clientWidth || 720));
-  const height = options.height || 260, left = options.left || 52, right = 16, top = options.yLabel ? 30 : 14, bottom = 42;
+  const height = options.height || 260, left = options.left || 52, right = 16, top = 14, bottom = 42;
   const scale = (value, [low, high], log) => log
     ? (Math.log(value) - Math.log(low)) / (Math.log(high) - Math.log(low)) : (value - low) / (high - low);
   const atX = (value) => left + scale(value, x, logX) * (width - left - right);
@@ -21,10 +21,10 @@ function chart(place, options) {
   }
   if (options.xLabel) node.append(shape("text", { class: "axis", x: (left + width - right) / 2, y: height - 6,
     "text-anchor": "middle" }, options.xLabel));
-  if (options.yLabel) node.append(shape("text", { class: "axis", x: 0, y: 12 }, options.yLabel));
   const path = (points) => points.filter(([, b]) => b !== null)
     .map(([a, b], i) => `${i ? "L" : "M"}${atX(a).toFixed(1)} ${atY(b).toFixed(1)}`).join("");
   const add = (child) => { node.append(child); return child; };
+  if (options.yLabel) place.append(make("p", { class: "axis-name" }, options.yLabel));  // in HTML, so that it can wrap
   place.append(node);
   return {
     node, atX, atY, width, height,

@@ -6,7 +6,7 @@ const VIEWS = {};
 const SVG = document.querySelector("svg").namespaceURI;  // so that this file holds no address
 
 function say(key, values = {}) {
-  return DATA.words[key].replace(/\{(\w+)\}/g, (whole, name) => name in values ? values[name] : whole);
+  return DATA.words[key].replace(/\{(\w+)\}/g, (whole, name) => name in values ? values[name] : whole).replaceAll(" %", "\u00a0%");
 }
 
 function build(node, attributes, children) {
@@ -28,6 +28,11 @@ function shape(tag, attributes = {}, ...children) {
 
 function figure(caption, ...children) {
   return make("figure", {}, ...children, make("figcaption", {}, ...[caption].flat()));
+}
+
+// What may be wider than a phone; the keyboard can scroll it.
+function wide(label, ...children) {
+  return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, ...children);
 }
 
 // An image of a strip {uri, count, width, height}; `show(i, alt)` chooses which. It stays sharp when enlarged.

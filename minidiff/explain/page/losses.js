@@ -5,7 +5,7 @@ VIEWS.losses = (data, place) => {
   const every = names.flatMap((name) => data.errors[name]), low = Math.min(...every) * 0.8, high = Math.max(...every) * 1.3;
   const main = make("div");
   place.append(main);
-  const plot = chart(main, { ...timeAxis(data.last), y: [low, high], logY: true, width: 900, height: 330,
+  const plot = chart(main, { ...timeAxis(data.last), y: [low, high], logY: true, width: 900, height: 310,
     yTicks: logTicks(low, high), yLabel: say("loss_y", data), alt: say("loss_error_alt") });
   for (const name of names) {
     plot.line(data.times.map((t, i) => [t, data.errors[name][i]]), kinds[name]);
@@ -18,7 +18,7 @@ VIEWS.losses = (data, place) => {
   place.append(make("h3", {}, say("loss_trains")), make("div", { class: "images stages" }, spots));
   parts.forEach(([name, kind], i) => {
     const values = data[name], top = Math.max(...values);
-    chart(spots[i], { ...timeAxis(data.last, 2), y: [0, 1.1 * top], height: 200, yTicks: ticks(0, top, 2), yLabel: say(`loss_${name}`),
+    chart(spots[i], { ...timeAxis(data.last, 2), y: [0, 1.1 * top], height: 180, yTicks: ticks(0, top, 2), yLabel: say(`loss_${name}`),
       alt: say(`loss_${name}_alt`) }).area(steps(data.middles, values, data.last), kind);
   });
   place.append(make("p", { class: "finding" }, say("loss_sum", { loss: number(data.loss), peak: peak(data.product, data.middles), worst: peak(data.errors.right, data.times) })),

@@ -28,7 +28,7 @@ VIEWS.plane = (data, place) => {
     const square = (a) => a.reduce((sum, [x, y]) => sum + x * x + y * y, 0);
     note.textContent = say("plane_error", { x: number(100 * Math.sqrt(square(learned.map(([x, y], j) => [x - exact[j][0], y - exact[j][1]])) / square(exact)), 2) });
   });
-  place.append(make("div", { class: "panel" }, control, make("div", { class: "images two" },
+  place.append(make("div", { class: "panel" }, control, make("div", { class: "images two fields" },
     fields.map(({ kind, svg }) => figure(say(`plane_${kind}`), svg))), note,
     legend([["datum", say("plane_data")], ["point", say("plane_points")], ["field", say("plane_arrows")]])));
   control.begin();
