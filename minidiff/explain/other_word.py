@@ -11,6 +11,7 @@ from ..data.scenes import COLOURS
 from ..tokenizer import Tokenizer
 from ..tokenizer.words import END_OF_WORD, words_of
 
+LEAST_LETTERS = 3
 APART = 4  # places between a colour and the one that replaces it: red and cyan, for example
 
 
@@ -20,7 +21,8 @@ def changed(run) -> str | None:
     old = next((word for word in words if word in COLOURS), None)
     new = None if old is None else other_colour(run.pipe.tokenizer, old, words)
     if new is None:
-        old = next((word for word in reversed(words) if is_token(run.pipe.tokenizer, word)), None)
+        tokens = [word for word in words if len(word) >= LEAST_LETTERS and is_token(run.pipe.tokenizer, word)]
+        old = tokens[-1] if tokens else None
         new = None if old is None else nearest_word(run.pipe, old)
     return None if new is None else re.sub(rf"\b{re.escape(old)}\b", new, run.prompt, count=1, flags=re.IGNORECASE)
 
@@ -30,7 +32,7 @@ def is_token(tokenizer: Tokenizer, word: str) -> bool:
 
 
 def other_colour(tokenizer: Tokenizer, old: str, words: list[str]) -> str | None:
-    """A colour that is not among the words, far from `old`, and a token of its own, as words are that a model reads often."""
+    """A colour far from `old` that is not among the words, and is a token of its own: the model has read it often."""
     colours = list(COLOURS)
     first = colours.index(old) + APART
     others = (colours[(first + i) % len(colours)] for i in range(len(colours)))
@@ -46,6 +48,6 @@ def nearest_word(pipe, word: str) -> str | None:
     for i in np.argsort(-cosine):
         text = tokenizer.tokens[i].removesuffix(END_OF_WORD) if i < len(tokenizer.tokens) else ""
         whole = i < len(tokenizer.tokens) and tokenizer.tokens[i].endswith(END_OF_WORD)
-        if whole and len(text) > 2 and text.isascii() and text.isalpha() and text != word:
+        if whole and len(text) >= LEAST_LETTERS and text.isascii() and text.isalpha() and text != word:
             return text
     return None
