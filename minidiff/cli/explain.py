@@ -19,7 +19,7 @@ def add_to(commands) -> None:
     add_model(parser)
     add_sampling(parser)
     parser.add_argument("--run", type=Path, dest="folder", metavar="FOLDER",
-                        help="the training run of the model, to show how it learned (default: that which MODEL is in)")
+                        help="the training run, to show how the model learned (default: that which it is in)")
     parser.set_defaults(run=run)
 
 
@@ -35,7 +35,7 @@ def run(args) -> None:
     from ..explain.page import VIEWS, explain, write_page
     from ..explain.run import About
 
-    folder = args.folder or run_of(args.model)
+    folder = args.folder or run_of(args)
     about = About(args.model, written("explain", args, ("--run", args.folder)), folder)
     with tqdm(desc="explaining", total=len(VIEWS), unit="view", leave=False, disable=None) as bar:
         for name, text in explain(opened(args), args.prompt, args.seed, sampling(args), about):
@@ -45,9 +45,10 @@ def run(args) -> None:
     print(f"{path}  ({path.stat().st_size / 1e6:.1f} MB, {time.perf_counter() - start:.1f} s)")
 
 
-def run_of(model: str) -> Path | None:
-    """The folder of the training run that has written a model, if the model still lies in it."""
+def run_of(args) -> Path | None:
+    """The folder of the training run that has written a LoRA or the model, if they still lie in it."""
     from ..training.run_folder import SETTINGS_FILE
 
-    folder = Path(model).parent
-    return folder if Path(model).name == "model" and (folder / SETTINGS_FILE).is_file() else None
+    model = Path(args.model)
+    folders = [file.parent for file, _ in reversed(args.lora)] + [model.parent] * (model.name == "model")
+    return next((folder for folder in folders if (folder / SETTINGS_FILE).is_file()), None)

@@ -7,7 +7,7 @@ from chromium import PROGRAM, browser
 from explained_page import data_in
 from tiny_pipeline import WORDS, tiny_pipeline
 
-from minidiff.explain import guidance, paths, plane
+from minidiff.explain import guidance, paths, plane, run
 from minidiff.explain.page import explain
 from minidiff.explain.run import About
 from minidiff.explain.scene import scene_of
@@ -53,6 +53,14 @@ def test_of_a_model_of_emoji_no_scene_is_expected(tmp_path):
     assert views["attention"]["overlaps"] == [] and views["attention"]["sharpest"]["token"] in (1, 2)
     if PROGRAM:
         assert drawn(file) == [LABELS["no_judge"], LABELS["att_no_scene"]]
+
+
+def test_of_a_large_model_the_views_that_take_hours_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "SMALL", 0)
+    views, file = written(tiny_pipeline(), WORDS[0], {}, tmp_path)
+    assert views["guidance"]["strip"] is None and views["attention"]["sharpest"] is None
+    if PROGRAM:
+        assert drawn(file).count(LABELS["too_large"]) == 4
 
 
 def test_a_scene_is_what_a_model_of_scenes_is_asked_for():
