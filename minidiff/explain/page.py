@@ -48,7 +48,7 @@ def explain(pipe: Pipeline, prompt: str, seed: int, options: dict, about: About)
             view.result()
             yield name, None
     found = {name: view.result() for name, view in views.items()} | {"training": learned}
-    yield "page", page({name_of(module): found[name_of(module)] | {"sources": list(map(source_of, module.SOURCES))}
+    yield "page", page({name_of(module): {"sources": list(map(source_of, module.SOURCES))} | found[name_of(module)]
                         for module in DRAWN}, run)
 
 

@@ -7,6 +7,7 @@ from chromium import PROGRAM, browser
 from explained_page import data_in
 from tiny_pipeline import WORDS, tiny_pipeline
 
+from minidiff.diffusion.sampler_table import SAMPLERS
 from minidiff.explain import guidance, paths, plane, run
 from minidiff.explain.page import explain
 from minidiff.explain.run import About
@@ -76,6 +77,7 @@ def test_a_scene_is_what_a_model_of_scenes_is_asked_for():
     {"negative_prompt": "a green star", "sampler": "ddpm"}, {"height": 8, "width": 24, "num_inference_steps": 2}])
 def test_a_page_can_be_about_a_run_with_other_settings(options, tmp_path):
     views, file = written(tiny_pipeline(), WORDS[0], options, tmp_path)
+    assert views["film"]["sources"][-1]["name"] == SAMPLERS[options.get("sampler", "dpm++")].function.__name__
     assert views["header"]["steps"] == options.get("num_inference_steps", 3)
     assert views["guidance"].get("missing") == ("no_guidance" if "guidance_scale" in options else None)
     if PROGRAM:

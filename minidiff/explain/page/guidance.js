@@ -55,7 +55,7 @@ function result(data) {
   const named = (wanted) => scales.filter((_, i) => right[i] === wanted).map((one) => number(one)).join(", ");
   const plain = say("guide_plain"), own = say("guide_own", { scale: number(scale) }), difference = say("guide_difference");
   const sentences = [say("guide_change", { scale: number(scale), percent: number(change.percent, 2), levels: number(change.levels, 2) }),
-    ...!right ? [] : named(false) ? [say("guide_judge", { right: named(true) || say("guide_never"), wrong: named(false) })] : [say("guide_judge_all")]];
+    !right ? "" : !named(false) ? say("guide_judge_all") : !named(true) ? say("guide_judge_none") : say("guide_judge", { right: named(true), wrong: named(false) })];
   return make("div", { class: "result" }, make("div", { class: "images three" }, figure(plain, scaled(data, 1, plain)),
     figure(difference, make("img", { class: "sharp", src: change.image, alt: difference })), figure(own, scaled(data, scale, own))),
   make("p", { class: "finding" }, sentences.join(" ")));
@@ -64,7 +64,7 @@ function result(data) {
 function scales(data) {
   const { scale, strip: { scales, right } } = data;
   return make("div", { class: "scales" }, scales.map((one, i) => {
-    const text = one === 0 ? say("guide_no_prompt") : number(one) + (one === scale ? ` · ${say("guide_this")}` : "");
+    const text = one === 0 ? say(DATA.views.header.negative ? "guide_negative" : "guide_no_prompt") : number(one) + (one === scale ? ` · ${say("guide_this")}` : "");
     const sign = right && make("span", { class: right[i] ? "right" : "wrong", role: "img", "aria-label": say(right[i] ? "yes" : "no") }, right[i] ? "✓" : "✗");
     return figure(right ? [sign, ` ${text}`] : text, scaled(data, one, text));
   }));
