@@ -11,7 +11,7 @@ from PIL import Image
 
 from minidiff.pipeline import Pipeline
 
-SEED = 3
+SEED, COMMAND = 3, "minidiff explain 'a red heart above a blue square' --model tiny --seed 3"
 LOSSES = {"autoencoder": {10: 3.0, 100: 0.5}, "contrastive": {10: 4.1, 100: 0.7}, "diffusion": {10: 1.0, 400: 0.1}}
 
 
@@ -33,7 +33,8 @@ def data_in(html):
 def write_run(folder):
     """The files of a run that the page reads."""
     (folder / "samples").mkdir(parents=True)
-    (folder / "settings.json").write_text(json.dumps({"train_contrastive": {"batch_size": 64}}), encoding="utf-8")
+    settings = {"train_contrastive": {"batch_size": 64}, "diffusion": {"time_shift": 1.0}}
+    (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
     lines = [{"stage": stage, "step": step, "loss": loss}
              for stage, losses in LOSSES.items() for step, loss in losses.items()]
     (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")

@@ -20,13 +20,13 @@ WORDS = ["a red heart above a blue square", "a green star on a white background"
 SIDE, LENGTH = 16, 12
 
 
-def tiny_pipeline(scheduler: dict = FLOW, channels: int = 4, **defaults) -> Pipeline:
+def tiny_pipeline(scheduler: dict = FLOW, channels: int = 4, words: list[str] = WORDS, **defaults) -> Pipeline:
     """Images of 16 x 16, latents of 8 x 8 x 4, sizes in multiples of 4; a text is 12 tokens, a word is one.
 
-    `channels` are what the UNet reads: 9 for one that was trained to inpaint.
+    `channels` are what the UNet reads: 9 for one that was trained to inpaint. The tokenizer has learned `words`.
     """
     rng = np.random.default_rng(0)
-    tokenizer = Tokenizer.train(WORDS, 600, LENGTH)
+    tokenizer = Tokenizer.train(words, 600, LENGTH)
     text = CLIPTextModel(rng, TextConfig(vocab_size=len(tokenizer), hidden_size=8, intermediate_size=16,
                                          num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=LENGTH))
     text.final_layer_norm.weight.value *= 20  # so that the prompt matters

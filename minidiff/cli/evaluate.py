@@ -20,7 +20,8 @@ def add_to(commands) -> None:
     parser.add_argument("model", help="the name of a shipped model, or a folder")
     parser.add_argument("--data", metavar="scenes|PATH|emoji:PATH", help="compare with the held-out images of this "
                         "source: are they alike, do captions find them, are they copies of training images; or, for "
-                        "a model of emoji, let its judge score names and scenes")
+                        "a model of emoji, let its judge score names and scenes (default: what the model was trained "
+                        "on; the judge of scenes needs no images)")
     parser.add_argument("--json", action="store_true", help="print all scores as JSON")
     parser.add_argument("--count", type=whole_number(1, MOST), help="prompts, without --data per split "
                         "(default: 400); for emoji names, and prompts of each kind of scene (default: all names and "
@@ -39,7 +40,10 @@ def run(args) -> None:
     from ..report.failures import failures
     from ..storage.pipeline_folder import find_clip, find_model
 
-    kind = kind_of(args.data) if args.data else None
+    model = find_model(args.model)
+    own = settings_of(model).data.source
+    data = args.data or (own if kind_of(own) != "scenes" else None)  # the judge of scenes needs no images
+    kind = kind_of(data) if data else None
     if args.failures and kind in ("scenes", "images"):
         raise UserError("--failures shows what the judge saw, and this --data has no judge: use one of them")
     if args.failures:
@@ -62,7 +66,7 @@ def run(args) -> None:
             say("note", f"{args.model} has no image encoder: its images are compared by their pixels alone")
         size = pipe.unet.config.sample_size * pipe.vae.config.downsampling
         with tempfile.TemporaryDirectory() as scratch:
-            source = open_data(args.data, find_model(args.model), size, Path(scratch))
+            source = open_data(data, model, size, Path(scratch))
             scores = (evaluate_emoji(pipe, source, args.count, keep_wrong) if kind == "emoji" else
                       evaluate_images(pipe, clip, source, args.count or COUNT, drawing))
     show(*(json.dumps(scores, indent=2).split("\n") if args.json else as_lines(scores)))
@@ -72,19 +76,26 @@ def run(args) -> None:
         say("note", f"{args.failures} was not written: no image is wrong")
 
 
+def settings_of(model: Path):
+    """The settings that a model was trained with, from its folder or the run's around it; else the defaults."""
+    from ..reading import read_json
+    from ..training.presets import Settings, from_dict
+
+    for path in (model / "settings.json", model.parent / "settings.json"):
+        if path.exists():
+            return from_dict(Settings(), read_json(path), str(path))
+    return Settings()
+
+
 def open_data(name: str, model: Path, size: int, scratch: Path):
-    """The source of this name in the model's size, with the settings of the run in whose folder the model lies, if any.
+    """The source of this name in the model's size, with the settings that the model was trained with, if known.
 
     The settings decide which images are held out, and which ones were trained on. Images that the run has not read are
     read into the folder `scratch`. All images are squares, so that they can be compared.
     """
     from ..data.sources import full_name, open_source
-    from ..reading import read_json
-    from ..training.presets import Settings, from_dict
 
-    path = model.parent / "settings.json"
-    settings = from_dict(Settings(), read_json(path), str(path)) if path.exists() else Settings()
-    wanted = full_name(name)
+    settings, wanted = settings_of(model), full_name(name)
     own = settings.data.source == wanted and settings.size == size
     source = open_source(replace(settings, size=size, data=replace(settings.data, source=wanted, buckets=False)),
                          model.parent / "data" if own else scratch)

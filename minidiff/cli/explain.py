@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from .options import SHIPPED, add_device, add_tokenizer, check_writable, whole_number
+from .drawing import add_model, add_sampling, opened, sampling, written
+from .options import check_writable
 
 
 def add_to(commands) -> None:
@@ -15,13 +16,10 @@ def add_to(commands) -> None:
     parser.add_argument("prompt", help="what to draw")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="HTML file to write (default: named after the prompt)")
-    parser.add_argument("--model", default=SHIPPED,
-                        help=f"the name of a shipped model, a folder, or a single file (default: {SHIPPED})")
-    add_tokenizer(parser)
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="random seed (default: 0)")
+    add_model(parser)
+    add_sampling(parser)
     parser.add_argument("--run", type=Path, dest="folder", metavar="FOLDER",
-                        help="a training run whose losses and samples to show")
-    add_device(parser)
+                        help="the training run, to show how the model learned (default: that which it is in)")
     parser.set_defaults(run=run)
 
 
@@ -35,12 +33,22 @@ def run(args) -> None:
     from tqdm import tqdm
 
     from ..explain.page import VIEWS, explain, write_page
-    from ..pipeline import Pipeline
+    from ..explain.run import About
 
-    pipe = Pipeline.from_pretrained(args.model, args.device, "float32", args.tokenizer)
+    folder = args.folder or run_of(args)
+    about = About(args.model, written("explain", args, ("--run", args.folder)), folder)
     with tqdm(desc="explaining", total=len(VIEWS), unit="view", leave=False, disable=None) as bar:
-        for name, text in explain(pipe, args.model, args.prompt, args.seed, args.folder):
+        for name, text in explain(opened(args), args.prompt, args.seed, sampling(args), about):
             if name == "page":
                 write_page(text, path)
             bar.update()
     print(f"{path}  ({path.stat().st_size / 1e6:.1f} MB, {time.perf_counter() - start:.1f} s)")
+
+
+def run_of(args) -> Path | None:
+    """The folder of the training run that has written a LoRA or the model, if they still lie in it."""
+    from ..training.run_folder import SETTINGS_FILE
+
+    model = Path(args.model)
+    folders = [file.parent for file, _ in reversed(args.lora)] + [model.parent] * (model.name == "model")
+    return next((folder for folder in folders if (folder / SETTINGS_FILE).is_file()), None)

@@ -7,16 +7,8 @@ import time
 from pathlib import Path
 
 from ..errors import UserError
-from .options import (
-    SHIPPED,
-    add_device,
-    add_tokenizer,
-    check_image_name,
-    check_writable,
-    save_image,
-    show,
-    whole_number,
-)
+from .drawing import add_model, add_sampling, opened, sampling
+from .options import check_image_name, check_writable, save_image, show, whole_number
 
 MOST_IMAGES = 1000  # in one call: all are kept for the grid
 
@@ -28,24 +20,9 @@ def add_to(commands) -> None:
     parser.add_argument("prompt", nargs="+", help="what to draw; an empty prompt draws unconditionally")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="image file to write (default: named after the first prompt)")
-    parser.add_argument("--model", default=SHIPPED, help="the name of a shipped model, a folder, or a single "
-                        f"file in Stable Diffusion's original layout (default: {SHIPPED})")
-    parser.add_argument("--lora", type=file_and_scale, action="append", default=[], metavar="FILE[:SCALE]",
-                        help="apply a LoRA with this scale (default: 1); may be repeated")
-    add_tokenizer(parser)
-    parser.add_argument("--prediction", choices=("epsilon", "v_prediction"),
-                        help="what a single-file model predicts (default: what it says, or epsilon)")
-    parser.add_argument("--seed", type=whole_number(0), default=0,
-                        help="random seed; image j of a prompt uses SEED + j (default: 0)")
+    add_model(parser)
+    add_sampling(parser)
     parser.add_argument("--num", type=whole_number(1, MOST_IMAGES), default=1, help="images per prompt (default: 1)")
-    parser.add_argument("--steps", type=whole_number(1), help="sampling steps (default: the model's)")
-    parser.add_argument("--guidance", type=float,
-                        help="how closely to follow the prompt; 1 or less means no guidance (default: the model's)")
-    parser.add_argument("--negative", default="", metavar="TEXT", help="what the images should not show")
-    parser.add_argument("--sampler", metavar="NAME",
-                        help="such as ddim; an unknown name lists all (default: the model's)")
-    parser.add_argument("--height", type=whole_number(1), help="in pixels (default: the model's)")
-    parser.add_argument("--width", type=whole_number(1), help="in pixels (default: the model's)")
     parser.add_argument("--init-image", type=Path, metavar="FILE",
                         help="image to start from; what is transparent in it becomes white")
     parser.add_argument("--strength", type=float,
@@ -54,7 +31,6 @@ def add_to(commands) -> None:
                         help="image that is white, or transparent, where the initial image is to be repainted")
     parser.add_argument("--show-steps", action="store_true",
                         help="show what the model sees after each step, in a terminal with colours")
-    add_device(parser)
     parser.set_defaults(run=run)
 
 
@@ -76,20 +52,15 @@ def run(args) -> None:
 
     init_image, mask = (file and open_image(file) for file in (args.init_image, args.mask))
 
-    from ..pipeline import Pipeline
     from ..report.images import grid
     from .film import Film
 
     images = []
     with progress_bar(hidden=args.show_steps) as bar:
-        pipe = Pipeline.from_pretrained(args.model, args.device, "float32", args.tokenizer, args.prediction)
-        for file, scale in args.lora:
-            pipe.load_lora(file, scale)
+        pipe = opened(args)
         film = Film(pipe) if args.show_steps else None
-        for moment in pipe.stream(
-                args.prompt, negative_prompt=args.negative, num_inference_steps=args.steps,
-                guidance_scale=args.guidance, sampler=args.sampler, seed=args.seed, num_images_per_prompt=args.num,
-                init_image=init_image, strength=args.strength, mask=mask, height=args.height, width=args.width):
+        for moment in pipe.stream(args.prompt, seed=args.seed, num_images_per_prompt=args.num, init_image=init_image,
+                                  strength=args.strength, mask=mask, **sampling(args)):
             bar.total, bar.n = moment.total, moment.done
             bar.update(0)
             if film:
@@ -102,15 +73,6 @@ def run(args) -> None:
         save_image(grid(images, [prompt for prompt in args.prompt for _ in range(args.num)]), path)
     others = f", {singles[0].name} to {singles[-1].name}" if count > 1 else ""
     show(f"{path}{others}  ({time.perf_counter() - start:.1f} s)")
-
-
-def file_and_scale(text: str) -> tuple[Path, float]:
-    """'style.safetensors:0.5' -> (Path('style.safetensors'), 0.5); without a scale, 1"""
-    file, _, scale = text.rpartition(":")
-    try:
-        return (Path(file), float(scale)) if file else (Path(text), 1.0)
-    except ValueError:  # the colon belongs to the file's name
-        return Path(text), 1.0
 
 
 def progress_bar(hidden: bool = False):

@@ -33,6 +33,8 @@ PLAIN = {other: words for words, others in SYNONYMS.items() for other in others}
 OPENINGS = ("", "there is ", "a picture of ", "an image of ", "a drawing of ")
 ARTICLES = ("a", "an", "the", "one")
 SETTINGS = ("on a {}", "on a {} background", "against a {} background", "with a {} background", "on {}")
+PARTS = (OPENINGS, ARTICLES, ("and",), SETTINGS, COLOURS, SHAPES, SIZES, PLACES, RELATIONS, BACKGROUNDS, PLAIN)
+WORDS = sorted({word for part in PARTS for words in part for word in words.replace("{}", "").split()})
 
 
 def worded(rng: np.random.Generator, scene: Scene) -> str:

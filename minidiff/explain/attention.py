@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from ..data.judge import read
-from ..data.scene_captions import parse_caption
 from ..nn.transformer import Attention
 from ..ops import attention
 from .images import packed, rounded
@@ -24,9 +23,11 @@ def view(run: Run) -> dict:
         if not run.is_small:
             maps = maps.mean(axis=1, keepdims=True, dtype=np.float32)
         layers.append({"name": short(name), "maps": packed(np.moveaxis(maps, -1, 2))})        # (S, A, K, P, Q)
+    found = overlaps(run)
     return {
         "tokens": [run.pipe.tokenizer.tokens[i].replace("</w>", "") for i in run.ids[:run.tokens]],
-        "steps": [i + 1 for i in chosen], "layers": layers, "overlaps": overlaps(run),
+        "steps": [i + 1 for i in chosen], "layers": layers, "scene": run.scene is not None, "overlaps": found,
+        "sharpest": None if found else sharpest(run),
     }
 
 
@@ -41,8 +42,7 @@ def overlaps(run: Run) -> list[dict]:
     `gain` is that fraction divided by the fraction of the image that the box covers: 1 is attention that ignores it.
     `best` is the head with the largest fraction.
     """
-    scene, (height, width, _) = parse_caption(run.prompt), run.image.shape
-    if scene is None or height != width:
+    if run.scene is None:
         return []
     words = [run.pipe.tokenizer.tokens[i].replace("</w>", "") for i in run.ids[:run.tokens]]
     found = []
@@ -60,6 +60,18 @@ def overlaps(run: Run) -> list[dict]:
                               "inside": mean, "area": area, "gain": mean / area,
                               "best": {"layer": int(layer), "head": int(head), "inside": inside.max()}})
     return rounded(found)
+
+
+def sharpest(run: Run) -> dict | None:
+    """The word and the head, of those with the finest maps, whose weights differ most over the image."""
+    maps = {token: head_maps(run, token) for token in range(1, run.tokens - 1)}
+    finest = max(weights.shape[1] for weights in run.steps[0].weights.values())
+    differing = {(token, layer, head): heat.std() for token, layers in maps.items()
+                 for layer, heads in enumerate(layers) for head, heat in enumerate(heads) if len(heat) == finest}
+    if not differing or not run.is_small:
+        return None
+    token, layer, head = max(differing, key=differing.get)
+    return {"token": token, "best": {"layer": layer, "head": head}}
 
 
 def head_maps(run: Run, token: int) -> list[np.ndarray]:

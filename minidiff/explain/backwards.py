@@ -1,4 +1,5 @@
-"""One step of training: the gradients of each stage, and one of them beside a difference quotient."""
+"""One step of training: the gradients of each stage, one of them beside a difference quotient, and a loss without a
+part of the UNet."""
 
 from __future__ import annotations
 
@@ -11,7 +12,6 @@ from ..nn.blas import blas_threads
 from ..nn.module import apply
 from ..nn.residual import ResBlock
 from ..training.diffusion import predict_noise
-from ..training.presets import Settings
 from .images import rounded
 from .run import Run
 
@@ -33,7 +33,8 @@ def view(run: Run) -> dict:
     gradient = float(parameters[name].grad[index])
     quotient = difference(unet, question, parameters[name].value, index)
     return {
-        "loss": float(losses["loss"]), "stages": rounded(stage_norms(run, parameters)),
+        "loss": float(losses["loss"]), "without_middle": without_middle(unet, question),
+        "stages": rounded(stage_norms(run, parameters)),
         "check": {"name": name, "index": [int(i) for i in index], "backward": gradient, "quotient": quotient,
                   "off": abs(quotient - gradient) / abs(gradient), "h": STEP},
     }
@@ -49,7 +50,7 @@ def copy_in_float64(unet: UNet2DConditionModel) -> UNet2DConditionModel:
 
 def batch(run: Run) -> tuple:
     """What `predict_noise` takes after the UNet: true latents with noise, at times as training draws them."""
-    own, rng = Settings().diffusion, random_stream(run.seed)
+    own, rng = run.about.settings.diffusion, random_stream(run.seed)
     x0 = run.true_latents[0][:ROWS].astype(np.float64)
     noise, schedule = rng.standard_normal(x0.shape), run.scheduler.schedule
     t = draw_times(schedule, rng, len(x0), own.time_shift, own.middle_fraction)
@@ -75,6 +76,14 @@ def difference(unet: UNet2DConditionModel, question: tuple, value: np.ndarray, i
         found.append(float(predict_noise(unet, *question)[0]["loss"]))
     value[index] = w
     return (found[0] - found[1]) / (2 * STEP)
+
+
+def without_middle(unet: UNet2DConditionModel, question: tuple) -> float:
+    """The loss where mid_block returns zeros: what is left came through skip connections."""
+    kept, unet.mid_block = unet.mid_block, lambda h, *_: (np.zeros_like(h), None)
+    loss = float(predict_noise(unet, *question)[0]["loss"])
+    unet.mid_block = kept
+    return loss
 
 
 def stage_norms(run: Run, parameters: dict) -> list[dict]:

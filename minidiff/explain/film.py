@@ -9,8 +9,9 @@ from ..diffusion.sampler_table import SAMPLERS
 from ..diffusion.samplers import advance
 from .images import rounded, side_by_side
 from .run import Run
+from .sources import source_of
 
-SOURCES = (advance, denoised, SAMPLERS["dpm++"].function)
+SOURCES = (advance, denoised)
 
 
 def view(run: Run) -> dict:
@@ -28,6 +29,7 @@ def view(run: Run) -> dict:
         "t": rounded([step.time.t for step in shown]), "alpha": rounded([step.time.alpha for step in shown]),
         "sigma": rounded([step.time.sigma for step in shown]),
         "change": rounded(changes(decoded[-len(shown):])),
+        "sources": [source_of(thing) for thing in (*SOURCES, SAMPLERS[run.scheduler.sampler].function)],
         "rows": {name: side_by_side(part) for name, part in zip(rows, np.split(decoded, ends), strict=True)},
     }
 

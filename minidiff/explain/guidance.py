@@ -1,15 +1,18 @@
-"""Guidance in the plane that the two answers of the UNet span, with true lengths and angles, and a strip of scales."""
+"""Guidance in the plane that both answers of the UNet span, with true lengths and angles; the image at other scales."""
 
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
 
+from ..data.judge import read, verdict
 from ..diffusion.guidance import classifier_free, guided
-from .images import rounded, side_by_side
+from .images import data_uri, diverging, rounded, side_by_side
 from .run import Run
 
 SOURCES = (classifier_free, guided)
 SCALES = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
+VISIBLE = 32  # levels of 255 that a colour of a pixel has to change by, to be counted
 
 
 def view(run: Run) -> dict:
@@ -18,7 +21,7 @@ def view(run: Run) -> dict:
     steps = [plane(step.uncond, step.cond, run.answer(step)) for step in run.steps]
     return {
         "scale": run.scale, "steps": rounded(steps), "kind": run.scheduler.prediction_type,
-        "t": rounded([step.time.t for step in run.steps]), "strip": strip(run) if run.is_small else None,
+        "values": run.noise.size, "strip": strip(run) if run.is_small else None,
     }
 
 
@@ -39,12 +42,26 @@ def plane(uncond: np.ndarray, cond: np.ndarray, guided: np.ndarray) -> dict:
 
 
 def strip(run: Run) -> dict:
-    """The same noise drawn with other scales; with scale 0 the UNet has only the empty prompt."""
+    """The same noise drawn with other scales, and what this run's scale has changed.
+
+    With scale 0 the UNet has only the empty prompt, or the negative one.
+    """
     scales = sorted({*SCALES, run.scale})
-    images = [run.image if scale == run.scale else np.asarray(drawn(run, scale)) for scale in scales]
-    return {"scales": scales, "images": side_by_side(np.stack(images))}
+    images = [run.image if scale == run.scale else drawn(run, scale) for scale in scales]
+    right = None if run.scene is None else [verdict(read(image), run.scene)["right"] for image in images]
+    return {"scales": scales, "images": side_by_side(np.stack(images)), "right": right,
+            "change": change(images[scales.index(1.0)], run.image)}
 
 
-def drawn(run: Run, scale: float):
-    prompt = "" if scale == 0 else run.prompt
-    return run.pipe(prompt, seed=run.seed, guidance_scale=max(scale, 1.0))[0]
+def drawn(run: Run, scale: float) -> np.ndarray:
+    options = run.options | {"guidance_scale": max(scale, 1.0)}
+    prompt = run.prompt if scale else options.get("negative_prompt") or ""
+    return np.asarray(run.pipe(prompt, seed=run.seed, **options)[0])
+
+
+def change(before: np.ndarray, after: np.ndarray) -> dict:
+    """How far two images are apart: an image of the largest difference of each pixel's colours, their mean in levels,
+    and the percentage of pixels where it is visible."""
+    apart = np.abs(after.astype(np.float64) - before).max(axis=-1)
+    return {"levels": rounded(apart.mean()), "percent": rounded(100 * (apart > VISIBLE).mean()),
+            "image": data_uri(Image.fromarray(diverging(apart, 255 / 2)))}

@@ -1,4 +1,4 @@
-"""What training asks, and where this model errs: with its caption, with one wrong word, and without caption."""
+"""Where this model errs, with its caption, with a wrong word and without caption, and how much of that trains it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import numpy as np
 from ..backend import random_stream, to_host
 from ..diffusion.objectives import add_noise, draw_times, loss_weight, target
 from ..training.diffusion import predict_noise
-from ..training.presets import Settings
 from .images import rounded
 from .run import Run
 
@@ -18,21 +17,24 @@ LEVELS, DRAWS, BINS = 11, 40_000, 40
 def view(run: Run) -> dict:
     if not run.is_small:
         return {"missing": "too_large"}
-    schedule, kind = run.scheduler.schedule, run.scheduler.prediction_type
+    schedule, kind, own = run.scheduler.schedule, run.scheduler.prediction_type, run.about.settings.diffusion
     x0, is_true = run.true_latents
     last = len(schedule.sigma) - 1
     times = np.linspace(0.01 * last, last, LEVELS).round()
     texts = {"right": run.prompt} | ({} if run.other is None else {"wrong": run.other.prompt}) | {"none": ""}
-    own = Settings().diffusion
+    found = {name: errors(run, x0, times, text) for name, text in texts.items()}
     asked = draw_times(schedule, random_stream(run.seed), DRAWS, own.time_shift, own.middle_fraction)
     law = np.histogram(asked, BINS, (0, last + 1))[0] / DRAWS * BINS
-    inner = np.linspace(0.005 * last, 0.995 * last, 60).round()
+    middles = (np.arange(BINS) + 0.5) * last / BINS
+    weight = loss_weight(own.weighting, kind, *schedule.at(middles.round()))
+    product = np.exp(np.interp(middles, times, np.log(found["right"]))) * weight * law
+    pure = own.layout_fraction  # of the questions are pure noise
     return {
-        "times": rounded(times), "texts": texts, "true": is_true, "count": len(x0),
-        "errors": {name: rounded(errors(run, x0, times, text)) for name, text in texts.items()},
-        "law": rounded(law), "last": last, "layout": own.layout_fraction, "weighting": own.weighting,
-        "weight": {"t": rounded(inner), "y": rounded(loss_weight(own.weighting, kind, *schedule.at(inner)))},
-        "kind": kind,
+        "times": rounded(times), "texts": texts, "true": is_true, "count": len(x0), "last": last, "kind": kind,
+        "errors": rounded(found), "middles": rounded(middles), "law": rounded(law), "weight": rounded(weight),
+        "product": rounded(product), "pure": pure, "weighting": own.weighting,
+        "folder": getattr(run.about.folder, "name", None),
+        "loss": rounded((1 - pure) * product.mean() + pure * found["right"][-1] * weight[-1]),
     }
 
 

@@ -32,8 +32,23 @@ def view(run: Run) -> dict:
                 "maps": side_by_side(feature_maps(y)),
             })
     kinds = {Conv2d, GroupNorm, ResBlock, SpatialTransformer, Downsample, Upsample}
-    return {"stages": rounded(stages), "step": len(run.steps) // 2 + 1, "t": middle.time.t,
+    return {"stages": rounded(stages), "skips": skips([stage["name"] for stage in stages]),
+            "step": len(run.steps) // 2 + 1, "t": middle.time.t,
             "kinds": {kind.__name__: source_of(kind) for kind in kinds}}
+
+
+def skips(names: list[str]) -> list[tuple[int, int]]:
+    """The skip connections among stages in running order, as in unet.py: from the end of each layer on the way down,
+    and from conv_in, to the residual block on the way up that reads it; what was kept last is read first."""
+    kept, found = [], []
+    for i, name in enumerate(names):
+        if name == "conv_in" or (name.startswith("down_blocks") and ".attentions." not in name):
+            kept.append(i)
+        elif name.startswith("down_blocks"):  # of the layer whose residual block came before
+            kept[-1] = i
+        elif name.startswith("up_blocks") and ".resnets." in name:
+            found.append((kept.pop(), i))
+    return found
 
 
 def feature_maps(y: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A prompt with one word changed: a scene with another colour, or the last word as the one whose vector is nearest."""
+"""A prompt with one word changed: a colour to another one, or a word to the one whose vector is nearest."""
 
 from __future__ import annotations
 
@@ -7,26 +7,36 @@ import re
 import numpy as np
 
 from ..backend import to_host
-from ..data.scene_captions import PLAIN, parse_caption
 from ..data.scenes import COLOURS
+from ..tokenizer import Tokenizer
 from ..tokenizer.words import END_OF_WORD, words_of
 
+LEAST_LETTERS = 3
 APART = 4  # places between a colour and the one that replaces it: red and cyan, for example
 
 
 def changed(run) -> str | None:
     """The other prompt; None if no word of this one can be changed."""
-    scene = parse_caption(run.prompt)
-    if scene is not None:
-        colours, colour = list(COLOURS), scene.objects[0].colour
-        old = next(word for word in words_of(run.prompt.lower()) if PLAIN.get(word, word) == colour)
-        others = [colours[(colours.index(colour) + APART + i) % len(colours)] for i in range(len(colours))]
-        new = next(colour for colour in others if colour not in run.prompt)
-    else:
-        found = [word for word in words_of(run.prompt.lower()) if word.isalpha()]
-        old = found[-1] if found else ""
-        new = nearest_word(run.pipe, old) if found else None
+    words = [word for word in words_of(run.prompt.lower()) if word.isalpha()]
+    old = next((word for word in words if word in COLOURS), None)
+    new = None if old is None else other_colour(run.pipe.tokenizer, old, words)
+    if new is None:
+        tokens = [word for word in words if len(word) >= LEAST_LETTERS and is_token(run.pipe.tokenizer, word)]
+        old = tokens[-1] if tokens else None
+        new = None if old is None else nearest_word(run.pipe, old)
     return None if new is None else re.sub(rf"\b{re.escape(old)}\b", new, run.prompt, count=1, flags=re.IGNORECASE)
+
+
+def is_token(tokenizer: Tokenizer, word: str) -> bool:
+    return f"{word}{END_OF_WORD}" in tokenizer.vocabulary
+
+
+def other_colour(tokenizer: Tokenizer, old: str, words: list[str]) -> str | None:
+    """A colour far from `old` that is not among the words, and is a token of its own: the model has read it often."""
+    colours = list(COLOURS)
+    first = colours.index(old) + APART
+    others = (colours[(first + i) % len(colours)] for i in range(len(colours)))
+    return next((one for one in others if one not in words and is_token(tokenizer, one)), None)
 
 
 def nearest_word(pipe, word: str) -> str | None:
@@ -38,6 +48,6 @@ def nearest_word(pipe, word: str) -> str | None:
     for i in np.argsort(-cosine):
         text = tokenizer.tokens[i].removesuffix(END_OF_WORD) if i < len(tokenizer.tokens) else ""
         whole = i < len(tokenizer.tokens) and tokenizer.tokens[i].endswith(END_OF_WORD)
-        if whole and len(text) > 2 and text.isascii() and text.isalpha() and text != word:
+        if whole and len(text) >= LEAST_LETTERS and text.isascii() and text.isalpha() and text != word:
             return text
     return None

@@ -26,7 +26,7 @@ from . import (
     training,
     words,
 )
-from .run import Run, observe
+from .run import About, Run, observe
 from .sources import source_of
 from .wording import LABELS, VIEWS
 
@@ -34,14 +34,13 @@ DRAWN = (header, words, noise, film, guidance, attention, network, paths, plane,
          backwards)
 
 
-def explain(pipe: Pipeline, model: str, prompt: str, seed: int = 0,
-            folder: Path | None = None) -> Iterator[tuple[str, str | None]]:
-    """Yields the name of each view that is done, and at the end ("page", HTML). `folder` is that of a training run.
+def explain(pipe: Pipeline, prompt: str, seed: int, options: dict, about: About) -> Iterator[tuple[str, str | None]]:
+    """Yields the name of each view that is done, and at the end ("page", HTML). `options` are `Pipeline.stream`'s.
 
     Views of one image leave cores idle, so two are computed at a time.
     """
-    learned = training.view(folder)  # first, as it fails where there is no run
-    run = observe(pipe, model, prompt, seed)
+    learned = training.view(about.folder)  # first, as it fails where there is no run
+    run = observe(pipe, about, prompt, seed, options)
     run.prepare()
     with ThreadPoolExecutor(2) as pool:
         views = {name_of(module): pool.submit(module.view, run) for module in DRAWN if module is not training}
@@ -49,7 +48,7 @@ def explain(pipe: Pipeline, model: str, prompt: str, seed: int = 0,
             view.result()
             yield name, None
     found = {name: view.result() for name, view in views.items()} | {"training": learned}
-    yield "page", page({name_of(module): found[name_of(module)] | {"sources": list(map(source_of, module.SOURCES))}
+    yield "page", page({name_of(module): {"sources": list(map(source_of, module.SOURCES))} | found[name_of(module)]
                         for module in DRAWN}, run)
 
 
@@ -69,7 +68,7 @@ def page(data: dict, run: Run) -> str:
                            separators=(",", ":")).replace("<", "\\u003c"),
         **{f"LABEL_{name}": html.escape(LABELS[name]) for name in labels},
         "HEADER_TITLE": html.escape(VIEWS["header"][0]), "HEADER_SEE": html.escape(VIEWS["header"][1]),
-        "FOOTER": html.escape(LABELS["footer"].format(command=header.command(run))),
+        "FOOTER": html.escape(LABELS["footer"].format(command=run.about.command)),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], asset("template.html"))
 

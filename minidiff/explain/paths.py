@@ -19,6 +19,7 @@ def view(run: Run) -> dict:
     if not run.is_small:
         return {"missing": "too_large"}
     states, images = run.siblings
+    schedule = run.scheduler.schedule
     centre, axes, kept = plane_of(states)
     projected = (states.reshape(*states.shape[:2], -1) - centre) @ axes.T
     true, shown = ended(run, *REFERENCE)
@@ -34,6 +35,7 @@ def view(run: Run) -> dict:
         "paths": rounded(projected), "kept": kept, "seeds": [run.seed + i for i in range(len(states))],
         "images": side_by_side(images), "table": rounded(table), "samplers": list(SAMPLERS), "counts": list(COUNTS),
         "reference": list(REFERENCE), "ends": side_by_side(shown),
+        "infinite": not schedule.is_flow and bool(schedule.alpha[-1] == 0),  # σ/α at the start
     }
 
 
@@ -48,5 +50,5 @@ def plane_of(states: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
 def ended(run: Run, sampler: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Where a sampler ends from the run's noise: latents (h, w, C), and the image as (1, H, W, 3)."""
     found = {moment.name: moment.value for moment in run.pipe.stream(
-        run.prompt, seed=run.seed, sampler=sampler, num_inference_steps=steps)}
+        run.prompt, seed=run.seed, **run.options | {"sampler": sampler, "num_inference_steps": steps})}
     return to_host(found["sampling"].x)[0], bytes_of(found["images"])

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ..backend import array_module, random_stream, to_host
 from ..data.images import at_once, to_pillow
-from ..data.scene_captions import parse_caption
-from ..data.scenes import images_of, lay_out, to_float
+from ..data.scenes import Scene, images_of, lay_out, to_float
 from ..diffusion.objectives import denoised, output_of
 from ..diffusion.scheduler import Scheduler
-from ..diffusion.scheduler_config import from_config
+from ..diffusion.scheduler_config import with_sampler
 from ..diffusion.schedules import Time
 from ..nn.clip_layers import CLIPAttention
 from ..nn.layers import Downsample, Upsample
@@ -23,9 +23,12 @@ from ..nn.residual import ResBlock
 from ..nn.threads import at_most, share_rows
 from ..nn.transformer import Attention, SpatialTransformer
 from ..pipeline import GUIDANCE, STEPS, Pipeline
+from ..training.presets import Settings
+from ..training.run import read_settings
 from .images import bytes_of, reduced
 from .other_word import changed
 from .recorder import Call, named_modules, recording
+from .scene import scene_of
 
 MOST_SIDE = 16           # attention to larger feature maps is averaged to about this many pixels a side
 DECODED = 64             # latents of images of 64 x 64 pixels that are decoded at once
@@ -60,13 +63,31 @@ class Siblings(NamedTuple):
 
 
 @dataclass(frozen=True)
+class About:
+    """What a model does not know of itself: its name, the folder of its training run, and the command that draws."""
+
+    model: str
+    command: str = ""
+    folder: Path | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """How it was trained; where that is not known, how `minidiff train` would."""
+        return Settings() if self.folder is None else read_settings(self.folder)
+
+
+@dataclass(frozen=True)
 class Run:
-    """A prompt drawn once: its settings, its token ids and their embeddings, the steps, the image, uint8 (H, W, 3)."""
+    """A prompt drawn once: its settings, its token ids and their embeddings, the steps, the image, uint8 (H, W, 3).
+
+    `options` are those of `Pipeline.stream` that are the same in all that is drawn for the page.
+    """
 
     pipe: Pipeline
-    model: str
+    about: About
     prompt: str
     seed: int
+    options: dict
     scheduler: Scheduler
     scale: float
     ids: np.ndarray
@@ -82,10 +103,16 @@ class Run:
         return is_small(self.pipe)
 
     @cached_property
+    def scene(self) -> Scene | None:
+        """The built-in scene that is asked for; its images are squares."""
+        height, width, _ = self.image.shape
+        return scene_of(self.prompt, self.pipe.tokenizer) if height == width else None
+
+    @cached_property
     def siblings(self) -> Siblings:
         """The same prompt from the noise of other seeds, all at once."""
         states, images = [], []
-        for moment in self.pipe.stream(self.prompt, seed=self.seed, num_images_per_prompt=SIBLINGS):
+        for moment in self.pipe.stream(self.prompt, seed=self.seed, num_images_per_prompt=SIBLINGS, **self.options):
             if moment.name in ("noise", "sampling"):
                 states.append(to_host(moment.value if moment.name == "noise" else moment.value.x))
             elif moment.name == "images":
@@ -102,20 +129,19 @@ class Run:
     def true_latents(self) -> tuple[np.ndarray, bool]:
         """Latents (N, h, w, C) of images that the prompt fits, and whether they are those of true scenes.
 
-        Of a prompt that is no caption of a scene there are only those which the model has drawn itself.
+        Where no scene is asked for, there are only those which the model has drawn itself.
         """
-        scene, (height, width, _) = parse_caption(self.prompt), self.image.shape
-        if scene is None or height != width:
+        if self.scene is None:
             return self.siblings.states[:, -1], False
         rng = random_stream(self.seed)
-        images = to_float(images_of([lay_out(rng, scene) for _ in range(SIBLINGS)], height))
+        images = to_float(images_of([lay_out(rng, self.scene) for _ in range(SIBLINGS)], len(self.image)))
         return to_host(self.pipe.encode(self.on_device(images))), True
 
     @cached_property
     def other(self) -> Run | None:
         """The run of the prompt with one word changed, from the same noise."""
         prompt = changed(self)
-        return None if prompt is None else observe(self.pipe, self.model, prompt, self.seed)
+        return None if prompt is None else observe(self.pipe, self.about, prompt, self.seed, self.options)
 
     def context_of(self, text: str):
         """What the text encoder makes of any text, on the model's device: (1, T, D)."""
@@ -148,16 +174,17 @@ def is_small(pipe: Pipeline) -> bool:
     return sum(parameter.value.size for parameter in pipe.unet.parameters()) <= SMALL
 
 
-def observe(pipe: Pipeline, model: str, prompt: str, seed: int) -> Run:
-    """Draw a prompt with the model's own settings, and keep what happened.
+def observe(pipe: Pipeline, about: About, prompt: str, seed: int, options: dict) -> Run:
+    """Draw a prompt, and keep what happened.
 
     Within it, the rows of a batch are not shared among threads, so each call of a module is one of the whole batch.
     """
-    scheduler = from_config(pipe.scheduler)
-    steps = scheduler.steps(pipe.scheduler.get("num_inference_steps", STEPS))
+    own = pipe.scheduler | {name: value for name, value in options.items() if value is not None}
+    scheduler = with_sampler(pipe.scheduler, options.get("sampler"))
+    steps = scheduler.steps(own.get("num_inference_steps", STEPS))
     found: dict = {"steps": []}
     with at_most(1), recording(watched(pipe)) as calls:
-        for moment in pipe.stream(prompt, seed=seed):
+        for moment in pipe.stream(prompt, seed=seed, **options):
             if moment.name == "text":
                 ids, context = moment.value
                 found |= {"ids": ids[0], "context": to_host(context)[0],
@@ -178,8 +205,7 @@ def observe(pipe: Pipeline, model: str, prompt: str, seed: int) -> Run:
     count = len(found["steps"])
     shown = list(range(count)) if is_small(pipe) and count <= 40 else sorted(
         {round(i) for i in np.linspace(0, count - 1, 30 if is_small(pipe) else 6)})
-    return Run(pipe, model, prompt, seed, scheduler, pipe.scheduler.get("guidance_scale", GUIDANCE), shown=shown,
-               **found)
+    return Run(pipe, about, prompt, seed, options, scheduler, own.get("guidance_scale", GUIDANCE), shown=shown, **found)
 
 
 def step_of(calls: list[Call], time: Time, x: np.ndarray, x0: np.ndarray, after: np.ndarray) -> Step:

@@ -15,12 +15,14 @@ from ..training.run_folder import settings_file
 from .images import data_uri, rounded
 
 SOURCES = (contrastive, Progress)
+COMMANDS = ("minidiff train --preset tiny --minutes 5 --out runs/first",
+            'minidiff explain "a red heart above a blue square" --model runs/first/model')
 MOST_POINTS, MOST_SAMPLES, WIDEST = 160, 6, 520
 
 
 def view(folder: Path | None) -> dict:
     if folder is None:
-        return {"missing": "no_run"}
+        return {"stages": [], "commands": COMMANDS}
     settings = settings_file(folder)
     stages = []
     for stage, losses in loss_curves(read_metrics(folder / "metrics.jsonl")).items():
@@ -45,12 +47,13 @@ def thinned(points: dict[int, float]) -> list[tuple[int, float]]:
 
 
 def samples(folder: Path) -> list[dict]:
-    """Some of the grids that a run drew while it learned: the last of the autoencoder, then those of the last stage."""
+    """Some of the grids that a run drew while it learned: the last of the autoencoder, and those of the last stage
+    or, of a run that is not that far, of the autoencoder."""
     files: dict[str, list[Path]] = {}
     for path in sorted((folder / "samples").glob("*-*.png")):
         files.setdefault(path.stem.rpartition("-")[0], []).append(path)
-    drawn = files.get("lora") or files.get("diffusion") or []
-    chosen = files.get("autoencoder", [])[-1:] + spread(drawn, MOST_SAMPLES - 1)
+    drawn, first = files.get("lora") or files.get("diffusion"), files.get("autoencoder", [])
+    chosen = first[-1:] + spread(drawn, MOST_SAMPLES - 1) if drawn else spread(first, MOST_SAMPLES)
     found = []
     for path in chosen:
         stage, _, step = path.stem.rpartition("-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -68,12 +69,18 @@ def test_a_run_on_emoji_ends_with_scores_a_report_and_a_model_that_draws(capsys)
     assert "| coloured, words held out | " in report
     assert main(["generate", "a penguin", "--model", "run/model", "-o", "drawn.png"]) == 0
     assert read_pixels("drawn.png").shape == (16, 16, 3)
-    assert main(["evaluate", "run/model", "--data", "emoji:own/emoji", "--count", "3", "--json",
-                 "--failures", "wrong.png"]) == 0
+    assert main(["evaluate", "run/model", "--count", "3", "--json", "--failures", "wrong.png"]) == 0
     scores = json.loads(capsys.readouterr().out.partition("\n")[2])
     assert scores["settings"]["source"] == f"emoji:{Path('own/emoji').resolve()}"
     assert scores["copies"]["training_images"] == 29
     assert read_pixels("wrong.png").shape[1] > 200
+    shutil.copytree("run/model", "alone")
+    shutil.copy("run/settings.json", "alone")
+    Path("own").rename("moved")
+    assert main(["evaluate", "run/model", "--count", "1"]) == 0  # the run has a copy of its images
+    assert main(["evaluate", "alone"]) == 2
+    assert "own/emoji has no metadata.jsonl with the names of emoji: make such a folder" in capsys.readouterr().err
+    assert main(["evaluate", "alone", "--data", "emoji:moved/emoji", "--count", "1"]) == 0
 
 
 @pytest.mark.usefixtures("fewer_captions")

@@ -51,6 +51,9 @@ def test_a_source_has_the_settings_of_the_run_that_the_model_lies_in(tmp_path):
     (tmp_path / "settings.json").write_text('{"seed": 5, "diffusion": {"latents": 77}}', "utf-8")
     source = open_data("scenes", tmp_path / "model", SIDE, tmp_path)
     assert (source.size, source.seed, source.latent_count) == (SIDE, 5, 77)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "settings.json").write_text('{"seed": 6}', "utf-8")  # a model that left its run
+    assert open_data("scenes", tmp_path / "model", SIDE, tmp_path).seed == 6
 
 
 def test_images_of_a_folder_are_read_for_a_model_that_was_not_trained_on_them(model, tmp_path, capsys):

@@ -65,8 +65,9 @@ def test_a_run_in_buckets_ends_with_a_model_that_draws_their_shapes_and_is_score
     assert main([*draw, "b.png"]) == 0
     assert read_pixels("b.png").shape == (32, 32, 3)
     capsys.readouterr()
-    assert main(["evaluate", "run/model", "--data", "own", "--json"]) == 0
+    assert main(["evaluate", "run/model", "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
+    assert scores["settings"]["source"] == str(Path("own").resolve())
     assert scores["images"] == json.loads(Path("run/scores.json").read_text())["images"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minidiff.data.scene_captions import PLAIN, SYNONYMS, captions_of, parse_caption, worded
+from minidiff.data.scene_captions import PLAIN, SYNONYMS, WORDS, captions_of, parse_caption, worded
 from minidiff.data.scenes import BACKGROUNDS, COLOURS, PLACES, RELATIONS, SHAPES, SIZES, draw_scene
 from minidiff.tokenizer import Tokenizer
 from minidiff.training.presets import TextSettings
@@ -51,7 +51,8 @@ def test_plain_captions_read_back_as_written(caption):
     ("a picture of one golden disc to the right of one grey hoop", None),
     ("a picture of one golden disc to the right of one turquoise hoop against a grey background",
      "a yellow circle right of a cyan ring on a gray background"),
-    ("blue plus under orange heart with a white background", "a blue cross below an orange heart on a white background"),
+    ("blue plus under orange heart with a white background",
+     "a blue cross below an orange heart on a white background"),
 ])
 def test_other_words_mean_the_same(text, caption):
     scene = parse_caption(text)
@@ -85,6 +86,12 @@ def test_every_synonym_is_said_about_as_often_as_the_plain_word(sentences):
     assert 0.8 < said["rhombus"] / said["diamond"] < 1.25 and 0.8 < said["hoop"] / said["ring"] < 1.25
     text = "\n".join(sentences)
     assert all(re.search(rf"\b{re.escape(words)}\b", text) for words in PLAIN)
+
+
+def test_the_words_are_those_of_all_sentences(sentences):
+    rng = np.random.default_rng(2)
+    plain = [draw_scene(rng, split).caption for split in ("seen", "held_out") for _ in range(1000)]
+    assert {word for text in sentences + plain for word in text.split()} == set(WORDS)
 
 
 def test_an_stands_before_vowels_only_and_every_opening_has_an_article(sentences):

@@ -14,6 +14,7 @@ from tiny_pipeline import WORDS, tiny_pipeline
 import minidiff
 from minidiff.explain import run as run_module
 from minidiff.explain.page import DRAWN, explain, name_of
+from minidiff.explain.run import About
 from minidiff.explain.wording import LABELS, VIEWS
 from minidiff.pipeline import Pipeline
 
@@ -63,26 +64,26 @@ def test_a_prompt_cannot_write_into_the_page():
     prompt = "</script><b>{{DATA}}"
     pipe = tiny_pipeline(num_inference_steps=1)
     with pytest.warns(UserWarning, match="dropped"):
-        *_, (_, html) = explain(pipe, "tiny", prompt, 0)
+        *_, (_, html) = explain(pipe, prompt, 0, {}, About("tiny"))
     assert html.count("</script>") == 2 and "<b>{" not in html
 
 
 def test_of_a_large_model_a_few_images_are_shown_and_the_rest_is_left_out_with_a_word(monkeypatch):
     monkeypatch.setattr(run_module, "SMALL", 0)
     pipe = tiny_pipeline(num_inference_steps=20)
-    found = run_module.observe(pipe, "tiny", WORDS[0], SEED)
+    found = run_module.observe(pipe, About("tiny"), WORDS[0], SEED, {})
     views = {name_of(module): module.view(None if name_of(module) == "training" else found) for module in DRAWN
              if name_of(module) != "plane"}
     assert views["film"]["steps"] == [1, 5, 9, 12, 16, 20]
     assert {name: view["missing"] for name, view in views.items() if "missing" in view} == {
-        "paths": "too_large", "losses": "too_large", "changed_word": "too_large", "backwards": "too_large",
-        "training": "no_run"}
+        "paths": "too_large", "losses": "too_large", "changed_word": "too_large", "backwards": "too_large"}
     assert views["guidance"]["strip"] is None and views["attention"]["layers"][0]["maps"]["shape"][1] == 1
 
 
 def test_the_page_of_the_shipped_model_takes_seconds_and_at_most_4_megabytes():
     start = time.process_time()
-    *_, (_, html) = explain(Pipeline.from_pretrained("scenes", "cpu"), "scenes", "a red heart above a blue square")
+    *_, (_, html) = explain(Pipeline.from_pretrained("scenes", "cpu"), "a red heart above a blue square", 0, {},
+                               About("scenes"))
     assert time.process_time() - start < 30  # of all cores: two idle ones need less than 20 s
     assert len(html.encode()) < 4_000_000
 

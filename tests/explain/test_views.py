@@ -10,18 +10,21 @@ import numpy as np
 import pytest
 from explained_page import LOSSES, SEED
 from PIL import Image
-from tiny_pipeline import tiny_pipeline
+from tiny_pipeline import WORDS, tiny_pipeline
 
 from minidiff.backend import random_stream
-from minidiff.diffusion.objectives import add_noise, target
+from minidiff.data.judge import read, verdict
+from minidiff.diffusion.objectives import add_noise, loss_weight, target
 from minidiff.diffusion.schedules import Time
-from minidiff.explain import guidance, header, losses, paths, plane
+from minidiff.explain import guidance, losses, paths, plane
 from minidiff.explain.attention import fraction_inside
 from minidiff.explain.images import bytes_of, packed, reduced
 from minidiff.explain.other_word import changed
-from minidiff.explain.run import observe
+from minidiff.explain.recorder import named_modules
+from minidiff.explain.run import About, observe
 from minidiff.nn.module import frozen
 from minidiff.training.diffusion import predict_noise
+from minidiff.training.presets import Settings
 
 
 def pixels(uri):
@@ -48,10 +51,6 @@ def test_the_image_and_the_settings_are_those_of_the_pipeline(explained):
     assert sum(view["parameters"].values()) == sum(
         p.value.size for part in (explained.pipe.unet, explained.pipe.vae, explained.pipe.text_encoder)
         for p in part.parameters())
-
-
-def test_the_command_on_the_page_is_quoted_for_a_shell(run):
-    assert header.command(run) == f"minidiff explain 'a red heart above a blue square' --model tiny --seed {SEED}"
 
 
 def test_replayed_merges_end_in_the_tokens(explained):
@@ -94,6 +93,15 @@ def test_arrows_of_guidance_have_true_lengths_and_lie_in_one_plane(explained, ru
         assert found["outside"] < 1e-4 * math.hypot(*found["guided"])
 
 
+def test_what_guidance_changed_is_the_difference_from_scale_1(explained, run):
+    view, [plain] = explained.views["guidance"]["strip"], explained.pipe(WORDS[0], seed=SEED, guidance_scale=1.0)
+    apart = np.abs(run.image.astype(int) - np.asarray(plain)).max(axis=-1)
+    assert view["change"]["levels"] == pytest.approx(apart.mean(), abs=0.1) and apart.mean() > 1
+    assert view["change"]["percent"] == pytest.approx(100 * (apart > guidance.VISIBLE).mean(), abs=0.5)
+    assert view["right"] == [verdict(read(image.astype(np.uint8)), run.scene)["right"]
+                             for image in frames(view["images"])]
+
+
 def test_the_strip_of_scales_is_drawn_with_each_scale(explained):
     strip = explained.views["guidance"]["strip"]
     shown = frames(strip["images"])
@@ -127,6 +135,17 @@ def test_the_network_lists_every_stage_with_its_shape_and_parameters(explained, 
     everything = sum(p.value.size for p in run.pipe.unet.parameters())
     time = sum(p.value.size for p in run.pipe.unet.time_embedding.parameters())
     assert sum(stage["parameters"] for stage in stages) == everything - time
+
+
+def test_every_skip_connection_is_shown_from_where_it_is_kept_to_where_it_is_read(explained):
+    view, unet = explained.views["network"], explained.pipe.unet
+    stages, modules = view["stages"], dict(named_modules(unet, ""))
+    assert len(view["skips"]) == sum(len(block.resnets) for block in unet.up_blocks)
+    for start, end in view["skips"]:
+        before, kept, reader = stages[end - 1]["shape"], stages[start]["shape"], stages[end]
+        assert before[:2] == kept[:2] == reader["shape"][:2]
+        norm = modules[f".{reader['name']}"].norm1
+        assert norm.weight.value.size == before[2] + kept[2]
 
 
 def test_paths_are_projected_latents_and_errors_those_of_the_samplers(explained, run):
@@ -164,11 +183,30 @@ def test_errors_are_mean_squares_of_the_networks_answers(explained, run):
     assert losses.errors(run, x0, [t], "")[0] == pytest.approx(view["errors"]["none"][6], rel=1e-3)
 
 
+def test_what_trains_is_error_times_weight_times_frequency(explained, run):
+    view, schedule = explained.views["losses"], run.scheduler.schedule
+    middles, own = np.array(view["middles"]), Settings().diffusion
+    np.testing.assert_allclose(view["weight"], loss_weight(own.weighting, "flow_prediction",
+                                                           *schedule.at(middles.round())), rtol=1e-3, atol=0)
+    assert np.mean(view["law"]) == pytest.approx(1, rel=1e-3)
+    error = np.exp(np.interp(middles, view["times"], np.log(view["errors"]["right"])))
+    np.testing.assert_allclose(view["product"], error * view["weight"] * np.array(view["law"]), rtol=2e-3, atol=0)
+    pure = own.layout_fraction * view["errors"]["right"][-1] * view["weight"][-1]
+    assert view["loss"] == pytest.approx((1 - own.layout_fraction) * np.mean(view["product"]) + pure, rel=2e-3)
+
+
+def test_times_are_drawn_as_in_the_run_of_the_model(explained, run):
+    """The run of the page has a time_shift of 1, so that its times are not moved towards noise."""
+    law = explained.views["losses"]["law"]
+    assert 0.8 < sum(law[:20]) / sum(law[20:]) < 1.25
+    assert sum(losses.view(run)["law"][:20]) < 0.5 * sum(law[:20])
+
+
 @pytest.mark.parametrize(("prompt", "other"), [
-    ("a red heart above a blue square", "a cyan heart above a blue square"),
-    ("a star", "a {}"), ("???", None)])
+    ("a red heart above a blue square", "a green heart above a blue square"),  # it has no token for cyan
+    ("a star", "a {}"), ("a", None), ("???", None)])
 def test_one_word_is_changed(prompt, other):
-    found = changed(observe(tiny_pipeline(num_inference_steps=1), "tiny", prompt, 0))
+    found = changed(observe(tiny_pipeline(num_inference_steps=1), About("tiny"), prompt, 0, {}))
     if other is None:
         assert found is None
     else:
@@ -193,6 +231,7 @@ def test_losses_of_a_run_are_shown_with_what_chance_gives(explained):
 
 def test_gradients_are_those_of_a_training_step_and_equal_difference_quotients(explained):
     view = explained.views["backwards"]
+    assert abs(view["without_middle"] / view["loss"] - 1) > 1e-3
     assert view["check"]["backward"] != 0 and view["check"]["off"] < 1e-5
     assert all(stage["gradient"] > 0 for stage in view["stages"])
     assert all(p.grad is None for p in explained.pipe.unet.parameters())

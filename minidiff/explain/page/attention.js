@@ -70,15 +70,18 @@ VIEWS.attention = (data, place) => {
     head.set(one.best.head + 1);
     words_.pick(one.token);
   };
-  const sharpest = [...data.overlaps].sort((a, b) => b.best.inside - a.best.inside)[0];
+  const sharpest = [...data.overlaps].sort((a, b) => b.best.inside - a.best.inside)[0] || data.sharpest;
   image.decode().then(() => { step.begin(); sharpest ? choose(sharpest) : words_.begin(); }, () => {});
   const percent = (x) => Math.round(100 * x);
-  place.append(make("h3", {}, say("att_overlap")), data.overlaps.length ? make("ul", { class: "bars" }, data.overlaps.map((one) =>
-    make("li", {}, make("span", {}, say("att_row", { ...one, inside: percent(one.inside), area: percent(one.area) }), " ",
-      make("button", { type: "button", class: "link", onclick: () => { choose(one); place.scrollIntoView({ block: "start" }); } }, say("att_best", { layer: data.layers[one.best.layer].name,
-        head: one.best.head + 1, inside: percent(one.best.inside) }))),
-      make("i", { class: "bar guided", style: `--x:${100 * one.inside}%;--best:${100 * one.best.inside}%;--mark:${100 * one.area}%` }),
-      make("b", {}, say("att_gain", { x: number(one.gain, 2) }))))) : make("p", { class: "missing" }, say("att_none")));
+  if (data.overlaps.length) {
+    place.append(make("h3", {}, say("att_overlap")), legend([["guided", say("att_bar_mean")], ["best", say("att_bar_best")], ["chance-mark", say("att_bar_area")],
+      ["", say("att_bar_gain")]]), make("ul", { class: "bars" }, data.overlaps.map((one) =>
+      make("li", {}, make("span", {}, say("att_row", { ...one, inside: percent(one.inside), area: percent(one.area) }), " ",
+        make("button", { type: "button", class: "link", onclick: () => { choose(one); place.scrollIntoView({ block: "start" }); } }, say("att_best", { layer: data.layers[one.best.layer].name,
+          head: one.best.head + 1, inside: percent(one.best.inside) }))),
+        make("i", { class: "bar guided", style: `--x:${100 * one.inside}%;--best:${100 * one.best.inside}%;--mark:${100 * one.area}%` }),
+        make("b", {}, say("att_gain", { x: number(one.gain, 2) }))))));
+  } else place.append(make("p", { class: "note" }, say(data.scene ? "att_none" : "att_no_scene")));
 };
 
 // Black over orange to white.

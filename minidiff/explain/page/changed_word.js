@@ -8,10 +8,12 @@ VIEWS.changed_word = (data, place) => {
   const grid = make("div", { class: "cells", role: "img", "aria-label": say("changed_alt"), style: `--n:${steps}` });
   const describe = (s, i) => say("changed_cell", { stage: data.stages[s], i: i + 1, x: number(cells.at(s, i), 2) });
   const columns = Array.from({ length: steps }, () => []);
+  grid.append(make("span", { class: "column-name" }, say("changed_columns")), ...Array.from({ length: steps }, (_, i) =>
+    make("span", { class: "column" }, i === 0 || (i + 1) % (steps > 12 ? 5 : 1) === 0 || i === steps - 1 ? String(i + 1) : "")));
   data.stages.forEach((stage, s) => {
     grid.append(make("span", { class: stage.includes("attentions") ? "reads" : "" }, stage));
     for (let i = 0; i < steps; i += 1) {
-      const value = cells.at(s, i), cell = make("b", { style: `--w:${Math.min(1, Math.sqrt(value / cells.top)).toFixed(3)}`, title: describe(s, i),
+      const value = cells.at(s, i), cell = make("b", { style: `--w:${(value / cells.top).toFixed(3)}`, title: describe(s, i),
         onpointerenter: () => { note.textContent = describe(s, i); } });
       columns[i].push(cell);
       grid.append(cell);
@@ -27,6 +29,11 @@ VIEWS.changed_word = (data, place) => {
     const made = figure("", film);
     made.lastChild.replaceChildren(...marked[j]);
     return made;
-  })), make("div", { class: "scroll" }, grid), note));
+  })), wide(say("changed_alt"), grid), scale(say("changed_equal"), say("changed_most", { x: number(cells.top, 2) })), note));
   control.begin();
 };
+
+// The colours of cells, from 0 to their largest value, with its ends named.
+function scale(low, high) {
+  return make("p", { class: "scale" }, make("span", {}, low), make("i"), make("span", {}, high));
+}

@@ -1,5 +1,5 @@
 "use strict";
-// A chart in SVG with axes, curves and marks. It is as wide as its place when it is drawn, so that letters keep their size.
+// A chart in SVG with axes, curves and marks. It is as wide as its place is on the page, so that letters keep their size.
 
 function chart(place, options) {
   const { x, y, alt, logX = false, logY = false, xTicks = [], yTicks = [], format = number } = options;
@@ -21,10 +21,10 @@ function chart(place, options) {
   }
   if (options.xLabel) node.append(shape("text", { class: "axis", x: (left + width - right) / 2, y: height - 6,
     "text-anchor": "middle" }, options.xLabel));
-  if (options.yLabel) node.append(shape("text", { class: "axis", x: left, y: 9 }, options.yLabel));
   const path = (points) => points.filter(([, b]) => b !== null)
     .map(([a, b], i) => `${i ? "L" : "M"}${atX(a).toFixed(1)} ${atY(b).toFixed(1)}`).join("");
   const add = (child) => { node.append(child); return child; };
+  if (options.yLabel) place.append(make("p", { class: "axis-name" }, options.yLabel));  // in HTML, so that it can wrap
   place.append(node);
   return {
     node, atX, atY, width, height,
@@ -52,8 +52,21 @@ function ticks(low, high, count = 5) {
   return found;
 }
 
+// The axis of the time t, the same in every chart: it ends where the schedule does, at a value with a label of its own.
+function timeAxis(last, count = 5) {
+  const inner = ticks(0, last, count).filter((tick) => tick < last * (1 - 0.5 / count));
+  return { x: [0, last], xTicks: [...inner, last], xLabel: say("axis_time", { last: number(last, 5) }) };
+}
+
 function powers(low, high) {
   const found = [];
   for (let power = Math.ceil(Math.log10(low)); power <= Math.log10(high); power += 1) found.push(Number(`1e${power}`));
   return found;
+}
+
+// Powers of ten, and twice and five times them where there are few.
+function logTicks(low, high) {
+  const whole = powers(low, high);
+  if (whole.length > 2) return whole;
+  return powers(low / 10, high).flatMap((power) => [1, 2, 5].map((factor) => Number((factor * power).toPrecision(3)))).filter((tick) => tick >= low && tick <= high);
 }

@@ -6,7 +6,7 @@ const VIEWS = {};
 const SVG = document.querySelector("svg").namespaceURI;  // so that this file holds no address
 
 function say(key, values = {}) {
-  return DATA.words[key].replace(/\{(\w+)\}/g, (whole, name) => name in values ? values[name] : whole);
+  return DATA.words[key].replace(/\{(\w+)\}/g, (whole, name) => name in values ? values[name] : whole).replaceAll(" %", "\u00a0%");
 }
 
 function build(node, attributes, children) {
@@ -27,7 +27,12 @@ function shape(tag, attributes = {}, ...children) {
 }
 
 function figure(caption, ...children) {
-  return make("figure", {}, ...children, make("figcaption", {}, caption));
+  return make("figure", {}, ...children, make("figcaption", {}, ...[caption].flat()));
+}
+
+// What may be wider than a phone; the keyboard can scroll it.
+function wide(label, ...children) {
+  return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, ...children);
 }
 
 // An image of a strip {uri, count, width, height}; `show(i, alt)` chooses which. It stays sharp when enlarged.
@@ -108,7 +113,7 @@ function number(x, digits = 3) {
   if (x === null) return "–";
   const size = Math.abs(x);
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) return x.toExponential(1).replace("-", "−").replace("+", "");
-  return Number(x.toPrecision(digits)).toLocaleString("en").replace("-", "−");
+  return Number(x.toPrecision(digits)).toLocaleString("en", { maximumFractionDigits: 20 }).replace("-", "−");
 }
 
 function facts(pairs) {

@@ -50,10 +50,9 @@ VIEWS.film = (data, place) => {
   });
   place.append(panel);
   const most = Math.max(...data.change, 1e-6);
-  const plot = chart(curve, { x: [1, data.total], y: [0, 1.1 * most], width: 952, height: 150, xTicks: ticks(1, data.total), yTicks: ticks(0, most, 2),
-    xLabel: say("film_step"), alt: say("film_change_alt") });
+  const plot = chart(curve, { x: [1, Math.max(2, data.total)], y: [0, 1.1 * most], width: 952, height: 150,
+    xTicks: [1, ...ticks(2, Math.max(2, data.total))], yTicks: ticks(0, most, 2), xLabel: say("film_step"), yLabel: say("film_change"), alt: say("film_change_alt") });
   plot.area(data.steps.map((step, i) => [step, data.change[i]]), "guided");
   const mark = plot.dot(1, 0, "guided", 5);
-  curve.append(make("p", { class: "note" }, say("film_change")));
   control.set(Math.round(last / 4));
 };

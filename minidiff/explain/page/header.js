@@ -10,8 +10,8 @@ VIEWS.header = (data, place) => {
   const total = Object.values(data.parameters).reduce((a, b) => a + b, 0);
   const about = make("div", { class: "about" }, make("p", { class: "quote" }, `“${data.prompt}”`),
     facts([[say("seed"), data.seed], [say("model"), data.model], [say("sampler"), `${data.sampler}, ${data.steps} ${say("steps")}`],
-      [say("guidance"), number(data.guidance)], [say("parameters"), total.toLocaleString("en")]]),
-    verdict(data.judge), make("p", { class: "command" }, make("code", {}, data.command)));
+      [say("guidance"), number(data.guidance)], ...data.negative ? [[say("negative"), data.negative]] : [], [say("parameters"), total.toLocaleString("en")]]),
+    verdict(data.judge), data.command ? make("p", { class: "command" }, make("code", {}, data.command)) : null);
   place.append(make("div", { class: "hero" }, image, about), flow(data));
 };
 

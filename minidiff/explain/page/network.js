@@ -2,26 +2,28 @@
 
 VIEWS.network = (data, place) => {
   const stages = data.stages, heights = [...new Set(stages.map((stage) => stage.shape[0]))].sort((a, b) => b - a);
-  const gap = 34, step = Math.max(22, Math.min(44, (Math.max(place.clientWidth, 640) - 60) / stages.length));
-  const width = 60 + step * stages.length, height = 40 + heights.length * (gap + 34);
-  const row = (stage) => 30 + heights.indexOf(stage.shape[0]) * (gap + 34);
+  const step = Math.max(22, Math.min(44, (Math.max(place.clientWidth, 640) - 60) / stages.length));
+  // Above each row is room for its skip connections, one over the other.
+  const over = heights.map((size) => data.skips.filter(([, to]) => stages[to].shape[0] === size));
+  const tops = heights.map((_, i) => 14 + over.slice(0, i + 1).reduce((sum, inside) => sum + 10 * inside.length, 0) + 62 * i);
+  const width = 60 + step * stages.length, height = tops.at(-1) + 52;
+  const row = (stage) => tops[heights.indexOf(stage.shape[0])];
   const most = Math.max(...stages.map((stage) => stage.milliseconds));
   const svg = shape("svg", { class: "network", viewBox: `0 0 ${width} ${height}`, role: "group", style: `min-width:${width}px`,
     "aria-label": say("net_diagram_alt") });
-  heights.forEach((size, i) => svg.append(shape("text", { class: "tick", x: 0, y: 36 + i * (gap + 34) + 12 }, `${size} × ${size}`)));
-  const x = (i) => 56 + i * step;
-  const middle = stages.findIndex((stage) => stage.name.startsWith("mid_block"));
-  heights.slice(0, -1).forEach((size, i) => {
-    const down = stages.findLastIndex((stage, j) => j < middle && stage.shape[0] === size && stage.kind !== "Downsample");
-    const up = stages.findIndex((stage, j) => j > middle && stage.shape[0] === size && stage.kind === "ResBlock");
-    if (down >= 0 && up >= 0) svg.append(shape("line", { class: "skip", x1: x(down) + step - 6, x2: x(up), y1: 46 + i * (gap + 34), y2: 46 + i * (gap + 34) }));
-  });
-  stages.slice(1).forEach((stage, i) => svg.append(shape("line", { class: "wire", x1: x(i) + step / 2 - 3, y1: row(stages[i]) + 16,
-    x2: x(i + 1) + step / 2 - 3, y2: row(stage) + 16 })));
+  heights.forEach((size, i) => svg.append(shape("text", { class: "tick", x: 0, y: tops[i] + 20 }, `${size} × ${size}`)));
+  const x = (i) => 56 + i * step, centre = (i) => x(i) + step / 2 - 3;
+  const tall = (stage) => 12 + 24 * stage.milliseconds / most;
+  over.forEach((inside) => inside.forEach(([from, to], i) => {
+    const y = row(stages[to]) - 8 - 10 * i, [start, end] = [from, to].map((j) => row(stages[j]) + 16 - tall(stages[j]) / 2);
+    svg.append(shape("path", { class: "skip", d: `M${centre(from)} ${start}V${y + 6}q0 -6 6 -6H${centre(to) - 6}q6 0 6 6V${end - 5}` }),
+      shape("path", { class: "skip-head", d: `M${centre(to)} ${end - 1}l-3.5 -7h7z` }));
+  }));
+  stages.slice(1).forEach((stage, i) => svg.append(shape("line", { class: "wire", x1: centre(i), y1: row(stages[i]) + 16,
+    x2: centre(i + 1), y2: row(stage) + 16 })));
   const panel = make("div", { class: "stage", "aria-live": "polite" });
   const blocks = stages.map((stage, i) => {
-    const tall = 12 + 24 * stage.milliseconds / most;
-    const block = shape("rect", { class: `block ${stage.kind}`, x: x(i), y: row(stage) + 16 - tall / 2, width: step - 6, height: tall, rx: 4,
+    const block = shape("rect", { class: `block ${stage.kind}`, x: x(i), y: row(stage) + 16 - tall(stage) / 2, width: step - 6, height: tall(stage), rx: 4,
       tabindex: i ? -1 : 0, role: "button", "aria-label": `${stage.name}, ${stage.kind}, ${stage.shape.join(" × ")}`, onclick: () => pick(i) });
     block.append(shape("title", {}, `${stage.name} · ${stage.kind}`));
     return block;
@@ -50,6 +52,6 @@ VIEWS.network = (data, place) => {
     if (event.key === "Enter" || event.key === " ") { pick(now); event.preventDefault(); }
   });
   const kinds = [...new Set(stages.map((stage) => stage.kind))];
-  place.append(make("div", { class: "panel" }, legend(kinds.map((kind) => [kind, kind])), make("div", { class: "scroll" }, svg), panel));
+  place.append(make("div", { class: "panel" }, legend([...kinds.map((kind) => [kind, kind]), ["line-skip", say("net_skip", { n: data.skips.length })]]), make("div", { class: "scroll" }, svg), panel));
   pick(Math.max(0, stages.findIndex((stage) => stage.kind === "SpatialTransformer")));
 };

@@ -22,8 +22,8 @@ VIEWS.noise = (data, place) => {
   place.append(make("div", { class: "panel" }, control, make("div", { class: "images three" },
     figure(say("noise_pixels"), pixels), figure(say("noise_decoded"), decoded),
     figure(say("noise_channels", { n: channels.length }), make("div", { class: "channels" }, channels))), values, curves));
-  const plot = chart(curves, { x: [0, data.last], y: [0, 1.02], xTicks: ticks(0, data.last), yTicks: [0, 0.5, 1], height: 200,
-    width: 900, xLabel: say("noise_time"), alt: say("noise_curve_alt") });
+  const plot = chart(curves, { ...timeAxis(data.last), y: [0, 1.02], yTicks: [0, 0.5, 1], height: 200, width: 900,
+    yLabel: say("noise_factor"), alt: say("noise_curve_alt") });
   for (const name of ["alpha", "sigma"]) plot.line(data.curve.t.map((t, i) => [t, data.curve[name][i]]), name === "alpha" ? "cond" : "noise");
   const marker = plot.upright(0), alpha = plot.dot(0, 0, "cond", 5), sigma = plot.dot(0, 0, "noise", 5);
   curves.append(legend([["cond", say("noise_alpha")], ["noise", say("noise_sigma")]]));

@@ -6,8 +6,10 @@ VIEWS.paths = (data, place) => {
     const values = points.map((point) => point[axis]), low = Math.min(...values), high = Math.max(...values);
     return [low - 0.05 * (high - low), high + 0.05 * (high - low)];
   };
-  const curves = make("div"), plot = chart(curves, { x: range(0), y: range(1), width: 900, height: 380, left: 16,
-    alt: say("path_alt", { n: data.paths.length }) });
+  const curves = make("div");
+  place.append(curves);
+  const plot = chart(curves, { x: range(0), y: range(1), width: 900, height: 400, left: 16,
+    xLabel: say("path_first"), yLabel: say("path_second"), alt: say("path_alt", { n: data.paths.length }) });
   const tints = data.paths.map((_, i) => `--c:hsl(${Math.round(i * 360 / data.paths.length + 20)} 62% var(--tint))`);
   const lines = data.paths.map((path, i) => {
     const line = plot.line(path, "path");
@@ -39,11 +41,13 @@ VIEWS.paths = (data, place) => {
     return end(k + 1, `${off}, ${say("path_calls", { n: one.calls })}`, `${sampler}, ${say("path_steps", { n: count })}, ${off}`);
   }), i === 0 ? make("td", { rowspan: data.samplers.length, class: "reference" }, end(0, "", say("path_true")).firstChild,
     make("small", {}, say("path_reference", { sampler: data.reference[0], n: data.reference[1] }))) : null));
-  place.append(make("div", { class: "panel seeds" }, control, curves, legend([["begin", say("path_noise")], ["ends", say("path_here")]]), seeds),
-    make("h3", {}, say("path_table")), make("div", { class: "scroll" }, make("table", { class: "samplers" },
+  place.append(make("div", { class: "panel seeds" }, control, curves, legend([["begin", say("path_noise")], ["ends", say("path_here")]]),
+    make("p", { class: "finding" }, say("path_kept", { percent: number(100 * data.kept, 2) })), seeds),
+    make("h3", {}, say("path_table")), wide(say("path_table"), make("table", { class: "samplers" },
       make("thead", {}, make("tr", {}, make("td"), data.counts.map((n) => make("th", { scope: "col" }, say("path_steps", { n }))),
         make("th", { scope: "col" }, say("path_true")))), make("tbody", {}, rows))));
-  if (data.table.some((one) => one.off > 100)) place.append(make("p", { class: "note" }, say("path_unstable")));
+  const far = data.table.find((one) => one.sampler === "heun" && one.off > 100);
+  if (data.infinite && far) place.append(make("p", { class: "finding" }, say("path_unstable", { n: far.steps, off: number(far.off, 2) })));
   control.begin();
   seeds.begin();
 };

@@ -1,9 +1,10 @@
 "use strict";
 
 VIEWS.plane = (data, place) => {
-  const size = 400, half = data.width + 0.15, at = (value) => size * (value + half) / (2 * half), up = (value) => size - at(value);
+  const furthest = Math.max(data.width, ...["learned", "exact"].flatMap((kind) => data[kind].points.flat(2).map(Math.abs)));
+  const size = 400, half = furthest + 0.15, at = (value) => size * (value + half) / (2 * half), up = (value) => size - at(value);
   const fields = ["learned", "exact"].map((kind) => {
-    const arrows = data.grid.map(() => shape("line", { class: "field" })), heads = data.grid.map(() => shape("circle", { class: "root", r: 1.3 }));
+    const arrows = data.grid.map(() => shape("line", { class: "field" })), heads = data.grid.map(() => shape("polygon", { class: "tip", points: "0,0 -5,2.4 -5,-2.4" }));
     const points = data[kind].points[0].map(() => shape("circle", { class: "point", r: 3 }));
     const svg = shape("svg", { class: "points", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": say("plane_alt", { kind: say(`plane_${kind}`) }) },
       data.data.map(([a, b]) => shape("circle", { class: "datum", cx: at(a), cy: up(b), r: 1.8 })), arrows, heads, points);
@@ -18,8 +19,8 @@ VIEWS.plane = (data, place) => {
         for (const [name, value] of Object.entries({ x1: at(a), y1: up(b), x2: at(a + scale * dx), y2: up(b + scale * dy) })) {
           arrows[j].setAttribute(name, value.toFixed(1));
         }
-        heads[j].setAttribute("cx", at(a + scale * dx).toFixed(1));
-        heads[j].setAttribute("cy", up(b + scale * dy).toFixed(1));
+        const turn = -Math.atan2(dy, dx) * 180 / Math.PI, size = Math.min(1, scale * Math.hypot(dx, dy) / 0.12);
+        heads[j].setAttribute("transform", `translate(${at(a + scale * dx).toFixed(1)} ${up(b + scale * dy).toFixed(1)}) rotate(${turn.toFixed(1)}) scale(${size.toFixed(2)})`);
       });
       data[kind].points[i].forEach(([a, b], j) => { points[j].setAttribute("cx", at(a).toFixed(1)); points[j].setAttribute("cy", up(b).toFixed(1)); });
     }
@@ -27,7 +28,7 @@ VIEWS.plane = (data, place) => {
     const square = (a) => a.reduce((sum, [x, y]) => sum + x * x + y * y, 0);
     note.textContent = say("plane_error", { x: number(100 * Math.sqrt(square(learned.map(([x, y], j) => [x - exact[j][0], y - exact[j][1]])) / square(exact)), 2) });
   });
-  place.append(make("div", { class: "panel" }, control, make("div", { class: "images two" },
+  place.append(make("div", { class: "panel" }, control, make("div", { class: "images two fields" },
     fields.map(({ kind, svg }) => figure(say(`plane_${kind}`), svg))), note,
     legend([["datum", say("plane_data")], ["point", say("plane_points")], ["field", say("plane_arrows")]])));
   control.begin();

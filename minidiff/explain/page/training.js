@@ -1,6 +1,11 @@
 "use strict";
 
 VIEWS.training = (data, place) => {
+  if (data.commands) {
+    place.append(make("div", { class: "how" }, make("p", {}, say("no_run")), make("ol", {}, data.commands.map((command, i) =>
+      make("li", {}, make("code", {}, command), make("span", {}, say(`run_${i + 1}`)))))));
+    return;
+  }
   const panels = make("div", { class: "images stages" });
   place.append(panels);
   const spots = data.stages.map(() => make("div"));
@@ -11,8 +16,8 @@ VIEWS.training = (data, place) => {
     const values = points.map(([, y]) => y).concat(stage.chance ? [stage.chance.loss] : []);
     const low = Math.min(...values) * 0.85, high = Math.max(...values) * 1.15, last = Math.max(...points.map(([x]) => x));
     const plot = chart(spot, { x: [Math.max(1, Math.min(...points.map(([x]) => x))), Math.max(2, last)], y: [low, high], logX: true, logY: true,
-      height: 220, xTicks: powers(1, last).filter((x) => x >= points[0][0]), yTicks: powers(low, high).length > 1 ? powers(low, high) : ticks(low, high, 3),
-      xLabel: say("train_step"), alt: say("train_alt", { stage: stage.name }), yLabel: stage.name });
+      height: 220, xTicks: powers(1, last).filter((x) => x >= points[0][0]), yTicks: logTicks(low, high),
+      xLabel: say("train_step"), alt: say("train_alt", { stage: stage.name }), yLabel: say("train_y", { stage: stage.name }) });
     for (const [name, curve] of curves) plot.line(curve, name === "loss" ? "cond" : "guided");
     if (stage.chance) {
       plot.level(stage.chance.loss);

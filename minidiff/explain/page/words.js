@@ -24,10 +24,10 @@ function tokens(data) {
   const row = (i) => make("tr", {}, make("th", { scope: "row" }, token(data.tokens[i])), make("td", { class: "id" }, data.ids[i]),
     ...["table", "context"].map((name) => make("td", { class: "strip" }, make("img", { class: "sharp", src: data[name][i],
       alt: say("vector_alt", { width: data.width, token: token(data.tokens[i]) }) }))));
-  return make("div", { class: "panel scroll" }, make("table", { class: "tokens" },
+  return make("div", { class: "panel" }, wide(say("token_table"), make("table", { class: "tokens" },
     make("thead", {}, make("tr", {}, ["token", "id", "own_vector", "after_encoder"].map((key) => make("th", { scope: "col" }, say(key))))),
     make("tbody", {}, data.tokens.map((_, i) => row(i))),
-    rest ? make("tfoot", {}, make("tr", {}, make("td", { colspan: 4 }, say("padding", { n: rest })))) : null));
+    rest ? make("tfoot", {}, make("tr", {}, make("td", { colspan: 4 }, say("padding", { n: rest })))) : null)));
 }
 
 // The causal attention of the text encoder, a square of weights; layer and head can be chosen.
