@@ -18,17 +18,7 @@ from minidiff.data.judge import satisfies
 from minidiff.data.scene_captions import parse_caption
 from minidiff.data.scenes import HELD_OUT, PAIRS, images_of, to_float
 from minidiff.errors import UserError
-from minidiff.evaluation import (
-    colour_error,
-    crispness,
-    draw,
-    evaluate,
-    judged,
-    psnr,
-    reconstruct,
-    retrieval,
-    word_order,
-)
+from minidiff.evaluation import colour_error, draw, evaluate, judged, reconstruct, retrieval, word_order
 from minidiff.models.autoencoder import AutoencoderKL
 from minidiff.models.clip import CLIPModel
 from minidiff.models.configs import AutoencoderConfig, CLIPConfig, TextConfig, UNetConfig, VisionConfig
@@ -204,30 +194,11 @@ def test_reconstructions_are_rounded_images_of_the_same_scenes():
     assert_allclose(rebuilt, true, rtol=0, atol=0)
 
 
-def test_psnr_counts_squared_errors_of_255_levels():
-    black = np.zeros((2, 4, 4, 3), np.uint8)
-    off_by_ten = black.copy()
-    off_by_ten[1] = 10
-    assert_allclose(psnr(black, off_by_ten), 10 * np.log10(255**2 / 50), rtol=0, atol=0.01)
-    assert psnr(off_by_ten, black) == psnr(black, off_by_ten)
-    assert_allclose(psnr(black, black), 58.92, rtol=0, atol=0.01)
-
-
 def test_colour_error_is_the_distance_to_the_named_colour_in_levels():
     scenes = evaluation_scenes(30)
     shifted = [(scene.image() + np.array([4, 0, 0])).clip(0, 255).astype(np.uint8) for scene in scenes]
     assert_allclose(colour_error(judged(scenes, shifted)), 4 / 3, rtol=0, atol=0.1)
     assert colour_error(judged(scenes[:1], [np.full((64, 64, 3), 250, np.uint8)])) is None
-
-
-def test_crispness_is_the_fraction_of_an_edge_between_two_pixels():
-    step, ramp = np.zeros((2, 1, 64, 64, 3), np.uint8)
-    step[:, :, 32:] = 200
-    ramp[:] = np.minimum(np.arange(64) * 4, 255)[:, None]
-    assert crispness(step) == 1
-    assert crispness(ramp) == 0.25
-    assert crispness(np.concatenate([step, ramp])) == pytest.approx(0.625, abs=1e-3)
-    assert crispness(np.full_like(step, 90)) == 0
 
 
 @pytest.mark.parametrize("split", ["seen", "held_out"])
