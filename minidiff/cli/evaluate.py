@@ -77,7 +77,7 @@ def run(args) -> None:
 
 
 def settings_of(model: Path):
-    """The settings that a model was trained with, from its folder or the run's around it; the defaults if neither has."""
+    """The settings that a model was trained with, from its folder or the run's around it; else the defaults."""
     from ..reading import read_json
     from ..training.presets import Settings, from_dict
 
