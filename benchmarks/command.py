@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from inspect import signature
@@ -16,6 +15,7 @@ from .generate import benchmark as generate
 from .measure import plots
 from .measure.ceilings import measure_ceilings
 from .measure.checks import Different
+from .measure.file import kept
 from .measure.machine import describe, folder_name
 from .measure.table import show_header, shown
 from .measure.threads import limited
@@ -78,12 +78,11 @@ def measure(what: str, args) -> None:
         results["ceilings"] = {device: ceiling.to_dict() for device, ceiling in ceilings.items()}
         show_header(results["ceilings"])
         options = options | {"ceilings": ceilings}
-    results["rows"] = list(shown(MEASURES[what](**options)))
     folder = args.out / folder_name(results["machine"])
-    folder.mkdir(parents=True, exist_ok=True)
     name = f"{what}-busy" if options.get("busy") else what
     file = folder / f"{name}.json"
-    file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    for _ in kept(shown(MEASURES[what](**options)), results, file):
+        pass
     print("\nwritten:", *[file, *plots.draw(results, folder, name)], sep="\n  ", flush=True)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 
 
 def properties() -> dict:
@@ -19,15 +18,3 @@ def wait() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.synchronize()
-
-
-def waiting(run: Callable, device: str) -> Callable:
-    """`run` itself on a CPU, on a GPU `run` and a wait for its result."""
-    if device == "cpu":
-        return run
-
-    def call():
-        run()
-        wait()
-
-    return call

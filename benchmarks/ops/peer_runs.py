@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import torch
 
-from ..measure.device import waiting
 from ..measure.rows import RUNTIMES
 from .peers import function_of
 from .runs import OpRun, in_tuple
@@ -45,7 +44,7 @@ def torch_run(case, arrays, dys, layout, device) -> OpRun:
     gradients = tuple(to_array(next(found), dim) if tensor.requires_grad else None
                       for tensor, dim in zip(tensors, dims, strict=True))
     return OpRun(device, tuple(to_array(y, dim) for y, dim in zip(ys, outputs, strict=True)), gradients,
-                 waiting(forward, device), waiting(backward, device))
+                 forward, backward)
 
 
 def to_tensor(array, dims, layout, device):

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from minidiff.backend import gpu_available, to_device, to_host
 from minidiff.ops import fast, no_grad, plain
 
-from ..measure.device import waiting
 from ..measure.packages import installed
 
 # Each of our runtimes: its device, and the context in which its ops run.
@@ -56,4 +55,4 @@ def our_run(case, arrays, dys, device, context) -> OpRun:
 
     return OpRun(device, tuple(to_host(part) for part in in_tuple(y)),
                  tuple(None if grad is None else to_host(grad) for grad in in_tuple(backward())),
-                 waiting(forward, device), waiting(backward, device))
+                 forward, backward)

@@ -21,7 +21,7 @@ from minidiff.training.loop import Trainer
 from minidiff.training.presets import Settings, StageSettings
 
 
-def stages(settings: Settings, device: str) -> Iterator:
+def stages(settings: Settings, device: str, latents: int = 200) -> Iterator:
     """The three stages with fresh models; the diffusion stage has random latents."""
     rng = np.random.default_rng(0)
     captions = next(SceneBatches(200, 8)).captions
@@ -31,8 +31,13 @@ def stages(settings: Settings, device: str) -> Iterator:
     yield ContrastiveTraining(settings, tokenizer, device, source)
     side = settings.size // 2 ** (len(settings.autoencoder.block_out_channels) - 1)
     mean = rng.standard_normal((200, side, side, settings.autoencoder.latent_channels), "float32").astype(np.float16)
+    mean, ids = (np.resize(array, (latents, *array.shape[1:])) for array in (mean, tokenizer(captions)))
     text_encoder = CLIPTextModel(rng, clip_config(settings, tokenizer).text_config)
-    yield DiffusionTraining(settings, tokenizer, text_encoder, [Latents(mean, tokenizer(captions))], device)
+    yield DiffusionTraining(settings, tokenizer, text_encoder, [Latents(mean, ids)], device)
+
+
+def diffusion(settings: Settings, device: str = "cpu", latents: int = 200) -> DiffusionTraining:
+    return next(stage for stage in stages(settings, device, latents) if stage.name == "diffusion")
 
 
 class DrawnOnce(SceneSource):
