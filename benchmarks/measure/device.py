@@ -1,4 +1,4 @@
-"""What timing on a GPU needs: waiting until it has finished. The only file of the benchmarks that imports CuPy."""
+"""What measuring on a GPU needs: waiting until it has finished, and how much of its memory is taken."""
 
 from __future__ import annotations
 
@@ -18,3 +18,17 @@ def wait() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.synchronize()
+
+
+def memory_taken(device: str) -> float:
+    """MB of the GPU's memory that are taken, by whatever library; those that arrays no longer need are given back."""
+    if device == "cpu":
+        return 0.0
+    import cupy
+
+    wait()
+    cupy.get_default_memory_pool().free_all_blocks()
+    if "torch" in sys.modules and sys.modules["torch"].cuda.is_available():
+        sys.modules["torch"].cuda.empty_cache()
+    free, total = cupy.cuda.runtime.memGetInfo()
+    return (total - free) / 1e6

@@ -60,7 +60,9 @@ def commit() -> str | None:
     return head.stdout.strip() + (" with changes" if changed.returncode else "")
 
 
-def folder_name(machine: dict) -> str:
-    """The machine as a folder: cpu and cores, and the gpu if there is one."""
+def folder_name(machine: dict, device: str | None = None) -> str:
+    """The machine as a folder: cpu and cores, and the gpu if there is one; of what measures the GPU, that alone."""
     words = " ".join(filter(None, [machine["cpu"], f"{machine['cores']} cores", machine["gpu"]]))
+    if device == "cuda":
+        words = machine["gpu"]
     return re.sub(r"[^a-z0-9]+", "-", re.sub(r"\((r|tm)\)", "", words.lower())).strip("-")

@@ -47,6 +47,18 @@ def interleaved(runs: dict[str, Callable], rounds: int, pause: float = 0.1, leas
     return {name: Timing(tuple(times)) for name, times in seconds.items()}
 
 
+def until_returned(run: Callable, rounds: int = 5) -> float:
+    """Median seconds that a call keeps this process, which on a GPU goes on computing."""
+    seconds = []
+    for _ in range(rounds):
+        wait()
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    wait()
+    return median(seconds)
+
+
 def mean_time(run: Callable, least: float) -> float:
     """Seconds per call, over as many calls as fill `least` seconds, at least one."""
     calls = 1

@@ -11,16 +11,18 @@ from .peers import function_of
 from .runs import OpRun, in_tuple
 
 
-def torch_runs(case, arrays, dys, devices) -> Iterator[tuple[str, OpRun]]:
+def torch_runs(case, arrays, dys, devices, without=()) -> Iterator[tuple[str, OpRun]]:
     """(runtime, run) on each device, with images in both memory layouts if there are any."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
     layouts = {"": torch.contiguous_format}
     if any(array.ndim == 4 for array in arrays):
         layouts[" NHWC"] = torch.channels_last
     for device in devices:
         if device == "cpu" or torch.cuda.is_available():
             for layout, format in layouts.items():
-                yield RUNTIMES[device][1] + layout, torch_run(case, arrays, dys, format, device)
+                if (name := RUNTIMES[device][1] + layout) not in without:
+                    yield name, torch_run(case, arrays, dys, format, device)
 
 
 def torch_run(case, arrays, dys, layout, device) -> OpRun:

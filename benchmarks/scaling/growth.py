@@ -1,4 +1,4 @@
-"""What grows in a diffusion step, one at a time: samples, channels, pixels, tokens of a caption, images to draw from."""
+"""What grows in a diffusion step, one at a time: samples, channels, pixels, tokens of a caption, images."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minidiff.backend import to_host
+from minidiff.backend import to_device, to_host
 from minidiff.data.batches import SceneBatches
 from minidiff.data.scene_source import SceneSource
 from minidiff.models.text_encoder import CLIPTextModel
@@ -76,6 +76,7 @@ class OurStep:
         self.trainer = Trainer(stage, self.settings, Path(), threads)
         self.workers = self.trainer.workers()
         self.processes = self.workers.processes
+        self.batch = [to_device(array, stage.device) for array in batch_of(stage)] if stage.name == "diffusion" else []
 
     def gradients(self) -> dict[str, np.ndarray]:
         """The gradients of the first batch, by model and parameter."""
@@ -84,6 +85,10 @@ class OurStep:
         self.workers.gather()
         return {f"{index}.{name}": to_host(parameter.grad).copy() for index, model in enumerate(self.stage.models)
                 for name, parameter in model.named_parameters()}
+
+    def learn(self) -> None:
+        """Forward and backward of the diffusion stage's first batch, which is on the device already."""
+        self.workers.learn(1.0, *self.batch)
 
     def __call__(self) -> None:
         self.trainer.step = 0  # always the first batch

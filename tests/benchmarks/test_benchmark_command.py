@@ -7,8 +7,8 @@ import json
 import pytest
 
 from benchmarks import command
-from benchmarks.measure.file import kept
 from benchmarks.measure import plots, rows
+from benchmarks.measure.file import kept
 from benchmarks.ops import benchmark as ops
 
 MACHINE = {"cpu": "a CPU", "cores": 2, "blas core type": "some", "native": True, "precision": "float32",
