@@ -8,8 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from minidiff.backend import product_precision
-
 from ..measure.checks import check
 from ..measure.device import memory_taken
 from ..measure.launches import launches
@@ -17,8 +15,9 @@ from ..measure.packages import PEERS, missing
 from ..measure.rows import RUNTIMES, left_out, row
 from ..measure.timing import interleaved, until_returned
 from ..steps.graphs import CAPTURED, eager, graphs_missing
+from ..steps.ours import OurStep, in_precision
 from ..steps.sizes import SIZES
-from ..steps.stages import OurStep, diffusion
+from ..steps.stages import diffusion
 from ..steps.training import worst
 from .job import Job, Setup
 
@@ -58,9 +57,9 @@ def measure_step(setup, size, batch, precision, compiled) -> Iterator[dict]:
     what, detail, device = "diffusion step", f"{size}: batch {batch}, {precision}", setup.device
     absent = missing(device, *PEERS)
     gc.collect()
-    with product_precision(precision):
-        taken = [memory_taken(device)]
-        stage = diffusion(settings, device)
+    taken = [memory_taken(device)]
+    stage = diffusion(settings, device)
+    with in_precision(stage, precision):
         ours = OurStep(stage, setup.threads)
         runs, MB, errors = {own: eager(ours)}, {}, {}
         runs[own]()

@@ -8,15 +8,15 @@ from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 from minidiff import backend, ops
-from minidiff.backend import product_precision
 from minidiff.ops.dispatch import load_kernels
 
 from ..measure.launches import launches
 from ..measure.rows import RUNTIMES, left_out, row
 from ..measure.timing import interleaved
 from ..steps.graphs import CAPTURED, eager, graphs_missing
+from ..steps.ours import OurStep, in_precision
 from ..steps.sizes import SIZES
-from ..steps.stages import OurStep, diffusion
+from ..steps.stages import diffusion
 from .job import Job, Setup
 
 # The order in which kernels are switched on, by the file that they are in; those of other files follow.
@@ -46,12 +46,12 @@ def waterfall(setup: Setup) -> Iterator[dict]:
         with only(folder, found[:count]):
             yield measured(f"+ {found[count - 1]}" if count else "plain")
     for precision in ("tf32", "bf16") if setup.device == "cuda" else ():
-        with product_precision(precision):
+        with in_precision(step.stage, precision):
             yield measured(f"+ {precision}")
     if graphs_missing(setup.device):
         yield left_out("waterfall", "+ captured", graphs_missing(setup.device))
     else:
-        with product_precision("tf32"):
+        with in_precision(step.stage, "tf32"):
             yield measured("+ captured, tf32", captured=True)
     step.close()
 

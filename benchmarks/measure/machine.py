@@ -27,7 +27,7 @@ def describe() -> dict:
         "cpu": cpu_name(), "cores": cores(), "load before": round(os.getloadavg()[0], 2), "gpu": gpu_name(),
         "blas": f"{blas.get('internal_api')} {blas.get('version')}",
         "blas core type": blas.get("architecture"), "blas threads": blas.get("num_threads"),
-        "native": not overrides, "overrides": overrides, "precision": "float32, TF32 off",
+        "native": not overrides, "overrides": overrides, "precision": "float32, without TF32 unless a row says so",
         "versions": {"python": platform.python_version()} | versions(), "system": platform.platform(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "commit": commit(),
     }

@@ -14,7 +14,7 @@ from ..measure.rows import row
 from ..measure.threads import limited
 from ..measure.timing import Timing, interleaved
 from ..steps.operations import operations_of
-from ..steps.stages import OurStep
+from ..steps.ours import OurStep
 from .growth import GROWTH, stage_at
 
 TOLERANCE = 0.1  # of an exponent: so much above the operations' is too fast

@@ -9,8 +9,9 @@ from threadpoolctl import threadpool_limits
 
 from ..measure.process import peak_memory
 from ..measure.threads import limited
+from .ours import OurStep
 from .sizes import SIZES
-from .stages import OurStep, stages
+from .stages import stages
 
 
 def main(runtime, name, size, threads) -> dict:

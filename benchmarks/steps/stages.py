@@ -1,15 +1,13 @@
-"""Our side: the stages of minidiff.training, each on one batch, drawn once."""
+"""The stages of minidiff.training, each on one batch, drawn once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
-from minidiff.backend import to_device, to_host
+from minidiff.backend import to_host
 from minidiff.data.batches import SceneBatches
 from minidiff.data.scene_source import SceneSource
 from minidiff.models.text_encoder import CLIPTextModel
@@ -17,7 +15,6 @@ from minidiff.tokenizer import Tokenizer
 from minidiff.training.autoencoder import AutoencoderTraining
 from minidiff.training.contrastive import ContrastiveTraining, clip_config
 from minidiff.training.diffusion import DiffusionTraining, Latents
-from minidiff.training.loop import Trainer
 from minidiff.training.presets import Settings, StageSettings
 
 
@@ -66,36 +63,6 @@ def batch_of(stage) -> list[np.ndarray]:
     except Recorded:
         return [to_host(array) for array in recorder.arrays]
     raise AssertionError(f"the {stage.name} stage gave its workers nothing to do")
-
-
-class OurStep:
-    """Calling it makes one update: gradients of parts of the batch by Workers, clipping, AdamW, moving average."""
-
-    def __init__(self, stage, threads: int):
-        self.stage, self.settings = stage, replace(settings_of(stage), optimizer="adamw")
-        self.trainer = Trainer(stage, self.settings, Path(), threads)
-        self.workers = self.trainer.workers()
-        self.processes = self.workers.processes
-        self.batch = [to_device(array, stage.device) for array in batch_of(stage)] if stage.name == "diffusion" else []
-
-    def gradients(self) -> dict[str, np.ndarray]:
-        """The gradients of the first batch, by model and parameter."""
-        self.workers.clear()
-        self.stage.step(self.workers, 0, 1.0)
-        self.workers.gather()
-        return {f"{index}.{name}": to_host(parameter.grad).copy() for index, model in enumerate(self.stage.models)
-                for name, parameter in model.named_parameters()}
-
-    def learn(self) -> None:
-        """Forward and backward of the diffusion stage's first batch, which is on the device already."""
-        self.workers.learn(1.0, *self.batch)
-
-    def __call__(self) -> None:
-        self.trainer.step = 0  # always the first batch
-        self.trainer._update(self.workers)
-
-    def close(self) -> None:
-        self.workers.close()
 
 
 class Recorded(Exception):

@@ -9,7 +9,7 @@ from ..measure.checks import Different, check
 from ..measure.packages import PEERS, installed
 from ..measure.rows import RUNTIMES, row
 from ..measure.timing import interleaved
-from .stages import OurStep
+from .ours import OurStep
 
 TOLERANCE = 1e-3  # of gradients in float32 through a whole network, in norm, relative
 
