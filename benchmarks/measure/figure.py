@@ -10,10 +10,12 @@ COLOURS = {"NumPy plain": "#8ca0e6", "NumPy": "#2d55cd", "CuPy plain": "#e6a08c"
 
 
 def caption(machine: dict) -> str:
+    gpu = f", {machine['gpu']}" if machine.get("gpu") else ""
     mode = "native" if machine["native"] else "with OpenBLAS overridden"
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    return "\n".join(textwrap.wrap(f"{machine['cpu']}, {machine['cores']} cores, {machine['blas core type']}, {mode}, "
-                                   f"{machine['precision']}; {versions}; {machine['date']}, {machine['commit']}", 110))
+    words = (f"{machine['cpu']}, {machine['cores']} cores, {machine['blas core type']}, {mode}{gpu}, "
+             f"{machine['precision']}; {versions}; {machine['date']}, {machine['commit']}")
+    return "\n".join(textwrap.wrap(words, 110))
 
 
 def new_figure(height):

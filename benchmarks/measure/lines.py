@@ -50,9 +50,8 @@ def draw_curves(rows, machine, path) -> Path:
         panel.set(xscale="log", yscale="log")
         panel.set_title(name.rpartition(",")[0], fontsize=8)
         panel.tick_params(labelsize=6)
-    figure.supxlabel("elements of the largest array", fontsize=8)
-    figure.supylabel("seconds a call", fontsize=8)
-    figure.legend(labelled.values(), labelled, loc="outside lower center", ncols=5, fontsize=7)
+    figure.legend(labelled.values(), labelled, loc="outside lower center", ncols=5, fontsize=7, title_fontsize=8,
+                  title="seconds a call over elements of the largest array")
     figure.suptitle(caption(machine), fontsize=6)
     figure.savefig(path)
     return path
