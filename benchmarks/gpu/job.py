@@ -36,4 +36,4 @@ def attempted(job: Job, end: float) -> Iterator[dict]:
     try:
         yield from job.rows()
     except Exception as error:  # one job that fails, whatever library it is in, must not cost the others
-        yield left_out(job.what, "", f"{type(error).__name__}: {str(error)[:300]}")
+        yield left_out(job.what, "", f"{type(error).__name__}: {(str(error).splitlines() or [''])[-1][:300]}")
