@@ -7,14 +7,15 @@ the same source runs on a CPU and on a GPU. There is no global device.
 from .array_module import array_module
 from .blocks import blocks
 from .cublas import product_precision
-from .devices import gpu_available, resolve_device, to_device, to_host
-from .graph import captured
+from .devices import device_of, gpu_available, resolve_device, to_device, to_host
+from .graph import captured, without_graphs
 from .matmul import matmul
 from .memory import keep_memory, shared
 from .precision import full_precision
 from .random import normal, random_stream
 
 __all__ = [
-    "array_module", "blocks", "captured", "full_precision", "gpu_available", "keep_memory", "matmul", "normal",
-    "product_precision", "random_stream", "resolve_device", "shared", "to_device", "to_host",
+    "array_module", "blocks", "captured", "device_of", "full_precision", "gpu_available", "keep_memory", "matmul",
+    "normal", "product_precision", "random_stream", "resolve_device", "shared", "to_device", "to_host",
+    "without_graphs",
 ]

@@ -12,13 +12,17 @@ there. A number is part of what is recorded, unless it is read from memory, as t
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
 import warnings
 from collections.abc import Callable
 
 import numpy as np
 
-from .devices import resolve_device
+from .devices import resolve_device, to_device
+
+_enabled = contextvars.ContextVar("whether functions are recorded", default=True)
 
 
 def captured(run: Callable, device: str = "auto") -> Callable:
@@ -39,6 +43,8 @@ def captured(run: Callable, device: str = "auto") -> Callable:
     graphs = {}
 
     def call(*arguments):
+        if not _enabled.get():
+            return run(*map(on_device, arguments))
         kinds = tuple(map(kind, arguments))
         if kinds in graphs:
             return graphs[kinds].replay(arguments)
@@ -46,6 +52,16 @@ def captured(run: Callable, device: str = "auto") -> Callable:
         return graph.record()
 
     return call
+
+
+@contextlib.contextmanager
+def without_graphs():
+    """Within this context, captured functions run as they are, kernel by kernel."""
+    token = _enabled.set(False)
+    try:
+        yield
+    finally:
+        _enabled.reset(token)
 
 
 class Graph:
@@ -79,15 +95,18 @@ class Graph:
         return first
 
     def replay(self, arguments):
-        import cupy
-
         for buffer, x in zip(self.buffers, arguments, strict=True):
             if changes(x):
-                buffer[...] = cupy.asarray(x)
+                buffer[...] = on_device(x)
         if self.recorded is None:
             return self.run(*self.buffers)
         self.recorded.launch()
         return self.result
+
+
+def on_device(x):
+    """An argument as `run` gets it."""
+    return to_device(x, "cuda") if changes(x) else x
 
 
 def changes(x) -> bool:

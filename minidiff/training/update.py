@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..backend import array_module
+from ..ops import follow
 from .flat import Flat
 
 
@@ -16,13 +17,13 @@ def update_parameters(flat: Flat, optimizer, average, step: int, lr: float, clip
     another: `run(function, blocks)` is `map`, or the map of a thread pool.
     """
     xp = array_module(flat.value)
-    norm = xp.sqrt(xp.dot(flat.grad, flat.grad))
+    norm = xp.linalg.norm(flat.grad)
     scale = xp.minimum(1.0, clip / (norm + 1e-6)).astype(norm.dtype)
 
     def update(part):
-        w, a = flat.value[part], average[part]
+        w = flat.value[part]
         optimizer.update(part, w, flat.grad[part] * scale, step, lr)
-        a += (1 - average_decay) * (w - a)
+        follow(average[part], w, average_decay)
 
     for _ in run(update, optimizer.parts):
         pass

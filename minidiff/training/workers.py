@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.util import Finalize
 
-from ..backend import array_module, keep_memory, shared
+from ..backend import array_module, captured, keep_memory, shared
 from ..errors import UserError
 from ..nn.blas import set_blas_threads
 from ..nn.module import gradients_together
@@ -44,6 +44,7 @@ class Workers:
             self._fork()
         self.pool = ThreadPoolExecutor(count) if count > 1 else None  # for the update of the parameters
         self.map = self.pool.map if self.pool else map
+        self.learn = captured(self.learn, stage.device)  # on a GPU: recorded once, and replayed
 
     def _fork(self):
         context = multiprocessing.get_context("fork")

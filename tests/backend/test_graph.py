@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from minidiff.backend import gpu_available, matmul, resolve_device, to_device, to_host
-from minidiff.backend.graph import captured
+from minidiff.backend.graph import captured, without_graphs
 
 needs_gpu = pytest.mark.skipif(not gpu_available(), reason="needs CuPy and an NVIDIA GPU")
 
@@ -74,6 +74,16 @@ def test_each_kind_of_arguments_has_a_graph_of_its_own(rng):
 
 
 @needs_gpu
+def test_without_graphs_the_function_itself_is_called_each_time(rng):
+    walk, x = Walk(np.eye(3, dtype=np.float32)), rng.standard_normal((3, 3)).astype(np.float32)
+    replay = captured(walk)
+    with without_graphs():
+        for calls in (1, 2, 3):
+            replay(x, np.float32(0.1))
+            assert walk.calls == calls
+
+
+@needs_gpu
 def test_arrays_made_between_replays_stay_as_they_are(rng):
     replay = captured(lambda x: (x * 2 + 1) * x)
     replay(on_gpu(rng, 64, 64))
@@ -99,8 +109,8 @@ def test_what_cannot_be_recorded_runs_as_it_is_after_one_warning(rng, monkeypatc
     x = on_gpu(rng, 3, 4)
     with pytest.warns(UserWarning, match="can't be recorded: no graphs here"):
         assert_array_equal(to_host(replay(x)), to_host(x / x.max()))
-    for x in (on_gpu(rng, 3, 4), x):
-        assert_array_equal(to_host(replay(x)), to_host(x / x.max()))
+    for other in (on_gpu(rng, 3, 4), x):
+        assert_array_equal(to_host(replay(other)), to_host(other / other.max()))
 
 
 @needs_gpu
