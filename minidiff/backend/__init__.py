@@ -11,11 +11,11 @@ from .devices import device_of, gpu_available, resolve_device, to_device, to_hos
 from .graph import captured, without_graphs
 from .matmul import matmul
 from .memory import keep_memory, shared
-from .precision import full_precision
+from .precision import check_precision, full_precision
 from .random import normal, random_stream
 
 __all__ = [
-    "array_module", "blocks", "captured", "device_of", "full_precision", "gpu_available", "keep_memory", "matmul",
-    "normal", "product_precision", "random_stream", "resolve_device", "shared", "to_device", "to_host",
-    "without_graphs",
+    "array_module", "blocks", "captured", "check_precision", "device_of", "full_precision", "gpu_available",
+    "keep_memory", "matmul", "normal", "product_precision", "random_stream", "resolve_device", "shared", "to_device",
+    "to_host", "without_graphs",
 ]

@@ -55,6 +55,8 @@ def add_to(commands) -> None:
     parser.add_argument("--show-steps", action="store_true",
                         help="show what the model sees after each step, in a terminal with colours")
     add_device(parser)
+    parser.add_argument("--precision", choices=("float32", "tf32", "bf16"), default="float32",
+                        help="to which a GPU rounds the factors of products (default: float32, as on a CPU)")
     parser.set_defaults(run=run)
 
 
@@ -72,7 +74,11 @@ def run(args) -> None:
     for single in singles:
         check_writable(single)
 
+    from ..backend import check_precision, product_precision, resolve_device
     from ..data.images import open_image, to_pillow
+
+    device = resolve_device(args.device)
+    check_precision(args.precision, device)
 
     init_image, mask = (file and open_image(file) for file in (args.init_image, args.mask))
 
@@ -81,8 +87,8 @@ def run(args) -> None:
     from .film import Film
 
     images = []
-    with progress_bar(hidden=args.show_steps) as bar:
-        pipe = Pipeline.from_pretrained(args.model, args.device, "float32", args.tokenizer, args.prediction)
+    with progress_bar(hidden=args.show_steps) as bar, product_precision(args.precision):
+        pipe = Pipeline.from_pretrained(args.model, device, "float32", args.tokenizer, args.prediction)
         for file, scale in args.lora:
             pipe.load_lora(file, scale)
         film = Film(pipe) if args.show_steps else None

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.util import Finalize
 
-from ..backend import array_module, captured, keep_memory, shared
+from ..backend import array_module, captured, keep_memory, product_precision, shared
 from ..errors import UserError
 from ..nn.blas import set_blas_threads
 from ..nn.module import gradients_together
@@ -78,7 +78,9 @@ class Workers:
                 end.send(answer)
 
     def _call(self, name, arguments):
-        with fast(self.stage.settings.winograd), gradients_together(self.stage.device == "cuda"):
+        settings = self.stage.settings
+        with (fast(settings.winograd), product_precision(settings.precision),
+              gradients_together(self.stage.device == "cuda")):
             return getattr(self.stage, name)(*arguments)
 
     def run(self, name: str, *parts: Sequence) -> list:
