@@ -1,7 +1,7 @@
 """A function recorded once and replayed: a CUDA graph.
 
-A training step is a thousand kernels, and while Python launches one, in about 10 µs, a GPU could run several. A graph
-holds all of them with their arguments, and a single launch starts them in their order:
+A training step is a thousand kernels, and those of a small model take a GPU less time than Python takes to launch them.
+A graph holds all of them with their arguments, and a single launch starts them in their order:
 
     replay(x) = run(x), with the same bits: the kernels, their order and what they read are the same
 
