@@ -40,7 +40,7 @@ class ContrastiveTraining:
         ids = to_device(self.tokenizer(batch.captions), self.device)
         images = to_device(batch.images, self.device)
         id_parts, image_parts = workers.split(ids, images)
-        if len(id_parts) == 1:
+        if len(id_parts) == 1:  # on a GPU it is recorded as a whole
             return workers.learn(fraction, ids, images)
         text, image = zip(*workers.run("embed", id_parts, image_parts), strict=True)
         loss, loss_back = self.model.contrast(workers.join(text), workers.join(image))

@@ -13,8 +13,9 @@ def update_parameters(flat: Flat, optimizer, average, step: int, lr: float, clip
                       average_decay: float = 0.0, run=map):
     """g ← g · min(1, clip / ‖g‖),  w ← the optimizer's update,  a ← a + (1 − d) (w − a); returns ‖g‖, a 0-d array.
 
-    `step` counts from 1. All three happen block by block, while the block is in the cache. Blocks don't depend on one
-    another: `run(function, blocks)` is `map`, or the map of a thread pool.
+    `step` counts from 1. On a GPU it, `lr` and `average_decay` are arrays (), which a recorded step reads anew each
+    time. All three changes happen block by block, while the block is in the cache. Blocks don't depend on one another:
+    `run(function, blocks)` is `map`, or the map of a thread pool.
     """
     xp = array_module(flat.value)
     norm = xp.linalg.norm(flat.grad)
