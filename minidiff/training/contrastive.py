@@ -39,13 +39,22 @@ class ContrastiveTraining:
         batch = self.source.contrastive_batch(index, self.settings.train_contrastive.batch_size)
         ids = to_device(self.tokenizer(batch.captions), self.device)
         images = to_device(batch.images, self.device)
-        text_parts, image_parts = zip(*workers.run("embed", *workers.split(ids, images)), strict=True)
-        loss, loss_back = self.model.contrast(workers.join(text_parts), workers.join(image_parts))
-        workers.run("learn", *workers.split(*loss_back(fraction)))
+        id_parts, image_parts = workers.split(ids, images)
+        if len(id_parts) == 1:  # on a GPU it is recorded as a whole
+            return workers.learn(fraction, ids, images)
+        text, image = zip(*workers.run("embed", id_parts, image_parts), strict=True)
+        loss, loss_back = self.model.contrast(workers.join(text), workers.join(image))
+        workers.run("learn_part", *workers.split(*loss_back(fraction)))
+        return {"loss": loss}
+
+    def learn(self, fraction: float, ids, images) -> dict:
+        """The losses of a batch that one worker learns alone; adds its gradient times `fraction`."""
+        loss, backward = self.model(ids, images)
+        backward(fraction)
         return {"loss": loss}
 
     def embed(self, ids, images):
-        """The embeddings of one worker's part of a batch; their backward passes are kept for `learn`.
+        """The embeddings of one worker's part of a batch; their backward passes are kept for `learn_part`.
 
         ids (N, T), images (N, H, W, 3) -> text (N, P), image (N, P)
         """
@@ -54,7 +63,7 @@ class ContrastiveTraining:
         self.backs = text_back, image_back
         return text, image
 
-    def learn(self, dtext, dimage) -> None:
+    def learn_part(self, dtext, dimage) -> None:
         """Adds the gradient of the part of the batch that `embed` was given last."""
         (text_back, image_back), self.backs = self.backs, None  # frees the activations
         text_back(dtext)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..backend import array_module, to_host
+from ..backend import array_module, captured, to_host
 from ..errors import UserError
 from ..storage.checkpoint import latest, list_checkpoints, save_step
 from .flat import Flat
@@ -65,6 +65,7 @@ class Trainer:
         self.flat = Flat([p for model in stage.models for p in model.parameters()], stage.device)
         self.optimizer = optimizer_class(settings.optimizer)(self.flat, stage.models, settings)
         self.average = self.flat.value.copy()
+        self.change = captured(self._change, stage.device)
         self.step, self.total = 0, settings.steps
         self.threads, self.wanted = worker_count(settings.batch_size, stage.device, threads), threads
 
@@ -134,10 +135,15 @@ class Trainer:
             losses = self.stage.step(workers, index, 1 / settings.accumulation)
             totals = {name: totals.get(name, 0.0) + value / settings.accumulation for name, value in losses.items()}
         workers.gather()
-        norm = update_parameters(self.flat, self.optimizer, self.average, self.step + 1, self._rate(self.step),
-                                 settings.clip, average_decay(self.step, settings.average_decay), workers.map)
+        numbers = self.step + 1, self._rate(self.step), average_decay(self.step, settings.average_decay)
+        norm = self.change(numbers, workers.map)
         self.step += 1
         return totals, norm
+
+    def _change(self, numbers, run):
+        """Change the parameters by their gradients; `numbers` are those that differ from step to step."""
+        step, rate, decay = numbers
+        return update_parameters(self.flat, self.optimizer, self.average, step, rate, self.settings.clip, decay, run)
 
     def _expected(self):
         return self.total or UNKNOWN

@@ -28,6 +28,7 @@ SETTINGS = {
     "size": "height and width of the images in pixels; by default fitted to your images, at most 64",
     "seed": "everything random follows from it",
     "winograd": "Winograd's algorithm for convolutions: faster, with rounding errors of 1e-5",
+    "precision": "to which a GPU rounds the factors of products: float32, tf32 or bf16; all else stays in float32",
     "data": {
         "source": "captioned images: a folder, a file, or scenes, the built-in ones; --data is short for it",
         "caption_column": "column of a table that holds the captions",

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.util import Finalize
 
-from ..backend import array_module, keep_memory, shared
+from ..backend import array_module, captured, keep_memory, product_precision, shared
 from ..errors import UserError
 from ..nn.blas import set_blas_threads
 from ..nn.module import gradients_together
@@ -44,6 +44,7 @@ class Workers:
             self._fork()
         self.pool = ThreadPoolExecutor(count) if count > 1 else None  # for the update of the parameters
         self.map = self.pool.map if self.pool else map
+        self.learn = captured(self.learn, stage.device)  # on a GPU: recorded once, and replayed
 
     def _fork(self):
         context = multiprocessing.get_context("fork")
@@ -77,7 +78,9 @@ class Workers:
                 end.send(answer)
 
     def _call(self, name, arguments):
-        with fast(self.stage.settings.winograd), gradients_together(self.stage.device == "cuda"):
+        settings = self.stage.settings
+        with (fast(settings.winograd), product_precision(settings.precision),
+              gradients_together(self.stage.device == "cuda")):
             return getattr(self.stage, name)(*arguments)
 
     def run(self, name: str, *parts: Sequence) -> list:
