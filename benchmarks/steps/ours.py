@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minidiff.backend import product_precision, to_device, to_host
+from minidiff.backend import to_device, to_host
 from minidiff.training.loop import Trainer
 
 from .stages import batch_of, settings_of
@@ -52,11 +52,8 @@ class OurStep:
 @contextmanager
 def in_precision(stage, precision: str) -> Iterator[None]:
     """Inside, products of the stage's steps on a GPU have factors of this precision."""
-    before = stage.settings
-    if hasattr(before, "precision"):  # the steps' own setting holds
-        stage.settings = replace(before, precision=precision)
+    before, stage.settings = stage.settings, replace(stage.settings, precision=precision)
     try:
-        with product_precision(precision):
-            yield
+        yield
     finally:
         stage.settings = before
