@@ -9,10 +9,11 @@ from tiny_pipeline import WORDS, tiny_pipeline
 
 from minidiff.diffusion.sampler_table import SAMPLERS
 from minidiff.explain import guidance, paths, plane, run
+from minidiff.explain.labels import LABELS
 from minidiff.explain.page import explain
 from minidiff.explain.run import About
 from minidiff.explain.scene import scene_of
-from minidiff.explain.wording import LABELS, VIEWS
+from minidiff.explain.wording import VIEWS
 from minidiff.pipeline import Pipeline
 from minidiff.tokenizer import Tokenizer
 
