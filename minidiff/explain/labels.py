@@ -44,8 +44,8 @@ LABELS = {
     "film_change_alt": "The difference of each guess from the final one, over the steps",
     "film_answer": "What the UNet answers is {answer}; with x, it says that {x0}.",
     "film_steered": "Without the prompt, x₀ still resembles what was asked for: the UNet sees the same x, which the "
-        "prompt has steered since step 1. [guidance] has an image that no prompt has steered, at scale 0.",
-    "film_replaced": "In step 1 the schedule's α is 0; samplers divide by α, and compute with {alpha}, 1/{ratio}.",
+        "prompt has steered since step 1. What no prompt has steered is in [guidance], at scale 0.",
+    "film_replaced": "In step 1 the schedule's α is 0; samplers divide by α, and so compute with 1/{ratio}.",
     "film_rise": "It rises in step {steps}: a blurred guess lies between many images and may be nearer to the final "
         "one than a sharper guess that is not yet in its place.",
     "answer_epsilon": "ε, the noise", "x0_epsilon": "x₀ = (x − σ ε) / α", "factor_epsilon": "α/σ",
@@ -113,10 +113,10 @@ LABELS = {
         "else differs cannot be seen here, so that lines that cross need not meet.",
     "path_unstable": "Why heun with {n} steps is {off} % off: it goes along the mean of two slopes, ε at both ends of "
         "a step, and a step multiplies slopes by α′ (σ/α − σ′/α′), where ′ marks its end. This schedule begins in pure "
-        "noise, where σ/α is infinite (4,096 stands for it), so that this factor is huge: {factors} in the first of "
-        "{steps} steps. The two slopes differ by {differences} % of their length. With more steps the first one ends "
-        "nearer to pure noise, where α′ is smaller, so that the factor falls. The other two samplers move towards x₀ "
-        "itself, and nothing is multiplied.",
+        "noise, where σ/α is infinite (4,096 stands for it), so that this factor is huge: about {factors} in the first "
+        "of {steps} steps. The two slopes differ by {differences} % of their length. With more steps the first one "
+        "ends nearer to pure noise, where α′ is smaller, so that the factor falls. The other two samplers move towards "
+        "x₀ itself, and nothing is multiplied.",
     "path_noise": "its noise", "path_here": "where it is at this step", "path_reference": "{n} steps of {sampler}",
     "path_calls": "{n} calls", "plane_learned": "learned", "plane_exact": "exact",
     "plane_alt": "Arrows from noisy points to the denoised ones: {kind}", "plane_time": "noise", "plane_data": "data",
@@ -130,10 +130,10 @@ LABELS = {
     "loss_wrong": "“{text}”", "loss_none": "no caption", "loss_y": "mean squared error of the answer ({kind})",
     "loss_pure": "At t = {t} hardly anything but noise is left to see, so that the best answer is a mean of images. "
         "The error of answering 0 is {zero}, that without a caption {none}, that with the right one {right}. The mean "
-        "square of the difference of the last two answers is {apart}: what the caption is worth there. [guidance] has "
-        "this difference in one step as a length, the root of the sum of its squares.",
+        "square of the difference of the last two answers is {apart}: what the caption is worth there. As a length, "
+        "the root of the sum of squares, the same difference in a step of this run is in [guidance].",
     "loss_trains": "What trains is the product: error × weight × frequency",
-    "loss_law": "how often t is asked: 2 is twice as often as if all were alike",
+    "loss_law": "frequency of t, relative to its mean",
     "loss_weight": "weight of an error", "loss_product": "error × weight × frequency",
     "loss_law_alt": "Histogram of training times", "loss_weight_alt": "Weight of an error at each time",
     "loss_product_alt": "Product of error, weight and frequency at each time",

@@ -39,7 +39,7 @@ VIEWS.attention = (data, place) => {
     context.globalCompositeOperation = "screen";
     context.drawImage(small, 0, 0, n, m);
     context.globalCompositeOperation = "source-over";
-    return say("att_range", { low: number(100 * low, 2), top: number(100 * top, 2) });
+    return say("att_range", { low: number(Number((100 * low).toFixed(1))), top: number(Number((100 * top).toFixed(1))) });
   };
   const canvas = (token, size) => make("canvas", { width: size, height: Math.round(size * side[0] / side[1]), role: "img",
     "aria-label": say("att_alt", { token: data.tokens[token] }) });

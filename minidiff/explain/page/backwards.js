@@ -2,7 +2,7 @@
 
 VIEWS.backwards = (data, place) => {
   const ratio = (stage) => stage.gradient / stage.weight, ratios = data.stages.map(ratio), batch = { t: data.times.map((t) => Math.round(t)).join(", "), n: data.times.length,
-    weighting: data.weighting, loss: number(data.loss, 4), without: number(data.without_middle, 4) };
+    weighting: data.weighting, loss: data.loss.toPrecision(4), without: data.without_middle.toPrecision(4) };
   const low = Math.log(Math.min(...ratios)) - 0.3, high = Math.log(Math.max(...ratios));
   const length = (stage) => 100 * (Math.log(ratio(stage)) - low) / (high - low);
   place.append(make("p", { class: "note" }, say("back_axis")),

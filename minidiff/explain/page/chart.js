@@ -44,8 +44,8 @@ function legend(entries) {
 }
 
 // Where the pointer is over a chart, the nearest x is marked and its values are told in a line below.
-function told(plot, place, xs, describe) {
-  const note = make("p", { class: "note told" }, say("point")), mark = plot.upright(xs[0]);
+function told(plot, place, xs, describe, hint = "") {
+  const note = make("p", { class: "note told" }, hint), mark = plot.upright(xs[0]);
   mark.style.visibility = "hidden";
   const tell = (event) => {
     const box = plot.node.getBoundingClientRect(), at = (event.clientX - box.left) * plot.width / box.width;

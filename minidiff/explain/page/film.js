@@ -38,11 +38,8 @@ VIEWS.film = (data, place) => {
       const made = figure(say(`film_${name}`), shown[j]);
       made.className = name;
       return made;
-    })), note, curve, make("h3", {}, say("film_strip")), strip, make("p", { class: "keys" }, say("hint_keys")));
-  place.append(panel, make("p", { class: "finding" }, [
-    say("film_answer", { answer: say(`answer_${data.kind}`), x0: say(`x0_${data.kind}`) }),
-    data.rows.uncond ? say("film_steered") : "", data.replaced ? say("film_replaced", { alpha: number(data.replaced, 4), ratio: number(1 / data.replaced, 4) }) : "",
-  ].join(" ")));
+    })), note, answer(data), curve, make("h3", {}, say("film_strip")), strip, make("p", { class: "keys" }, say("hint_keys")));
+  place.append(panel);
   panel.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (event.key === " " && event.target.tagName !== "BUTTON") { timer ? stop() : play(); event.preventDefault(); }
@@ -60,3 +57,9 @@ VIEWS.film = (data, place) => {
   if (rising.length) curve.append(make("p", { class: "note" }, say("film_rise", { steps: rising.join(", ") })));
   control.set(Math.round(last / 4));
 };
+
+// What the UNet answers, and what is peculiar to this run.
+function answer(data) {
+  return make("p", { class: "finding" }, [say("film_answer", { answer: say(`answer_${data.kind}`), x0: say(`x0_${data.kind}`) }),
+    data.rows.uncond ? say("film_steered") : "", data.replaced ? say("film_replaced", { ratio: number(1 / data.replaced, 4) }) : ""].join(" "));
+}

@@ -12,7 +12,7 @@ VIEWS.losses = (data, place) => {
     data.times.forEach((t, i) => plot.dot(t, data.errors[name][i], kinds[name], 3.5));
   }
   const texts = { right: say("loss_right"), wrong: say("loss_wrong", { text: data.texts.wrong }), none: say("loss_none") };
-  told(plot, main, data.times, (i) => `t = ${data.times[i]}: ${names.map((name) => `${texts[name]} ${number(data.errors[name][i])}`).join(", ")}`);
+  told(plot, main, data.times, (i) => `t = ${data.times[i]}: ${names.map((name) => `${texts[name]} ${number(data.errors[name][i])}`).join(", ")}`, say("point"));
   main.append(legend(names.map((name) => [kinds[name], texts[name]])),
     make("p", { class: "note" }, say(data.true ? "loss_data_scenes" : "loss_data_own", { n: data.count })));
   if (data.kind !== "epsilon") main.append(make("p", { class: "finding" }, say("loss_pure", { t: data.last, zero: number(data.zero), right: number(data.errors.right.at(-1)), none: number(data.errors.none.at(-1)), apart: number(data.apart) })));

@@ -43,13 +43,13 @@ VIEWS.paths = (data, place) => {
   })));
   place.append(make("div", { class: "panel seeds" }, control, curves, legend([["begin", say("path_noise")], ["ends", say("path_here")]]),
     make("p", { class: "finding" }, say("path_kept", { percent: number(100 * data.kept, 2) }), " ",
-      Math.abs(data.decided) > 0.5 ? say("path_decided", { r: number(data.decided, 2) }) : ""), seeds),
+      Math.abs(data.decided) > 0.5 ? say("path_decided", { r: number(data.decided) }) : ""), seeds),
     make("h3", {}, say("path_table")), make("div", { class: "reference" }, figure(say("path_reference", reference), sprite(data.ends, say("path_reference", reference))),
       make("p", { class: "note" }, say("path_off_note", reference))), wide(say("path_table"), make("table", { class: "samplers" },
       make("thead", {}, make("tr", {}, make("td"), data.counts.map((n) => make("th", { scope: "col" }, say("path_steps", { n }))))),
       make("tbody", {}, rows))));
   const far = data.table.find((one) => one.sampler === "heun" && one.off > 100);
-  const listed = (name, factor = 1) => data.firsts.map((one) => number(factor * one[name])).join(", ");
+  const listed = (name, factor = 1) => data.firsts.map((one) => number(factor * one[name], 2)).join(", ");
   if (data.firsts.length && far) place.append(make("p", { class: "finding" }, say("path_unstable", { n: far.steps, off: number(far.off, 2),
     steps: listed("steps"), factors: listed("factor"), differences: listed("difference", 100) })));
   control.begin();

@@ -29,7 +29,7 @@ function tokens(data) {
     make("tbody", {}, data.tokens.map((_, i) => row(i))),
     rest ? make("tfoot", {}, make("tr", {}, make("td", { colspan: 4 }, say("padding", { n: rest })))) : null)),
     data.used > 1 ? make("p", { class: "finding" }, say("vectors_alike", { a: token(data.tokens[data.alike.pair[0]]), b: token(data.tokens[data.alike.pair[1]]),
-      own: number(data.alike.own, 2), read: number(data.alike.read, 2) })) : null);
+      own: number(data.alike.own), read: number(data.alike.read) })) : null);
 }
 
 // The causal attention of the text encoder, a square of weights; layer and head can be chosen.
