@@ -45,7 +45,7 @@ def drawn(file):
             assert page.run(f"document.querySelector('#{name} .view').getBoundingClientRect().height") > 40, name
         assert page.run("[...document.querySelectorAll('svg *')].filter(e => /NaN|undefined|Infinity/.test("
                         "[...e.attributes].map(a => a.value).join())).length") == 0
-        return page.run("[...document.querySelectorAll('.missing, #attention .note')].map(e => e.textContent)")
+        return page.run("[...document.querySelectorAll('.missing, #attention .view > .note')].map(e => e.textContent)")
 
 
 def test_of_a_model_of_emoji_no_scene_is_expected(tmp_path):

@@ -144,6 +144,16 @@ def test_a_slider_changes_what_is_seen(opened, view, seen):
 
 
 @in_browser
+def test_a_chart_tells_the_values_under_the_pointer(opened, explained):
+    view, note = explained.views["losses"], "document.querySelector('#losses .told').textContent"
+    assert opened.run(note) == LABELS["point"]
+    opened.run("(svg => { const box = svg.getBoundingClientRect(); svg.dispatchEvent(new PointerEvent('pointermove', "
+               "{ clientX: box.right - 10, clientY: box.top + 50 })); })(document.querySelector('#losses svg'))")
+    told = opened.run(note)
+    assert told.startswith(f"t = {view['times'][-1]:g}: {LABELS['loss_right']} {view['errors']['right'][-1]:.3g}")
+
+
+@in_browser
 def test_the_film_plays_and_obeys_keys(opened):
     step = "Number(document.querySelector('#film input').value)"
     opened.run("document.querySelector('#film .panel').focus()")
