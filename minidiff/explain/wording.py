@@ -93,6 +93,6 @@ VIEWS = {  # title, what to see, why
         "derivatives are checked here against difference quotients.",
         "A batch of noisy latents went through the UNet, and its error came back through the same layers in reverse. "
         "A bar is the norm of a stage's gradient over the norm of its weights: times the learning rate, the fraction "
-        "of itself by which plain gradient descent would move the stage. AdamW divides each gradient by its usual "
-        "size, and so moves all stages about equally."),
+        "of itself by which plain gradient descent would move the stage. The optimizers here divide by the usual "
+        "size of a gradient, and so move a stage with a short bar about as far."),
 }
