@@ -22,6 +22,7 @@ from functools import cache
 import numpy as np
 
 from ..backend import array_module, resolve_device, to_host, use_gpu
+from ..backend.nccl import GPUs, nccl_available, new_name
 from ..errors import UserError
 from ..nn.threads import cores
 
@@ -33,7 +34,7 @@ class Ranks:
     """This process among those that were started with it; `mpi` is mpi4py's module, None for one that is alone."""
 
     def __init__(self, mpi=None):
-        self.mpi, self.comm, self.nccl = mpi, mpi and mpi.COMM_WORLD, None
+        self.mpi, self.comm, self.gpus = mpi, mpi and mpi.COMM_WORLD, None
         self.rank, self.size = (self.comm.rank, self.comm.size) if mpi else (0, 1)
         self.local = self.comm.Split_type(mpi.COMM_TYPE_SHARED) if mpi else None  # those on the same machine
         self.in_step = False
@@ -76,26 +77,19 @@ class Ranks:
         xp = array_module(array)
         if xp is np:
             self.comm.Allreduce(self.mpi.IN_PLACE, array)
-        elif self._among_gpus(xp):
-            nccl, place = xp.cuda.nccl, array.data.ptr
-            self.nccl.allReduce(place, place, array.size, nccl.NCCL_FLOAT32, nccl.NCCL_SUM,
-                                xp.cuda.get_current_stream().ptr)
+        elif self._have_nccl():
+            self.gpus.allreduce(array)
         else:
             host = to_host(array)
             self.comm.Allreduce(self.mpi.IN_PLACE, host)
             array[...] = xp.asarray(host)
 
-    def _among_gpus(self, xp):
-        """Whether NCCL adds up, GPU to GPU: where all ranks have it, and each has a GPU of its own."""
-        if self.nccl is None:
-            able = (getattr(xp.cuda.nccl, "available", False)
-                    and self.local.size <= xp.cuda.runtime.getDeviceCount())
-            if all(self.comm.allgather(able)):
-                name = self.comm.bcast(xp.cuda.nccl.get_unique_id() if self.rank == 0 else None)
-                self.nccl = xp.cuda.nccl.NcclCommunicator(self.size, name, self.rank)
-            else:
-                self.nccl = False
-        return self.nccl
+    def _have_nccl(self):
+        """Whether all ranks have NCCL, so that sums need not go through the memory of the host; found out once."""
+        if self.gpus is None:
+            all_have = all(self.comm.allgather(nccl_available(self.local.size)))
+            self.gpus = all_have and GPUs(self.size, self.comm.bcast(None if self.rank else new_name()), self.rank)
+        return self.gpus
 
     def share(self, array) -> None:
         """Give an array the elements that it has on the first rank."""

@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from captioned_folder import shaped_folder
 from numpy.testing import assert_allclose, assert_array_equal
 from ranked_runs import train
 from run_python import ENVIRONMENT, run_python
@@ -22,9 +24,11 @@ from tiny_training import SETTINGS, everything
 
 from minidiff.errors import UserError
 from minidiff.storage.checkpoint import latest
-from minidiff.training import ranks
-from minidiff.training.lora import resume
+from minidiff.training import loop, ranks
+from minidiff.training.lora import LoRARun, resume
+from minidiff.training.presets import DataSettings, LoRASettings
 from minidiff.training.ranks import Ranks, world
+from minidiff.training.run import Run
 
 SMALL = """--stage tokenizer autoencoder --size 16 --unet.block_out_channels 8,8 --unet.attention_levels false,true
     --train_autoencoder.steps 9000""".split()
@@ -71,12 +75,39 @@ def test_ranks_train_as_one_process_does_though_they_have_unequal_parts_of_a_bat
 
 
 @needs_mpi
-def test_a_run_goes_on_with_another_number_of_ranks(finished, tmp_path):
+def test_a_run_goes_on_with_another_number_of_ranks(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "LOOK_EVERY", 1)
     train(tmp_path / "run", "stop")
     assert trained_by(2, tmp_path / "run", "stop") == (0, "")
-    assert latest(tmp_path / "run/checkpoints/contrastive")[2]["step"] == 2
+    steps = [latest(tmp_path / "run/checkpoints" / stage)[2]["step"] for stage in ("autoencoder", "contrastive")]
+    assert steps == [6, 2]
     train(tmp_path / "run")
     assert_ended_alike(tmp_path / "run", finished)
+
+
+def class_labels_in_buckets(folder, images, model):
+    text = replace(SETTINGS.text, class_labels=True, num_hidden_layers=0, max_length=3)
+    return Run(folder, replace(SETTINGS, text=text, size=24, data=DataSettings(str(images), buckets=True),
+                               diffusion=replace(SETTINGS.diffusion, train_text_encoder=True)), threads=1)
+
+
+def from_a_model(folder, images, model):
+    return Run(folder, replace(SETTINGS, data=DataSettings(str(images))), threads=1, start=model)
+
+
+def lora(folder, images, model):
+    return LoRARun(folder, replace(SETTINGS, lora=LoRASettings(rank=2), train_lora=SETTINGS.train_diffusion),
+                   threads=1, start=model)
+
+
+@needs_mpi
+@pytest.mark.parametrize("kind", [class_labels_in_buckets, from_a_model, lora])
+def test_ranks_train_every_kind_of_run(kind, finished, tmp_path):
+    images = shaped_folder(tmp_path / "images", {(32, 16): 6, (24, 24): 6})
+    alone, ranked = (kind(tmp_path / name, images, finished.model_folder) for name in ("alone", "ranked"))
+    list(alone.train())
+    assert trained_by(2, ranked.folder) == (0, "")
+    assert_ended_alike(ranked.folder, alone, ("loss", "gradient_norm"))
 
 
 @needs_mpi
@@ -177,14 +208,16 @@ class OnGPU(np.ndarray):
 
 
 class FakeNCCL:
-    NCCL_FLOAT32, NCCL_SUM, available, made = 7, 0, True, ()
+    NCCL_FLOAT32, NCCL_SUM, available = 7, 0, True
 
-    @staticmethod
-    def get_unique_id():
+    def __init__(self):
+        self.made = []
+
+    def get_unique_id(self):
         return "name"
 
     def NcclCommunicator(self, size, name, rank):
-        self.made += ((size, name, rank),)
+        self.made.append((size, name, rank))
         return SimpleNamespace(allReduce=self.add)
 
     def add(self, source, target, count, kind, operation, stream):
@@ -192,18 +225,38 @@ class FakeNCCL:
         target *= 10
 
 
-@pytest.mark.parametrize("gpus, others, factor", [(2, True, 10), (1, True, 2), (2, False, 2)],
-                         ids=["by NCCL", "two ranks on a GPU", "another rank has no NCCL"])
-def test_gradients_on_gpus_are_added_up_by_nccl_or_through_the_host(gpus, others, factor, monkeypatch):
-    nccl = FakeNCCL()
-    cuda = SimpleNamespace(nccl=nccl, get_current_stream=lambda: SimpleNamespace(ptr="stream"),
-                           runtime=SimpleNamespace(getDeviceCount=lambda: gpus))
-    monkeypatch.setattr(ranks, "array_module", lambda x: SimpleNamespace(cuda=cuda, asarray=np.asarray))
-    two, array = Ranks(FakeMPI(2, others)), np.arange(3, dtype=np.float32).view(OnGPU)
+@pytest.fixture
+def cuda(monkeypatch):
+    """The part of CuPy that ranks use, with two GPUs."""
+    used = []
+    cuda = SimpleNamespace(nccl=FakeNCCL(), get_current_stream=lambda: SimpleNamespace(ptr="stream"), used=used,
+                           Device=lambda number: SimpleNamespace(use=lambda: used.append(number)),
+                           runtime=SimpleNamespace(getDeviceCount=lambda: 2))
+    cupy = SimpleNamespace(cuda=cuda, asarray=np.asarray)
+    cupy.get_array_module = lambda x: cupy if isinstance(x, OnGPU) else np
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setitem(sys.modules, "cupy.cuda", cuda)
+    return cuda
+
+
+@pytest.mark.parametrize("size, others, factor", [(2, True, 10), (3, True, 3), (2, False, 2)],
+                         ids=["by NCCL", "three ranks on two GPUs", "another rank has no NCCL"])
+def test_gradients_on_gpus_are_added_up_by_nccl_or_through_the_host(size, others, factor, cuda):
+    ranks, array = Ranks(FakeMPI(size, others)), np.arange(3, dtype=np.float32).view(OnGPU)
     for _ in range(2):
-        two.allreduce(array)
+        ranks.allreduce(array)
     assert_array_equal(np.asarray(array), np.arange(3) * factor**2)
-    assert nccl.made == (((2, "name", 0),) if factor == 10 else ())
+    assert cuda.nccl.made == ([(2, "name", 0)] if factor == 10 else [])
+
+
+def test_each_process_of_a_machine_uses_a_gpu_of_its_own(cuda, monkeypatch):
+    monkeypatch.setattr(ranks, "resolve_device", lambda name: name)
+    for rank in range(3):
+        mpi = FakeMPI(3)
+        mpi.rank = rank
+        assert Ranks(mpi).device("cuda") == "cuda"
+    assert cuda.used == [0, 1, 0]
+    assert Ranks(mpi).device("cpu") == Ranks().device("cpu") == "cpu" and len(cuda.used) == 3
 
 
 def test_a_rank_that_waits_for_the_first_one_sleeps():
