@@ -60,7 +60,8 @@ def add_to(commands) -> None:
     parser.add_argument("--stage", nargs="+", metavar="NAME",
                         help="run only these stages: tokenizer, autoencoder, contrastive, latents, diffusion; "
                         "with --lora: latents, lora")
-    parser.add_argument("--threads", type=whole_number(1), help="number of cores to use (default: all)")
+    parser.add_argument("--threads", type=whole_number(1), help="number of cores to use, by each process "
+                        "that mpiexec starts (default: all)")
     parser.add_argument("--no-samples", action="store_true", help="draw no samples and compute no scores, for which "
                         "a large model takes hours on a CPU")
     parser.add_argument("--tensorboard", action="store_true",
