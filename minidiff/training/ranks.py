@@ -123,7 +123,8 @@ class Ranks:
 def together() -> Iterator[Ranks]:
     """Inside, the processes that mpiexec has started train together, until the first one leaves, or one fails.
 
-    Who waits for a rank that has failed cannot be told so. The failed one ends all, when it ends.
+    Nobody can tell those who wait for a sum that a rank has failed. So that rank ends all of them when it ends itself,
+    after its error has been shown.
     """
     ranks = world()
     try:
@@ -149,8 +150,8 @@ def world() -> Ranks:
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
-        raise UserError(f"mpiexec has started this, but mpi4py cannot be loaded ({error}): pip install minidiff[mpi], "
-                        "or train without mpiexec") from error
+        raise UserError(f"mpiexec has started this, but mpi4py cannot be loaded ({str(error)[:200]}): pip install "
+                        "minidiff[mpi], or train without mpiexec") from error
     ranks = Ranks(MPI)
     if ranks.size != started:
         raise UserError(f"mpiexec has started {started} processes, but mpi4py finds {ranks.size}: it was built for "
