@@ -32,6 +32,13 @@ def resolve_device(name: str) -> str:
     return "cpu" if name == "cpu" or not gpu_available() else "cuda"
 
 
+def use_gpu(number: int) -> None:
+    """Have this thread use GPU `number`; after the last one counting begins anew."""
+    import cupy
+
+    cupy.cuda.Device(number % cupy.cuda.runtime.getDeviceCount()).use()
+
+
 def device_of(x) -> str:
     """'cpu' or 'cuda': where the elements of an array are."""
     return "cpu" if array_module(x) is np else "cuda"

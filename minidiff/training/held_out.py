@@ -119,7 +119,7 @@ def of_diffusion(stage: DiffusionTraining, source: Source, autoencoder: Callable
             return {}
         question, bands, probability = batch()
         errors = np.concatenate([to_host(squared_errors(stage, *part)) for part in in_parts(stage, *question)])
-        weighted = errors * to_host(question[-1])
+        weighted = errors * question[-1]
         present = [band for band in range(len(BANDS)) if band in bands]
         total = sum(probability[band] * weighted[bands == band].mean() for band in present)
         return {"held_out": total} | {f"held_out.{BANDS[band]}": errors[bands == band].mean() for band in present}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 STAGE = {
     "steps": "updates of the parameters",
-    "batch_size": "images per update",
+    "batch_size": "images per update, of all processes together",
     "learning_rate": "peak learning rate",
     "time_fraction": "fraction of the time that --minutes gives to this stage",
     "optimizer": "the rule of the update",
