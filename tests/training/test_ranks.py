@@ -24,6 +24,7 @@ from tiny_training import SETTINGS, everything
 
 from minidiff.errors import UserError
 from minidiff.storage.checkpoint import latest
+from minidiff.storage.lock import held
 from minidiff.training import loop, ranks
 from minidiff.training.lora import LoRARun, resume
 from minidiff.training.presets import DataSettings, LoRASettings
@@ -116,9 +117,22 @@ def test_a_rank_that_ends_ends_the_run_and_its_last_checkpoint_is_whole(how, cod
     got, errors = trained_by(2, tmp_path / "run", how)
     assert got == code
     assert how == "killed" or re.search("UserError: rank 1 of 2 on .*: it has failed\n", errors)
+    wait_until_left(tmp_path / "run")
     assert latest(tmp_path / "run/checkpoints/contrastive")[2]["step"] in (2, 3)
     train(tmp_path / "run")
     assert_ended_alike(tmp_path / "run", finished)
+
+
+def wait_until_left(folder):
+    """mpiexec may end before the processes that it ends."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with held(folder):
+                return
+        except UserError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 @needs_mpi
