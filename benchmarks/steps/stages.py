@@ -16,6 +16,7 @@ from minidiff.training.autoencoder import AutoencoderTraining
 from minidiff.training.contrastive import ContrastiveTraining, clip_config
 from minidiff.training.diffusion import DiffusionTraining, Latents
 from minidiff.training.presets import Settings, StageSettings
+from minidiff.training.ranks import Ranks
 
 
 def stages(settings: Settings, device: str, latents: int = 200) -> Iterator:
@@ -72,7 +73,7 @@ class Recorded(Exception):
 class Recorder:
     """Takes the place of Workers and keeps the arrays that they would have split."""
 
-    run = None
+    run, ranks = None, Ranks()
 
     def split(self, *arrays):
         self.arrays = arrays
