@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from inspect import signature
@@ -13,12 +12,16 @@ from minidiff.backend import gpu_available
 from minidiff.errors import UserError
 
 from .generate import benchmark as generate
+from .gpu import benchmark as gpu
 from .measure import plots
 from .measure.ceilings import measure_ceilings
 from .measure.checks import Different
+from .measure.file import kept
 from .measure.machine import describe, folder_name
 from .measure.table import show_header, shown
 from .measure.threads import limited
+from .numpy_cupy import benchmark as numpy_cupy
+from .numpy_cupy import page
 from .ops import benchmark as ops
 from .quality import benchmark as quality
 from .scaling import benchmark as scaling
@@ -28,26 +31,31 @@ from .tokenizer import benchmark as tokenizer
 
 RESULTS = Path(__file__).parent / "results"
 MEASURES = {"ops": ops.measure, "steps": steps.measure, "scaling": scaling.measure, "generate": generate.measure,
-            "tokenizer": tokenizer.measure, "sd15": sd15.measure, "quality": quality.measure}
-ALL = [what for what in MEASURES if what != "quality"]  # which takes an hour
+            "tokenizer": tokenizer.measure, "sd15": sd15.measure, "quality": quality.measure, "gpu": gpu.measure,
+            "numpy-cupy": numpy_cupy.measure}
+PAGES = {"numpy-cupy": page.write}  # from a file of results
+ALL = [what for what in MEASURES if what not in ("quality", "gpu", "numpy-cupy")]  # an hour, and another machine
 
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks",
                                      description="How long minidiff takes, compared with PyTorch.")
     parser.add_argument("what", choices=[*MEASURES, "all"])
-    parser.add_argument("--sizes", nargs="+", metavar="SIZE", help="ops: tiny small large; steps, scaling: smoke "
-                        "tiny small medium; tokenizer: tiny small large; sd15: tiny full; quality: tiny small")
+    parser.add_argument("--sizes", nargs="+", metavar="SIZE", help="ops: tiny small large; steps, scaling, gpu "
+                        "(two), numpy-cupy: smoke tiny small medium large; tokenizer: tiny small large; "
+                        "sd15: tiny full; quality: tiny small")
     parser.add_argument("--match", help="only rows whose name contains this text")
     parser.add_argument("--rounds", type=int, help="how many times each runtime takes its turn")
     parser.add_argument("--pause", type=float, help="seconds between two runtimes (0.1)")
     parser.add_argument("--threads", type=int, help="of each runtime (ops: 1; others: one a core)")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="of steps and quality (cpu); ops use all there are")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="of steps and quality (cpu), of gpu (cuda); "
+                        "ops and numpy-cupy use all there are")
     parser.add_argument("--busy", type=int, metavar="COUNT",
                         help="steps: other processes that each keep a core busy (0)")
     parser.add_argument("--model", help="generate: a folder or the name of a shipped model")
     parser.add_argument("--steps", type=int, help="generate: sampling steps (20)")
-    parser.add_argument("--minutes", type=float, help="quality: how long to train (60)")
+    parser.add_argument("--minutes", type=float, help="quality: how long to train (60); "
+                        "gpu: what does not fit is left out (8)")
     parser.add_argument("--every", type=float, help="quality: minutes between two scores (5)")
     parser.add_argument("--count", type=int, help="quality: how many prompts of each split to score (100)")
     parser.add_argument("--settings", nargs="+", metavar="NAME=VALUE", help="quality: settings other than the preset's")
@@ -78,13 +86,15 @@ def measure(what: str, args) -> None:
         results["ceilings"] = {device: ceiling.to_dict() for device, ceiling in ceilings.items()}
         show_header(results["ceilings"])
         options = options | {"ceilings": ceilings}
-    results["rows"] = list(shown(MEASURES[what](**options)))
-    folder = args.out / folder_name(results["machine"])
-    folder.mkdir(parents=True, exist_ok=True)
+    device = signature(MEASURES[what]).parameters.get("device")
+    folder = args.out / folder_name(results["machine"], device and options.get("device", device.default))
     name = f"{what}-busy" if options.get("busy") else what
     file = folder / f"{name}.json"
-    file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    print("\nwritten:", *[file, *plots.draw(results, folder, name)], sep="\n  ", flush=True)
+    for _ in kept(shown(MEASURES[what](**options)), results, file):
+        pass
+    files = [file, *plots.draw(results, folder, name)]
+    files += PAGES[what](results, folder, name) if what in PAGES else []
+    print("\nwritten:", *files, sep="\n  ", flush=True)
 
 
 def measured_ceilings(threads: int) -> dict:

@@ -63,6 +63,7 @@ Factor = Annotated[float, Between(0, 1e6)]
 Text = Annotated[str, Between(0, 4096)]
 Name = Annotated[str, Between(1, 60)]
 Activation = Literal["gelu", "quick_gelu"]
+Precision = Literal["float32", "tf32", "bf16"]         # to which the factors of products are rounded
 
 
 def fits(value: Any, kind: Any) -> bool:

@@ -17,7 +17,7 @@ ORDER = ["errors", "fields", "reading", "backend", "arguments", "ops", "kernels"
          "diffusion", "storage", "data", "training", "pipeline", "evaluation", "report", "explain", "cli",
          "__init__", "__main__"]  # a file imports only from above
 KERNELS_IMPORT = {"kernels", "ops", "backend"}  # and are imported by nobody: ops/dispatch.py loads them by name
-KNOWS_CUPY = ("backend/", "training/graph.py", "kernels/gpu/")
+KNOWS_CUPY = "backend/"
 WRITES_GRADIENTS = ("nn/module.py", "training/flat.py", "training/workers.py")  # adds up, owns, gathers
 OF_A_MACHINE = ("as_strided", "BLOCK", "BAND", "tiled(", "column_sums", "in_blocks", "winograd")  # not for ops
 NOT_NEEDED = {"torch", "scipy", "einops", "pandas", "diffusers", "transformers"}

@@ -1,9 +1,8 @@
-"""What timing on a GPU needs: waiting until it has finished. The only file of the benchmarks that imports CuPy."""
+"""What measuring on a GPU needs: waiting until it has finished, and how much of its memory is taken."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 
 
 def properties() -> dict:
@@ -21,13 +20,15 @@ def wait() -> None:
         torch.cuda.synchronize()
 
 
-def waiting(run: Callable, device: str) -> Callable:
-    """`run` itself on a CPU, on a GPU `run` and a wait for its result."""
+def memory_taken(device: str) -> float:
+    """MB of the GPU's memory that are taken, by whatever library; those that arrays no longer need are given back."""
     if device == "cpu":
-        return run
+        return 0.0
+    import cupy
 
-    def call():
-        run()
-        wait()
-
-    return call
+    wait()
+    cupy.get_default_memory_pool().free_all_blocks()
+    if "torch" in sys.modules and sys.modules["torch"].cuda.is_available():
+        sys.modules["torch"].cuda.empty_cache()
+    free, total = cupy.cuda.runtime.memGetInfo()
+    return (total - free) / 1e6

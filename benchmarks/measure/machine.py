@@ -27,7 +27,7 @@ def describe() -> dict:
         "cpu": cpu_name(), "cores": cores(), "load before": round(os.getloadavg()[0], 2), "gpu": gpu_name(),
         "blas": f"{blas.get('internal_api')} {blas.get('version')}",
         "blas core type": blas.get("architecture"), "blas threads": blas.get("num_threads"),
-        "native": not overrides, "overrides": overrides, "precision": "float32, TF32 off",
+        "native": not overrides, "overrides": overrides, "precision": "float32, without TF32 unless a row says so",
         "versions": {"python": platform.python_version()} | versions(), "system": platform.platform(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "commit": commit(),
     }
@@ -60,7 +60,9 @@ def commit() -> str | None:
     return head.stdout.strip() + (" with changes" if changed.returncode else "")
 
 
-def folder_name(machine: dict) -> str:
-    """The machine as a folder: cpu and cores, and the gpu if there is one."""
+def folder_name(machine: dict, device: str | None = None) -> str:
+    """The machine as a folder: cpu and cores, and the gpu if there is one; of what measures the GPU, that alone."""
     words = " ".join(filter(None, [machine["cpu"], f"{machine['cores']} cores", machine["gpu"]]))
+    if device == "cuda":
+        words = machine["gpu"]
     return re.sub(r"[^a-z0-9]+", "-", re.sub(r"\((r|tm)\)", "", words.lower())).strip("-")

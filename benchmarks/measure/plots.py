@@ -1,10 +1,12 @@
-"""Images of results: bars of ratios, a roofline of the ops, scores over time. Only where matplotlib is installed."""
+"""Plots of results: bars of ratios, a roofline of the ops, scores over time. Only where matplotlib is installed."""
 
 from __future__ import annotations
 
-import textwrap
 from importlib.util import find_spec
 from pathlib import Path
+
+from . import lines
+from .figure import COLOURS, caption, new_figure
 
 MARKS = [digit * 10.0**power for power in range(-3, 4) for digit in (1, 2, 5)]
 
@@ -20,20 +22,7 @@ def draw(results: dict, folder: Path, name: str) -> list[Path]:
         files.append(draw_roofline(results, folder / f"{name}-roofline.svg"))
     if any("minutes" in row for row in results["rows"]):
         files.append(draw_quality(results, folder / f"{name}.svg"))
-    return files
-
-
-def caption(machine: dict) -> str:
-    mode = "native" if machine["native"] else "with OpenBLAS overridden"
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    return "\n".join(textwrap.wrap(f"{machine['cpu']}, {machine['cores']} cores, {machine['blas core type']}, {mode}, "
-                                   f"{machine['precision']}; {versions}; {machine['date']}, {machine['commit']}", 110))
-
-
-def new_figure(height):
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(9, height), layout="constrained")
+    return files + lines.draw(results, folder, name)
 
 
 def draw_ratios(results, runtime, path) -> Path:
@@ -60,12 +49,11 @@ def draw_roofline(results, path) -> Path:
     rows = [row for row in results["rows"] if row.get("operations")]
     figure = new_figure(6)
     panel = figure.subplots()
-    for runtime, colour in (("NumPy plain", "#8ca0e6"), ("NumPy", "#2d55cd"), ("PyTorch", "#f58c1e"),
-                            ("PyTorch NHWC", "#32a046")):
+    for runtime in ("NumPy plain", "NumPy", "PyTorch", "PyTorch NHWC"):
         points = [(row["operations"] / row["bytes"], row["GFLOP/s"][runtime]) for row in rows
                   if runtime in row["GFLOP/s"]]
         if points:
-            panel.plot(*zip(*points, strict=True), ".", color=colour, label=runtime)
+            panel.plot(*zip(*points, strict=True), ".", color=COLOURS[runtime], label=runtime)
     intensities = [2.0**power for power in range(-2, 13)]
     copies = ceilings["copy GB/s"].values()
     for label, copy in (("from a cache", max(copies)), ("from memory", min(copies))):

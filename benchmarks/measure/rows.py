@@ -5,13 +5,18 @@ from __future__ import annotations
 from .timing import Timing
 
 RUNTIMES = {"cpu": ("NumPy", "PyTorch"), "cuda": ("CuPy", "PyTorch GPU")}  # device -> ours, how a peer's name begins
-COMPARED = dict(RUNTIMES.values()) | {"minidiff": "tokenizers"}
+COMPARED = dict(RUNTIMES.values()) | {"CuPy captured": "PyTorch GPU", "minidiff": "tokenizers"}
 
 
 def row(what: str, detail: str, times: dict[str, Timing], **more) -> dict:
     """A row, ready for JSON. `more` is what else was measured, by name."""
     return {"what": what, "detail": detail, "times": {name: time.to_dict() for name, time in times.items()},
             "ratios": ratios(times)} | more
+
+
+def left_out(what: str, detail: str, reason: str) -> dict:
+    """The row of what was not measured, and why."""
+    return row(what, detail, {}) | {"left out": reason}
 
 
 def ratios(times: dict[str, Timing]) -> dict[str, float]:

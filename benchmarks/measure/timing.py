@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
+from .device import wait
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -30,6 +32,7 @@ def interleaved(runs: dict[str, Callable], rounds: int, pause: float = 0.1, leas
     """Each of `runs` once a round, another one first each time; its turn repeats the call for `least` seconds.
 
     The pause lets the threads of one runtime, which wait by spinning, fall asleep before the next one is timed.
+    Calls on a GPU follow one another without waiting, as they do in a network; a turn ends when all have finished.
     """
     seconds, names = {name: [] for name in runs}, list(runs)
     for run in runs.values():
@@ -44,12 +47,28 @@ def interleaved(runs: dict[str, Callable], rounds: int, pause: float = 0.1, leas
     return {name: Timing(tuple(times)) for name, times in seconds.items()}
 
 
+def until_returned(run: Callable, rounds: int = 5) -> float:
+    """Median seconds that a call keeps this process, which on a GPU goes on computing."""
+    seconds = []
+    for _ in range(rounds):
+        wait()
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    wait()
+    return median(seconds)
+
+
 def mean_time(run: Callable, least: float) -> float:
     """Seconds per call, over as many calls as fill `least` seconds, at least one."""
-    calls, start = 0, time.perf_counter()
+    calls = 1
     while True:
-        run()
-        calls += 1
+        wait()
+        start = time.perf_counter()
+        for _ in range(calls):
+            run()
+        wait()
         elapsed = time.perf_counter() - start
         if elapsed >= least:
             return elapsed / calls
+        calls = max(2 * calls, int(1.2 * calls * least / max(elapsed, 1e-9)))

@@ -10,13 +10,15 @@ from minidiff.backend import keep_memory
 
 from ..measure.ceilings import Ceilings, measure_ceilings
 from ..measure.checks import check
+from ..measure.launches import launches
 from ..measure.rows import row
 from ..measure.threads import limited
 from ..measure.timing import interleaved
 from .costs import rates, traffic
 from .reference import reference
-from .runs import in_tuple, op_runs
-from .sizes import cases, draw
+from .runs import OURS, in_tuple, op_runs
+from .sizes import cases, draw, in_words
+from .verdict import verdict
 
 TOLERANCE = 1e-4  # of float32 results, in norm, relative
 
@@ -42,12 +44,15 @@ def measure_case(case, letters, size, rounds, pause, least, ceilings) -> Iterato
     errors = {name: largest_error(f"{case.label} in {name}", run, exact) for name, run in runs.items()}
     gradients = next(iter(runs.values())).gradients
     own_ceilings = {name: ceilings[run.device] for name, run in runs.items() if run.device in ceilings}
-    shape = " ".join(f"{letter.lstrip('.01') or '·'}{value}" for letter, value in letters.items())
+    shape = in_words(letters)
     for direction in ("forward", "backward"):
         times = interleaved({name: getattr(run, direction) for name, run in runs.items()}, rounds, pause, least)
         operations, count = exact.operations[direction], traffic(arrays, ys, gradients, direction == "backward")
-        yield row(f"{case.label}, {direction}", f"{size}: {shape}", times, operations=operations, bytes=count) | rates(
-            times, operations, count, own_ceilings) | {"error": errors}
+        found = row(f"{case.label}, {direction}", f"{size}: {shape}", times, operations=operations, bytes=count)
+        found |= rates(times, operations, count, own_ceilings) | {"error": errors}
+        counts = {name: launches(getattr(run, direction)) for name, run in runs.items()
+                  if name in OURS and run.device == "cuda"}
+        yield found | ({"launches": counts} if counts else {}) | {"verdict": verdict(found)}
 
 
 def largest_error(what, run, exact) -> float:

@@ -6,22 +6,23 @@ from collections.abc import Iterator
 
 import torch
 
-from ..measure.device import waiting
 from ..measure.rows import RUNTIMES
 from .peers import function_of
 from .runs import OpRun, in_tuple
 
 
-def torch_runs(case, arrays, dys, devices) -> Iterator[tuple[str, OpRun]]:
+def torch_runs(case, arrays, dys, devices, without=()) -> Iterator[tuple[str, OpRun]]:
     """(runtime, run) on each device, with images in both memory layouts if there are any."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
     layouts = {"": torch.contiguous_format}
     if any(array.ndim == 4 for array in arrays):
         layouts[" NHWC"] = torch.channels_last
     for device in devices:
         if device == "cpu" or torch.cuda.is_available():
             for layout, format in layouts.items():
-                yield RUNTIMES[device][1] + layout, torch_run(case, arrays, dys, format, device)
+                if (name := RUNTIMES[device][1] + layout) not in without:
+                    yield name, torch_run(case, arrays, dys, format, device)
 
 
 def torch_run(case, arrays, dys, layout, device) -> OpRun:
@@ -45,7 +46,7 @@ def torch_run(case, arrays, dys, layout, device) -> OpRun:
     gradients = tuple(to_array(next(found), dim) if tensor.requires_grad else None
                       for tensor, dim in zip(tensors, dims, strict=True))
     return OpRun(device, tuple(to_array(y, dim) for y, dim in zip(ys, outputs, strict=True)), gradients,
-                 waiting(forward, device), waiting(backward, device))
+                 forward, backward)
 
 
 def to_tensor(array, dims, layout, device):

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from minidiff.backend import gpu_available, to_device, to_host
 from minidiff.ops import fast, no_grad, plain
 
-from ..measure.device import waiting
 from ..measure.packages import installed
 
 # Each of our runtimes: its device, and the context in which its ops run.
@@ -27,16 +26,16 @@ def in_tuple(y) -> tuple:
     return y if isinstance(y, tuple) else (y,)
 
 
-def op_runs(case, arrays, dys) -> Iterator[tuple[str, OpRun]]:
-    """(runtime, run) for all of ours and for PyTorch, on every device there is."""
+def op_runs(case, arrays, dys, without=()) -> Iterator[tuple[str, OpRun]]:
+    """(runtime, run) for all of ours and for PyTorch, on every device there is, but for runtimes that sit out."""
     devices = ("cpu", "cuda") if gpu_available() else ("cpu",)
     for name, (device, context) in OURS.items():
-        if device in devices:
+        if device in devices and name not in without:
             yield name, our_run(case, arrays, dys, device, context)
     if installed("torch"):
         from .peer_runs import torch_runs
 
-        yield from torch_runs(case, arrays, dys, devices)
+        yield from torch_runs(case, arrays, dys, devices, without)
 
 
 def our_run(case, arrays, dys, device, context) -> OpRun:
@@ -56,4 +55,4 @@ def our_run(case, arrays, dys, device, context) -> OpRun:
 
     return OpRun(device, tuple(to_host(part) for part in in_tuple(y)),
                  tuple(None if grad is None else to_host(grad) for grad in in_tuple(backward())),
-                 waiting(forward, device), waiting(backward, device))
+                 forward, backward)

@@ -72,6 +72,11 @@ def feature_map(case: Case, sizes: dict[str, int]) -> dict[str, int]:
     return {".0": sizes[".0"] * sizes[".1"], ".1": sizes["C"]}
 
 
+def in_words(sizes: dict[str, int]) -> str:
+    """N16 H16 W16 C64; an axis without a letter is a dot."""
+    return " ".join(f"{letter.lstrip('.01') or '·'}{value}" for letter, value in sizes.items())
+
+
 def draw(case: Case, sizes: dict[str, int], rng) -> list:
     """Arguments in float32, normal values: times of zeros say nothing."""
     arrays = []

@@ -1,74 +1,46 @@
-"""How the time of a diffusion step grows with its work: more samples, more channels, more pixels."""
+"""How the time and the memory of a diffusion step grow with its work, and whether either grows faster than the work."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from minidiff.nn.threads import cores
-from minidiff.training.presets import Settings
 
+from ..measure import process
 from ..measure.packages import PEERS, installed
-from ..measure.products import counted
 from ..measure.rows import row
 from ..measure.threads import limited
 from ..measure.timing import Timing, interleaved
-from ..steps.sizes import SIZES
-from ..steps.stages import OurStep, stages
+from ..steps.operations import operations_of
+from ..steps.ours import OurStep
+from .growth import GROWTH, stage_at
 
-
-def batch(settings: Settings, factor: float) -> Settings:
-    own = settings.train_diffusion
-    return replace(settings, train_diffusion=replace(own, batch_size=int(factor * own.batch_size)))
-
-
-def channels(settings: Settings, factor: float) -> Settings:
-    widths = tuple(int(factor * width) for width in settings.unet.block_out_channels)
-    return replace(settings, unet=replace(settings.unet, block_out_channels=widths))
-
-
-def pixels(settings: Settings, factor: float) -> Settings:
-    """`factor` times as many pixels: images √factor times as high and wide, so factors are powers of 4."""
-    return replace(settings, size=int(factor**0.5 * settings.size))
-
-
-GROWTH = {"batch": (batch, (0.5, 1, 2, 4)), "channels": (channels, (0.5, 1, 2)), "pixels": (pixels, (0.25, 1, 4))}
+TOLERANCE = 0.1  # of an exponent: so much above the operations' is too fast
 
 
 def measure(sizes: Sequence[str] = ("small",), match: str = "", rounds: int = 5, pause: float = 0.1,
             threads: int | None = None) -> Iterator[dict]:
-    """A row per point; from the second on, with the exponent of time ~ operations ^ exponent of the points so far."""
+    """A row per point; from the second on, with the exponents of what ~ factor ^ exponent of the points so far."""
     threads = threads or cores()
     with limited(threads):
         for size in sizes:
-            for name, (grown, factors) in GROWTH.items():
-                points = []
-                for factor in factors if match in name else ():
-                    settings = grown(SIZES[size], factor)
-                    operations, times = count(settings), measure_step(settings, rounds, pause, threads)
-                    points.append((operations, {runtime: time.median for runtime, time in times.items()}))
+            for name in [name for name in GROWTH if match in name]:
+                factors, points = [], []
+                for factor in GROWTH[name].factors:
+                    stage = stage_at(size, name, factor)
+                    operations, times = operations_of(stage), measure_step(stage, rounds, pause, threads)
+                    memory = {runtime: process.run("scaling.memory", runtime, size, name, factor, threads)["peak MB"]
+                              for runtime in times}
+                    factors.append(factor)
+                    points.append({"operations": {"counted": operations}, "MB": memory,
+                                   "time": {runtime: time.median for runtime, time in times.items()}})
                     yield row("diffusion step", f"{size}: {name} x {factor:g}", times, operations=operations) | {
-                        "GFLOP": operations / 1e9} | ({"exponent": exponents(points)} if len(points) > 1 else {})
+                        "GFLOP": operations / 1e9, "MB": memory} | grown(name, factors, points)
 
 
-def diffusion(settings):
-    return next(stage for stage in stages(settings, "cpu") if stage.name == "diffusion")
-
-
-def count(settings) -> int:
-    """Multiplications and additions of all our matrix products, by one worker: this process sees no other's."""
-    step = OurStep(diffusion(settings), threads=1)
-    step()  # loads every module that makes products
-    with counted() as operations:
-        step()
-    step.close()
-    return sum(operations)
-
-
-def measure_step(settings, rounds, pause, threads) -> dict[str, Timing]:
-    stage = diffusion(settings)
+def measure_step(stage, rounds, pause, threads) -> dict[str, Timing]:
     ours = OurStep(stage, threads)
     runs = {"NumPy": ours}
     if installed(*PEERS):
@@ -80,8 +52,18 @@ def measure_step(settings, rounds, pause, threads) -> dict[str, Timing]:
     return times
 
 
-def exponents(points) -> dict[str, float]:
-    """The slopes of log time over log operations, by least squares."""
-    work = np.log([operations for operations, _ in points])
-    return {runtime: float(np.polyfit(work, np.log([times[runtime] for _, times in points]), 1)[0])
-            for runtime in points[0][1]}
+def grown(name, factors, points) -> dict:
+    """The exponents of operations, time and memory, and what of these is too large."""
+    if len(points) < 2:
+        return {}
+    found = {what: {runtime: exponent(factors, [point[what][runtime] for point in points])
+                    for runtime in points[0][what]} for what in points[0]}
+    most = {"time": found["operations"]["counted"], "MB": GROWTH[name].memory}
+    fast = [f"{what} of {runtime}" for what, limit in most.items() for runtime, value in found[what].items()
+            if value > limit + TOLERANCE]
+    return {"exponent": found, "grows too fast": fast}
+
+
+def exponent(factors, values) -> float:
+    """The slope of log value over log factor, by least squares."""
+    return float(np.polyfit(np.log(factors), np.log(values), 1)[0])

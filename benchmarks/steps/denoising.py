@@ -10,7 +10,6 @@ from minidiff.backend import to_device, to_host
 from minidiff.nn.threads import share_rows
 
 from ..measure.checks import check
-from ..measure.device import waiting
 from ..measure.packages import PEERS, installed
 from ..measure.rows import RUNTIMES, row
 from ..measure.timing import interleaved
@@ -39,7 +38,7 @@ def measure_denoising(stage, size, rounds, pause, device) -> Iterator[dict]:
             runs[their + layout] = run = denoising(model, arrays, LAYOUTS[layout], device)
             answer = run().permute(0, 2, 3, 1).cpu().numpy()
             errors[their + layout] = check(f"denoising, {their}{layout}", y, answer, TOLERANCE)
-        times = interleaved({name: waiting(run, device) for name, run in runs.items()}, rounds, pause, least=0.05)
+        times = interleaved(runs, rounds, pause, least=0.05)
         yield row("denoising forward", f"{size}: batch {count}", times) | {"largest error": errors}
 
 

@@ -9,20 +9,26 @@ from threadpoolctl import threadpool_limits
 
 from ..measure.process import peak_memory
 from ..measure.threads import limited
+from .ours import OurStep
 from .sizes import SIZES
-from .stages import OurStep, stages
+from .stages import stages
 
 
 def main(runtime, name, size, threads) -> dict:
     """The memory that three training steps add to a process with the libraries and the weights."""
     stage = next(stage for stage in stages(SIZES[size], "cpu") if stage.name == name)
+    return memory_of(runtime, lambda: stage, int(threads))
+
+
+def memory_of(runtime, make_stage, threads) -> dict:
+    """What making a stage and three of its steps add to this process."""
     if runtime == "NumPy":  # without PyTorch
-        with threadpool_limits(int(threads), "blas"):
-            return {"peak MB": added(lambda: OurStep(stage, int(threads)))}
+        with threadpool_limits(threads, "blas"):
+            return {"peak MB": added(lambda: OurStep(make_stage(), threads))}
     from .peers import LAYOUTS, TheirStep
 
-    with limited(int(threads)):
-        return {"peak MB": added(lambda: TheirStep(stage, LAYOUTS[runtime.removeprefix("PyTorch")]))}
+    with limited(threads):
+        return {"peak MB": added(lambda: TheirStep(make_stage(), LAYOUTS[runtime.removeprefix("PyTorch")]))}
 
 
 def added(make_step) -> float:

@@ -71,15 +71,23 @@ def denoising(unet, arrays, layout, device):
     return call
 
 
+def set_precision(precision: str) -> None:
+    """For products and convolutions alike: PyTorch's own choice is TF32 for the latter only."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "float32"
+    torch.backends.cudnn.benchmark = True
+
+
 class TheirStep:
     """The same update as OurStep's, on the same batch, starting from the same weights."""
 
     processes = ()
 
-    def __init__(self, stage, layout, device: str = "cpu"):
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    def __init__(self, stage, layout, device: str = "cpu", precision: str = "float32", compiled: bool = False):
+        set_precision(precision)
         self.stage, self.settings = stage, settings_of(stage)
         self.models = [twin(model).to(device=device, memory_format=layout) for model in stage.models]
+        self.called = [torch.compile(model, mode="reduce-overhead") if compiled else model for model in self.models]
+        self.half = torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")
         frozen = [stage.text_encoder] if stage.name == "diffusion" and stage.text_encoder not in stage.models else []
         self.frozen = [twin(model).to(device).requires_grad_(False) for model in frozen]
         self.batch = [to_torch(array, layout, device) for array in batch_of(stage)]
@@ -91,7 +99,9 @@ class TheirStep:
 
     def backward(self) -> None:
         self.optimizer.zero_grad()
-        LOSSES[self.stage.name](self.stage.settings, [*self.models, *self.frozen], *self.batch).backward()
+        with self.half:
+            loss = LOSSES[self.stage.name](self.stage.settings, [*self.called, *self.frozen], *self.batch)
+        loss.backward()
 
     def gradients(self) -> dict[str, np.ndarray]:
         self.backward()

@@ -32,6 +32,11 @@ MEDIUM = replace(  # a UNet of about 10 M parameters on latents of 16 x 16
     image=ImageSettings(hidden_size=192, num_hidden_layers=4),
     unet=UNetSettings(block_out_channels=(64, 128, 192), norm_num_groups=16))
 
+LARGE = replace(  # a UNet of about 100 M parameters on latents of 32 x 32
+    MEDIUM, size=128, unet=UNetSettings(block_out_channels=(160, 320, 480), layers_per_block=2, attention_head_dim=8,
+                                        norm_num_groups=32),
+    train_diffusion=replace(MEDIUM.train_diffusion, batch_size=64))
+
 SMOKE = Settings(  # to try the benchmark itself
     size=16,
     autoencoder=AutoencoderSettings(block_out_channels=(8, 16), latent_channels=4),
@@ -41,4 +46,4 @@ SMOKE = Settings(  # to try the benchmark itself
     train_autoencoder=StageSettings(100, 4, 1e-3, 1.0), train_contrastive=StageSettings(100, 4, 1e-3, 1.0),
     train_diffusion=StageSettings(100, 4, 1e-3, 1.0))
 
-SIZES = {"smoke": SMOKE, "tiny": TINY, "small": SMALL, "medium": MEDIUM}
+SIZES = {"smoke": SMOKE, "tiny": TINY, "small": SMALL, "medium": MEDIUM, "large": LARGE}

@@ -1,11 +1,9 @@
-"""Our side: the stages of minidiff.training, each on one batch, drawn once."""
+"""The stages of minidiff.training, each on one batch, drawn once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
@@ -17,11 +15,11 @@ from minidiff.tokenizer import Tokenizer
 from minidiff.training.autoencoder import AutoencoderTraining
 from minidiff.training.contrastive import ContrastiveTraining, clip_config
 from minidiff.training.diffusion import DiffusionTraining, Latents
-from minidiff.training.loop import Trainer
 from minidiff.training.presets import Settings, StageSettings
+from minidiff.training.ranks import Ranks
 
 
-def stages(settings: Settings, device: str) -> Iterator:
+def stages(settings: Settings, device: str, latents: int = 200) -> Iterator:
     """The three stages with fresh models; the diffusion stage has random latents."""
     rng = np.random.default_rng(0)
     captions = next(SceneBatches(200, 8)).captions
@@ -31,8 +29,13 @@ def stages(settings: Settings, device: str) -> Iterator:
     yield ContrastiveTraining(settings, tokenizer, device, source)
     side = settings.size // 2 ** (len(settings.autoencoder.block_out_channels) - 1)
     mean = rng.standard_normal((200, side, side, settings.autoencoder.latent_channels), "float32").astype(np.float16)
+    mean, ids = (np.resize(array, (latents, *array.shape[1:])) for array in (mean, tokenizer(captions)))
     text_encoder = CLIPTextModel(rng, clip_config(settings, tokenizer).text_config)
-    yield DiffusionTraining(settings, tokenizer, text_encoder, [Latents(mean, tokenizer(captions))], device)
+    yield DiffusionTraining(settings, tokenizer, text_encoder, [Latents(mean, ids)], device)
+
+
+def diffusion(settings: Settings, device: str = "cpu", latents: int = 200) -> DiffusionTraining:
+    return next(stage for stage in stages(settings, device, latents) if stage.name == "diffusion")
 
 
 class DrawnOnce(SceneSource):
@@ -63,31 +66,6 @@ def batch_of(stage) -> list[np.ndarray]:
     raise AssertionError(f"the {stage.name} stage gave its workers nothing to do")
 
 
-class OurStep:
-    """Calling it makes one update: gradients of parts of the batch by Workers, clipping, AdamW, moving average."""
-
-    def __init__(self, stage, threads: int):
-        self.stage, self.settings = stage, replace(settings_of(stage), optimizer="adamw")
-        self.trainer = Trainer(stage, self.settings, Path(), threads)
-        self.workers = self.trainer.workers()
-        self.processes = self.workers.processes
-
-    def gradients(self) -> dict[str, np.ndarray]:
-        """The gradients of the first batch, by model and parameter."""
-        self.workers.clear()
-        self.stage.step(self.workers, 0, 1.0)
-        self.workers.gather()
-        return {f"{index}.{name}": to_host(parameter.grad).copy() for index, model in enumerate(self.stage.models)
-                for name, parameter in model.named_parameters()}
-
-    def __call__(self) -> None:
-        self.trainer.step = 0  # always the first batch
-        self.trainer._update(self.workers)
-
-    def close(self) -> None:
-        self.workers.close()
-
-
 class Recorded(Exception):
     """The batch is known, so the step need not go on."""
 
@@ -95,7 +73,7 @@ class Recorded(Exception):
 class Recorder:
     """Takes the place of Workers and keeps the arrays that they would have split."""
 
-    run = None
+    run, ranks = None, Ranks()
 
     def split(self, *arrays):
         self.arrays = arrays

@@ -6,11 +6,10 @@ import numpy as np
 
 from ..measure import process
 from ..measure.checks import Different, check
-from ..measure.device import waiting
 from ..measure.packages import PEERS, installed
 from ..measure.rows import RUNTIMES, row
 from ..measure.timing import interleaved
-from .stages import OurStep
+from .ours import OurStep
 
 TOLERANCE = 1e-3  # of gradients in float32 through a whole network, in norm, relative
 
@@ -29,7 +28,7 @@ def measure_step(stage, size, rounds, pause, threads, device) -> dict:
             errors[their + layout] = worst(f"{stage.name}, {their}{layout}", expected, theirs.gradients())
             runs[their + layout] = theirs
     count = sum(p.value.size for model in stage.models for p in model.parameters())
-    times = interleaved({name: waiting(run, device) for name, run in runs.items()}, rounds, pause)
+    times = interleaved(runs, rounds, pause)
     ours.close()
     memory = {} if device == "cuda" else {
         "MB": {name: process.run("steps.memory", name, stage.name, size, threads)["peak MB"] for name in runs}}

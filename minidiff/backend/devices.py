@@ -7,6 +7,7 @@ import importlib.util
 import numpy as np
 
 from ..errors import UserError
+from .array_module import array_module
 
 
 def gpu_available() -> bool:
@@ -29,6 +30,18 @@ def resolve_device(name: str) -> str:
         raise UserError("no GPU found: install minidiff[cuda12] or minidiff[cuda13] on a machine with an NVIDIA GPU, "
                         "or use --device cpu")
     return "cpu" if name == "cpu" or not gpu_available() else "cuda"
+
+
+def use_gpu(number: int) -> None:
+    """Have this thread use GPU `number`; after the last one counting begins anew."""
+    import cupy
+
+    cupy.cuda.Device(number % cupy.cuda.runtime.getDeviceCount()).use()
+
+
+def device_of(x) -> str:
+    """'cpu' or 'cuda': where the elements of an array are."""
+    return "cpu" if array_module(x) is np else "cuda"
 
 
 def to_device(x, device: str):

@@ -31,6 +31,8 @@ def add_to(commands) -> None:
                         help="image that is white, or transparent, where the initial image is to be repainted")
     parser.add_argument("--show-steps", action="store_true",
                         help="show what the model sees after each step, in a terminal with colours")
+    parser.add_argument("--precision", choices=("float32", "tf32", "bf16"), default="float32",
+                        help="to which a GPU rounds the factors of products (default: float32, as on a CPU)")
     parser.set_defaults(run=run)
 
 
@@ -48,15 +50,17 @@ def run(args) -> None:
     for single in singles:
         check_writable(single)
 
+    from ..backend import check_precision, product_precision, resolve_device
     from ..data.images import open_image, to_pillow
 
+    check_precision(args.precision, resolve_device(args.device))
     init_image, mask = (file and open_image(file) for file in (args.init_image, args.mask))
 
     from ..report.images import grid
     from .film import Film
 
     images = []
-    with progress_bar(hidden=args.show_steps) as bar:
+    with progress_bar(hidden=args.show_steps) as bar, product_precision(args.precision):
         pipe = opened(args)
         film = Film(pipe) if args.show_steps else None
         for moment in pipe.stream(args.prompt, seed=args.seed, num_images_per_prompt=args.num, init_image=init_image,

@@ -16,7 +16,7 @@ from .options import add_device, make_folder, save_image, say, show, whole_numbe
 from .own_images import fitted, found_emoji, note_left_out
 from .progress import output_may_vanish, shown
 from .scoring import score
-from .stopping import asked_to_stop
+from .stopping import asked_to_stop, signals_ignored
 
 SAMPLE_GRIDS = 10  # per stage
 FINAL_COUNT = 48   # prompts per split that score the finished model
@@ -60,7 +60,8 @@ def add_to(commands) -> None:
     parser.add_argument("--stage", nargs="+", metavar="NAME",
                         help="run only these stages: tokenizer, autoencoder, contrastive, latents, diffusion; "
                         "with --lora: latents, lora")
-    parser.add_argument("--threads", type=whole_number(1), help="number of cores to use (default: all)")
+    parser.add_argument("--threads", type=whole_number(1), help="number of cores to use, by each process "
+                        "that mpiexec starts (default: all)")
     parser.add_argument("--no-samples", action="store_true", help="draw no samples and compute no scores, for which "
                         "a large model takes hours on a CPU")
     parser.add_argument("--tensorboard", action="store_true",
@@ -79,6 +80,26 @@ def add_to(commands) -> None:
 
 
 def run(args) -> int:
+    from ..training.ranks import together
+
+    folder = args.out or Path("runs") / (args.preset or "small")
+    with together() as ranks:
+        return follow(ranks, folder, args.threads) if ranks.rank else lead(ranks, folder, args)
+
+
+def follow(ranks, folder: Path, threads: int | None) -> int:
+    """What a process does that mpiexec has started along with the first one: requests to stop are for that one."""
+    from ..nn.threads import at_most
+    from ..training.follow import follow
+    from ..training.memory import shortage_explained
+
+    with signals_ignored(), shortage_explained(), at_most(threads):
+        follow(ranks, folder, threads)
+    return 0
+
+
+def lead(ranks, folder: Path, args) -> int:
+    """What the first process does, and a single one: it prepares the run, trains and reports."""
     changes = {name: vars(args)[name] for name in setting_names() if vars(args)[name] is not None}
     if args.lora:
         changes["lora.rank"] = str(args.lora)
@@ -118,11 +139,9 @@ def run(args) -> int:
     if args.dry_run:
         print(json.dumps(asdict(settings), indent=2))
         return 0
-    folder = args.out or Path("runs") / name
     if not args.resume:
         make_folder(folder)
 
-    from ..backend import resolve_device
     from ..nn.threads import at_most
     from ..report.events import check_events
     from ..storage.lock import held
@@ -132,7 +151,7 @@ def run(args) -> int:
 
     if args.tensorboard:
         check_events()
-    device = resolve_device(args.device)
+    device = ranks.device(args.device)
     run = (resume(folder, device, args.threads) if args.resume
            else (LoRARun if settings.lora.rank else Run)(folder, settings, device, args.threads, args.start, found))
     with held(folder), output_may_vanish(), shortage_explained(), at_most(args.threads):

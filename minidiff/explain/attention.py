@@ -22,13 +22,22 @@ def view(run: Run) -> dict:
         maps = np.stack([run.steps[i].weights[name][..., :run.tokens] for i in chosen])       # (S, A, P, Q, K)
         if not run.is_small:
             maps = maps.mean(axis=1, keepdims=True, dtype=np.float32)
-        layers.append({"name": short(name), "maps": packed(np.moveaxis(maps, -1, 2))})        # (S, A, K, P, Q)
+        layers.append({"name": short(name), "maps": packed(np.sqrt(np.moveaxis(maps, -1, 2)))})  # (S, A, K, P, Q)
     found = overlaps(run)
     return {
         "tokens": [run.pipe.tokenizer.tokens[i].replace("</w>", "") for i in run.ids[:run.tokens]],
         "steps": [i + 1 for i in chosen], "layers": layers, "scene": run.scene is not None, "overlaps": found,
-        "sharpest": None if found else sharpest(run),
+        "sharpest": None if found else sharpest(run), "received": rounded(received(run)),
+        "padding": len(run.ids) - run.tokens, "heads": sum(len(w) for w in run.steps[0].weights.values()),
     }
+
+
+def received(run: Run) -> dict:
+    """The fractions of all attention in this run that go to start, words, end and what pads the prompt."""
+    each = np.mean([weights.mean(axis=(0, 1, 2), dtype=np.float64)
+                    for step in run.steps for weights in step.weights.values()], axis=0)
+    end = run.tokens - 1
+    return {"start": each[0], "words": each[1:end].sum(), "end": each[end], "padding": each[end + 1:].sum()}
 
 
 def short(name: str) -> str:
@@ -40,7 +49,8 @@ def overlaps(run: Run) -> list[dict]:
     """For each word that names an object that the judge found: how much of its attention lies in the object's box.
 
     `gain` is that fraction divided by the fraction of the image that the box covers: 1 is attention that ignores it.
-    `best` is the head with the largest fraction.
+    `best` is the head in which pixels of the box listen to the word most beyond their part in `start`: start of text
+    precedes all words and so knows none, and a head that looks there for it knows a place, not a word.
     """
     if run.scene is None:
         return []
@@ -53,12 +63,15 @@ def overlaps(run: Run) -> list[dict]:
             if words.count(word) == 1:
                 token = words.index(word)
                 heads = head_maps(run, token)
-                inside = np.array([[fraction_inside(heat, box) for heat in layer] for layer in heads])
-                layer, head = np.unravel_index(inside.argmax(), inside.shape)
+                inside, start = (np.array([[fraction_inside(heat, box) for heat in layer] for layer in maps])
+                                 for maps in (heads, head_maps(run, 0)))
+                beyond = (inside - start) * np.array([layer.mean(axis=(1, 2)) for layer in heads])
+                layer, head = np.unravel_index(beyond.argmax(), beyond.shape)
                 mean = fraction_inside(sum(finest(layer.mean(axis=0), run) for layer in heads), box)
                 found.append({"word": word, "token": token, "object": f"{one.colour} {one.shape}", "box": box,
                               "inside": mean, "area": area, "gain": mean / area,
-                              "best": {"layer": int(layer), "head": int(head), "inside": inside.max()}})
+                              "best": {"layer": int(layer), "head": int(head), "inside": inside[layer, head],
+                                       "start": start[layer, head]}})
     return rounded(found)
 
 

@@ -1,15 +1,15 @@
-"""One step of training: the gradients of each stage, one of them beside a difference quotient, and a loss without a
-part of the UNet."""
+"""One step of training: the gradients of each stage, some derivatives beside difference quotients, and a loss without
+a part of the UNet."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..backend import random_stream, to_host
-from ..diffusion.objectives import add_noise, draw_times, target
+from ..diffusion.objectives import add_noise, draw_times, loss_weight, target
 from ..models.unet import UNet2DConditionModel
 from ..nn.blas import blas_threads
-from ..nn.module import apply
+from ..nn.module import Parameter, apply
 from ..nn.residual import ResBlock
 from ..training.diffusion import predict_noise
 from .images import rounded
@@ -18,6 +18,7 @@ from .run import Run
 SOURCES = (predict_noise, apply, ResBlock)
 ROWS = 4     # images of the batch
 STEP = 1e-5  # of the difference quotient, in float64
+PARTS = ("down_blocks", "mid_block", "up_blocks")
 
 
 @blas_threads(1)
@@ -26,17 +27,13 @@ def view(run: Run) -> dict:
         return {"missing": "too_large"}
     unet = copy_in_float64(run.pipe.unet)
     parameters = dict(unet.named_parameters())
-    question = batch(run)
+    t, question = batch(run)
     losses, backward = predict_noise(unet, *question)
     backward(1.0)
-    name, index = steepest(parameters)
-    gradient = float(parameters[name].grad[index])
-    quotient = difference(unet, question, parameters[name].value, index)
     return {
-        "loss": float(losses["loss"]), "without_middle": without_middle(unet, question),
-        "stages": rounded(stage_norms(run, parameters)),
-        "check": {"name": name, "index": [int(i) for i in index], "backward": gradient, "quotient": quotient,
-                  "off": abs(quotient - gradient) / abs(gradient), "h": STEP},
+        "loss": float(losses["loss"]), "without_middle": without_middle(unet, question), "times": rounded(np.sort(t)),
+        "weighting": run.about.settings.diffusion.weighting, "stages": rounded(stage_norms(run, parameters)),
+        "checks": [check(unet, question, *steepest(parameters, part)) for part in PARTS], "h": STEP,
     }
 
 
@@ -48,24 +45,34 @@ def copy_in_float64(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     return copy
 
 
-def batch(run: Run) -> tuple:
-    """What `predict_noise` takes after the UNet: true latents with noise, at times as training draws them."""
+def batch(run: Run) -> tuple[np.ndarray, tuple]:
+    """Times as training draws them, and what `predict_noise` takes after the UNet: true latents with noise, the caption
+    and the weights of errors."""
     own, rng = run.about.settings.diffusion, random_stream(run.seed)
     x0 = run.true_latents[0][:ROWS].astype(np.float64)
     noise, schedule = rng.standard_normal(x0.shape), run.scheduler.schedule
     t = draw_times(schedule, rng, len(x0), own.time_shift, own.middle_fraction)
     alpha, sigma = schedule.at(t)
     context = np.repeat(to_host(run.context_of(run.prompt)).astype(np.float64), len(x0), axis=0)
-    return (lambda ids: (context, lambda dy: None), add_noise(x0, noise, alpha, sigma), np.floor(t).astype(np.float64),
-            None, target(run.scheduler.prediction_type, x0, noise, alpha, sigma), np.ones(len(x0)))
+    kind = run.scheduler.prediction_type
+    return t, (lambda ids: (context, lambda dy: None), add_noise(x0, noise, alpha, sigma),
+               np.floor(t).astype(np.float64), None, target(kind, x0, noise, alpha, sigma),
+               loss_weight(own.weighting, kind, alpha, sigma))
 
 
-def steepest(parameters: dict) -> tuple[str, tuple]:
-    """The value of a cross-attention's keys with the largest derivative; of all weights where none has keys."""
-    named = {name: p for name, p in parameters.items() if name.endswith("attn2.to_k.weight")} or parameters
+def steepest(parameters: dict, part: str) -> tuple[str, Parameter, tuple]:
+    """The element with the largest derivative of a part of the UNet: its parameter's name, the parameter, its index."""
+    named = {name: p for name, p in parameters.items() if name.startswith(f"{part}.")}
     name = max(named, key=lambda name: np.abs(named[name].grad).max())
     grad = named[name].grad
-    return name, np.unravel_index(np.abs(grad).argmax(), grad.shape)
+    return name, named[name], np.unravel_index(np.abs(grad).argmax(), grad.shape)
+
+
+def check(unet: UNet2DConditionModel, question: tuple, name: str, parameter: Parameter, index: tuple) -> dict:
+    """One derivative twice: from backward, and as a difference quotient."""
+    gradient, quotient = float(parameter.grad[index]), difference(unet, question, parameter.value, index)
+    return {"name": name, "index": [int(i) for i in index], "backward": gradient, "quotient": quotient,
+            "off": abs(quotient - gradient) / abs(gradient)}
 
 
 def difference(unet: UNet2DConditionModel, question: tuple, value: np.ndarray, index: tuple) -> float:

@@ -24,9 +24,16 @@ def view(run: Run) -> dict:
     here, there = np.split(run.decoded(frames), 2)
     return {
         "prompts": [run.prompt, other.prompt], "stages": [name.removeprefix("unet.") for name in stages],
-        "cells": packed(cells), "steps": [i + 1 for i in run.shown], "films": [side_by_side(here), side_by_side(there)],
+        "cells": packed(cells), "jump": jump(cells), "steps": [i + 1 for i in run.shown],
+        "films": [side_by_side(here), side_by_side(there)],
         "x": rounded([apart(a.after, b.after) for a, b in zip(run.steps, other.steps, strict=True)]),
     }
+
+
+def jump(cells: np.ndarray) -> dict:
+    """The largest difference, and that of the stage before in the same step."""
+    stage, step = (int(i) for i in np.unravel_index(cells.argmax(), cells.shape))
+    return rounded({"stage": stage, "step": step + 1, "after": cells[stage, step], "before": cells[stage - 1, step]})
 
 
 def apart(a: np.ndarray, b: np.ndarray) -> float:

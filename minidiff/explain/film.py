@@ -28,10 +28,17 @@ def view(run: Run) -> dict:
         "steps": [i + 1 for i in run.shown], "total": len(run.steps),
         "t": rounded([step.time.t for step in shown]), "alpha": rounded([step.time.alpha for step in shown]),
         "sigma": rounded([step.time.sigma for step in shown]),
-        "change": rounded(changes(decoded[-len(shown):])),
+        "change": rounded(changes(decoded[-len(shown):])), "kind": run.scheduler.prediction_type,
+        "replaced": replaced(run),
         "sources": [source_of(thing) for thing in (*SOURCES, SAMPLERS[run.scheduler.sampler].function)],
         "rows": {name: side_by_side(part) for name, part in zip(rows, np.split(decoded, ends), strict=True)},
     }
+
+
+def replaced(run: Run) -> float | None:
+    """The α that the sampler computes with in its first step, where the schedule's is 0."""
+    first = run.steps[0].time
+    return None if run.scheduler.schedule.at(first.t)[0] > 0 or first.alpha == 0 else first.alpha
 
 
 def changes(images: np.ndarray) -> list[float]:

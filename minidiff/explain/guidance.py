@@ -8,7 +8,7 @@ from PIL import Image
 from ..data.judge import read, verdict
 from ..diffusion.guidance import classifier_free, guided
 from .images import data_uri, diverging, rounded, side_by_side
-from .run import Run
+from .run import Run, Step
 
 SOURCES = (classifier_free, guided)
 SCALES = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
@@ -18,7 +18,7 @@ VISIBLE = 32  # levels of 255 that a colour of a pixel has to change by, to be c
 def view(run: Run) -> dict:
     if run.steps[0].uncond is None:
         return {"missing": "no_guidance"}
-    steps = [plane(step.uncond, step.cond, run.answer(step)) for step in run.steps]
+    steps = [plane(step.uncond, step.cond, run.answer(step)) | {"apart_x0": apart_x0(run, step)} for step in run.steps]
     return {
         "scale": run.scale, "steps": rounded(steps), "kind": run.scheduler.prediction_type,
         "values": run.noise.size, "strip": strip(run) if run.is_small else None,
@@ -39,6 +39,11 @@ def plane(uncond: np.ndarray, cond: np.ndarray, guided: np.ndarray) -> dict:
     return points | {"degrees": float(np.degrees(np.arccos(np.clip(cosine, -1, 1)))),
                      "outside": float(np.linalg.norm(g - (g @ first) * first - (g @ second) * second)),
                      "apart": float(np.linalg.norm(c - u))}
+
+
+def apart_x0(run: Run, step: Step) -> float:
+    """How far apart the images x0 are that both answers say."""
+    return float(np.linalg.norm(run.x0(step, step.cond) - run.x0(step, step.uncond)))
 
 
 def strip(run: Run) -> dict:

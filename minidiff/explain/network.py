@@ -1,4 +1,5 @@
-"""The UNet in running order: what each stage returns, how large that is, how long it takes, and what it looks like."""
+"""The UNet in running order: what each stage returns, how large that is, how long it takes at
+least, and what it looks like."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ def view(run: Run) -> dict:
             stages.append({
                 "name": name.removeprefix("unet."), "kind": type(module).__name__, "shape": list(y.shape),
                 "parameters": sum(parameter.value.size for parameter in module.parameters()),
-                "milliseconds": 1e3 * float(np.median([step.seconds[name] for step in run.steps])),
+                "milliseconds": 1e3 * min(step.seconds[name] for step in run.steps),
                 "size": float(np.sqrt(np.mean(y.astype(np.float64) ** 2))),
                 "maps": side_by_side(feature_maps(y)),
             })

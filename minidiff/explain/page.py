@@ -26,9 +26,10 @@ from . import (
     training,
     words,
 )
+from .labels import LABELS
 from .run import About, Run, observe
 from .sources import source_of
-from .wording import LABELS, VIEWS
+from .wording import VIEWS
 
 DRAWN = (header, words, noise, film, guidance, attention, network, paths, plane, losses, changed_word, training,
          backwards)
@@ -64,8 +65,8 @@ def page(data: dict, run: Run) -> str:
         "SECTIONS": "\n".join(section(number, name, run) for number, name in enumerate(data, 1) if name != "header"),
         "STYLE": asset("style.css") + asset("views.css"),
         "SCRIPT": "\n".join(asset(f"{name}.js") for name in ("core", "chart", *data, "start")),
-        "DATA": json.dumps({"views": data, "words": LABELS}, ensure_ascii=False, allow_nan=False,
-                           separators=(",", ":")).replace("<", "\\u003c"),
+        "DATA": json.dumps({"views": data, "words": {key: numbered(text) for key, text in LABELS.items()}},
+                           ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
         **{f"LABEL_{name}": html.escape(LABELS[name]) for name in labels},
         "HEADER_TITLE": html.escape(VIEWS["header"][0]), "HEADER_SEE": html.escape(VIEWS["header"][1]),
         "FOOTER": html.escape(LABELS["footer"].format(command=run.about.command)),
@@ -75,13 +76,13 @@ def page(data: dict, run: Run) -> str:
 
 def section(number: int, name: str, run: Run) -> str:
     title, see, more = VIEWS[name]
-    more = more.format(size=f"{run.noise.size:,}") if "{size}" in more else more
+    more = linked(html.escape(more.format(size=f"{run.noise.size:,}") if "{size}" in more else more))
     return f"""<section id="{name}" aria-labelledby="{name}-title">
   <div class="text">
     <p class="number" aria-hidden="true">{number}</p>
     <h2 id="{name}-title">{html.escape(title)}</h2>
     <p class="see">{html.escape(see)}</p>
-    <p>{html.escape(more)}</p>
+    <p>{more}</p>
   </div>
   <div class="view"></div>
   <p class="where"></p>
@@ -89,7 +90,18 @@ def section(number: int, name: str, run: Run) -> str:
 
 
 def link(number: int, name: str) -> str:
-    return f'<li><a href="#{name}"><span>{number}</span> {html.escape(VIEWS[name][0])}</a></li>'
+    title = html.escape(VIEWS[name][0])
+    return f'<li><a href="#{name}" title="{title}"><span>{number}</span> {title}</a></li>'
+
+
+def numbered(text: str) -> str:
+    """Words in which "[guidance]" stands for the number of that view."""
+    return re.sub(r"\[(\w+)\]", lambda found: f"view {list(VIEWS).index(found[1]) + 1}", text)
+
+
+def linked(text: str) -> str:
+    """The same as a link."""
+    return re.sub(r"\[(\w+)\]", lambda found: f'<a href="#{found[1]}">{numbered(found[0])}</a>', text)
 
 
 def asset(name: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import ops
-from ..backend import array_module, to_host
+from ..backend import array_module, to_host, without_graphs
 from ..nn.clip_layers import CLIPAttention
 from ..nn.module import Module
 from ..nn.transformer import Attention
@@ -55,7 +55,7 @@ def recording(modules: dict[str, Module]) -> Iterator[list[Call]]:
     weight = next(parameter.value for module in kinds for parameter in module.parameters())
     device = "cpu" if array_module(weight) is np else "gpu"
     try:
-        with seen_attention(device, open_attentions):
+        with seen_attention(device, open_attentions), without_graphs():
             yield calls
     finally:
         for module, kind in kinds.items():

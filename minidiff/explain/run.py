@@ -11,7 +11,7 @@ import numpy as np
 
 from ..backend import array_module, random_stream, to_host
 from ..data.images import at_once, to_pillow
-from ..data.scenes import Scene, images_of, lay_out, to_float
+from ..data.scenes import Scene, images_of, to_float
 from ..diffusion.objectives import denoised, output_of
 from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import with_sampler
@@ -28,11 +28,12 @@ from ..training.run import read_settings
 from .images import bytes_of, reduced
 from .other_word import changed
 from .recorder import Call, named_modules, recording
-from .scene import scene_of
+from .scene import scene_of, true_scenes
 
 MOST_SIDE = 16           # attention to larger feature maps is averaged to about this many pixels a side
 DECODED = 64             # latents of images of 64 x 64 pixels that are decoded at once
 SIBLINGS = 8             # seeds that are drawn together
+TRUE = 9                 # true scenes that the prompt fits: three of each background
 SMALL = 30_000_000       # parameters of a UNet up to which a run takes seconds, so that the page can have many
 
 
@@ -133,8 +134,7 @@ class Run:
         """
         if self.scene is None:
             return self.siblings.states[:, -1], False
-        rng = random_stream(self.seed)
-        images = to_float(images_of([lay_out(rng, self.scene) for _ in range(SIBLINGS)], len(self.image)))
+        images = to_float(images_of(true_scenes(random_stream(self.seed), self.scene, TRUE), len(self.image)))
         return to_host(self.pipe.encode(self.on_device(images))), True
 
     @cached_property

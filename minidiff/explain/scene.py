@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from ..data.scene_captions import WORDS, parse_caption
-from ..data.scenes import Scene
+from ..data.scenes import BACKGROUNDS, Scene, lay_out
 from ..tokenizer import BASE, Tokenizer
 from ..tokenizer.words import END_OF_WORD
 
@@ -12,6 +16,12 @@ def scene_of(prompt: str, tokenizer: Tokenizer) -> Scene | None:
     """None if the prompt is no caption of a scene, and of a model that has learned other words than those of scenes:
     its red heart may be an emoji, or the photo of one."""
     return parse_caption(prompt) if reads_scenes(tokenizer) else None
+
+
+def true_scenes(rng: np.random.Generator, scene: Scene, count: int) -> list[Scene]:
+    """Scenes that its caption fits: new layouts, and backgrounds in turns unless the caption names one."""
+    grounds = [scene.background] if scene.names_background else list(BACKGROUNDS)
+    return [lay_out(rng, replace(scene, background=grounds[i % len(grounds)])) for i in range(count)]
 
 
 def reads_scenes(tokenizer: Tokenizer) -> bool:

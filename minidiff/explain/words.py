@@ -10,7 +10,7 @@ from ..nn.clip_layers import CLIPAttention
 from ..ops.attention import mask_later
 from ..tokenizer import Tokenizer
 from ..tokenizer.words import words_of
-from .images import data_uri, diverging, packed
+from .images import data_uri, diverging, packed, rounded
 from .run import Run
 
 SOURCES = (Tokenizer.merging, CLIPTextModel, CLIPAttention, mask_later)
@@ -26,8 +26,25 @@ def view(run: Run) -> dict:
         "words": words, "ids": run.ids.tolist(), "used": count, "vocabulary": len(tokenizer),
         "tokens": [tokenizer.tokens[i] for i in run.ids[:count]], "width": run.context.shape[1],
         "table": strips(table), "context": strips(run.context[:count]),
+        "alike": alike(table, run.context[:count]),
         "attention": packed(np.stack([weights[:, :count, :count] for weights in run.reading.values()])),
     }
+
+
+def alike(own: np.ndarray, read: np.ndarray) -> dict:
+    """The two tokens whose vectors after the encoder have the smallest angle: its cosine, and that of their ids.
+
+    own (T, D), read (T, D)
+    """
+    before, after = cosines(own), cosines(read)
+    first, second = (int(i) for i in np.unravel_index((after - 2 * np.eye(len(after))).argmax(), after.shape))
+    return {"pair": [first, second], "own": rounded(before[first, second]), "read": rounded(after[first, second])}
+
+
+def cosines(vectors: np.ndarray) -> np.ndarray:
+    """The cosine of the angle between each two vectors: (T, D) -> (T, T)"""
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit @ unit.T
 
 
 def strips(vectors: np.ndarray) -> list[str]:

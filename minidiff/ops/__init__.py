@@ -10,6 +10,7 @@ from .accumulate import accumulate
 from .activations import geglu, gelu, quick_gelu, silu
 from .adamw import adamw
 from .attention import attention
+from .average import follow
 from .contrastive import contrastive, cross_entropy
 from .convolution import conv2d
 from .dispatch import fast, plain

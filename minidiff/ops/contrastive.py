@@ -1,6 +1,6 @@
 """Cross-entropy over classes, and the contrastive loss of CLIP, which is made of it."""
 
-from ..backend import array_module, full_precision, matmul
+from ..backend import array_module, full_precision, matmul, product_precision
 from .op import op
 
 
@@ -38,19 +38,25 @@ def contrastive(text, image, logit_scale):
     text_unit, text_back = unit_length(full_precision(text))
     image_unit, image_back = unit_length(full_precision(image))
     scale = xp.exp(full_precision(logit_scale))
-    similarity = matmul(text_unit, image_unit.T)                                         # (N, N) cosine similarities
+    similarity = unrounded(text_unit, image_unit.T)                                      # (N, N) cosine similarities
     labels = xp.arange(len(text))
     text_loss, text_loss_back = cross_entropy(scale * similarity, labels)
     image_loss, image_loss_back = cross_entropy(scale * similarity.T, labels)
 
     def backward(dloss):
         dlogits = text_loss_back(0.5 * dloss)[0] + image_loss_back(0.5 * dloss)[0].T
-        dtext = text_back(scale * matmul(dlogits, image_unit))
-        dimage = image_back(scale * matmul(dlogits.T, text_unit))
+        dtext = text_back(scale * unrounded(dlogits, image_unit))
+        dimage = image_back(scale * unrounded(dlogits.T, text_unit))
         dlogit_scale = scale * (dlogits * similarity).sum()
         return dtext.astype(text.dtype, copy=False), dimage.astype(image.dtype, copy=False), dlogit_scale
 
     return 0.5 * (text_loss + image_loss), backward
+
+
+def unrounded(a, b):
+    """a b, also where other products round their factors: scale makes an error of a cosine a hundred times as large."""
+    with product_precision("float32"):
+        return matmul(a, b)
 
 
 def unit_length(x):

@@ -24,7 +24,7 @@ from PIL import Image
 
 from .. import arguments
 from ..arguments import number, whole
-from ..backend import array_module, normal, resolve_device, to_host
+from ..backend import array_module, captured, device_of, normal, resolve_device, to_host
 from ..data.images import ImageLike, to_pillow
 from ..diffusion.guidance import guided, inpainted, inpainting
 from ..diffusion.samplers import step_noise
@@ -153,7 +153,7 @@ class Pipeline:
         start = None if canvas.masked is not None and strength == 1 else canvas.latents
 
         size = max(1, PART // (canvas.h * canvas.w))
-        done, total = 0, math.ceil(count / size) * len(steps)
+        done, total, predict = 0, math.ceil(count / size) * len(steps), self._replayed()
         for begin in range(0, count, size):
             rows = range(begin, min(begin + size, count))
             part, own = slice(rows.start, rows.stop), [first + row % each for row in rows]
@@ -162,7 +162,7 @@ class Pipeline:
             x = self._array(normal(own, shape)) if latents is None else latents[part]
             x = scheduler.start(x, steps, start) if steps else canvas.latents.repeat(len(rows), axis=0)
             yield Moment("noise", rows, done, total, x)
-            model = self.predict
+            model = predict
             if canvas.masked is not None:
                 model = inpainting(model, canvas.latent_mask, canvas.masked)
             denoise = scheduler.denoiser(guided(model, with_prompt, without, scale, rescale, inside,
@@ -213,7 +213,15 @@ class Pipeline:
 
         x (N, h, w, C) -> y (N, h, w, C)
         """
-        return self._forward(lambda *arrays: self.unet(*arrays)[0], x, array_module(x).full(len(x), t), *read)
+        return self._answer(x, (t,) * len(x), *read)
+
+    def _answer(self, x, times, *read):
+        return self._forward(lambda *arrays: self.unet(*arrays)[0], x, array_module(x).asarray(times), *read)
+
+    def _replayed(self):
+        """`predict`, recorded at its first call where the UNet is on a GPU. Its weights must stay as they are."""
+        answer = captured(self._answer, device_of(self.unet.conv_in.weight.value))
+        return lambda x, t, *read: answer(x, (t,) * len(x), *read).copy()  # the next replay overwrites the original
 
     def encode(self, images):
         """The mean of the latents, scaled for the UNet.

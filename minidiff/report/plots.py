@@ -1,4 +1,4 @@
-"""Plots of a training run, of scores and of a noise schedule, written to an image file (.png, .svg, .pdf).
+"""Plots of a training run and of scores, written to an image file (.png, .svg, .pdf).
 
 matplotlib is imported only when a plot is made: everything else works without it.
 """
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..diffusion.schedules import Schedule
 from ..errors import UserError
 from ..fields import fits
 from ..reading import read_text, reason
@@ -101,19 +100,6 @@ def plot_scores(scores: dict, path: str | Path) -> None:
         panel.set_xticks(np.arange(len(names)) + 0.2, names, fontsize=8)
         panel.axhline(scores["judge"]["reconstruction"], color="gray", linestyle=":", label="reconstructions")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    save(figure, path)
-
-
-def plot_schedule(schedule: Schedule, path: str | Path) -> None:
-    """Plot α and σ at each training time, and the signal-to-noise ratio in decibels."""
-    figure, (amounts, ratio) = new_figure(2)
-    times, within = np.arange(len(schedule.alpha)), (schedule.alpha > 0) & (schedule.sigma > 0)
-    amounts.plot(times, schedule.alpha, color=COLOURS[0], label="α: image")
-    amounts.plot(times, schedule.sigma, color=COLOURS[1], label="σ: noise")
-    amounts.set(title="x = α x₀ + σ ε", xlabel="t")
-    amounts.legend()
-    ratio.plot(times[within], 20 * np.log10(schedule.alpha[within] / schedule.sigma[within]), color=COLOURS[2])
-    ratio.set(title="signal-to-noise ratio, 20 log₁₀(α/σ)", xlabel="t", ylabel="dB")
     save(figure, path)
 
 

@@ -2,5 +2,5 @@
 
 from .added_tokens import AddedToken
 from .merges import learn_merges, merge
-from .tokenizer import Tokenizer, train_tokenizer
+from .tokenizer import Tokenizer
 from .words import BASE, END, MIN_VOCAB_SIZE, START, SYMBOLS, spell, split_words

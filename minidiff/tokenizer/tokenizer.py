@@ -22,7 +22,7 @@ from ..arguments import instance, items, path, texts, whole
 from ..errors import UserError
 from ..fields import Length, fits, misfit, shown
 from .added_tokens import AddedToken, AddedTokens
-from .files import read_captions, read_folder, write_folder
+from .files import read_folder, write_folder
 from .merges import learn_merges, merge
 from .words import BASE, BYTES, END, END_OF_WORD, MIN_VOCAB_SIZE, PART, START, spell, words_of
 
@@ -173,13 +173,6 @@ class Tokenizer:
                 raise UserError(f"the added token {token.content!r} in {folder} has the id {i}, not "
                                 f"{tokenizer.vocabulary[token.content]}: number added tokens without gaps")
         return tokenizer
-
-
-def train_tokenizer(captions: str | Path, folder: str | Path, vocab_size: int, max_length: int = 77) -> Tokenizer:
-    """Train a tokenizer on a text file with one caption per line, and save it in `folder`."""
-    tokenizer = Tokenizer.train(read_captions(path("captions", captions)), vocab_size, max_length)
-    tokenizer.save_pretrained(folder)
-    return tokenizer
 
 
 def _pair(merge):

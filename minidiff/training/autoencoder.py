@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import ops
-from ..backend import array_module, random_stream, to_device
+from ..backend import array_module, random_stream
 from ..data.source import Source, batch_stream
 from ..data.sources import open_source
 from ..models.autoencoder import AutoencoderKL
@@ -58,7 +58,7 @@ class AutoencoderTraining:
         images = self.source.training_batch(index, batch_size).images
         noise = batch_stream(self.settings.seed, NOISE, index).standard_normal(
             latent_shape(config, images), dtype="float32")
-        return workers.learn(fraction, to_device(images, self.device), to_device(noise, self.device))
+        return workers.learn(fraction, images, noise)
 
     def learn(self, fraction: float, images, noise) -> dict:
         """The losses of one worker's part of a batch; adds its gradient times `fraction`."""

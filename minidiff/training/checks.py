@@ -12,6 +12,7 @@ from .diffusion import check, unet_config
 from .fitting import check_data
 from .optimizers import optimizer_class
 from .presets import Settings
+from .ranks import check_rows
 
 
 def check_settings(settings: Settings) -> None:
@@ -19,10 +20,20 @@ def check_settings(settings: Settings) -> None:
     for stage in (settings.train_autoencoder, settings.train_contrastive, settings.train_diffusion,
                   settings.train_lora):
         optimizer_class(stage.optimizer)
+    for name in trained(settings):
+        check_rows(getattr(settings, name).batch_size, f"{name}.batch_size")
     check_data(settings.data)
     check_class_labels(settings, kind_of(settings.data.source) != "images")
     check(settings)
     check_fit(settings)
+
+
+def trained(settings: Settings) -> list[str]:
+    """The names of the settings of the stages of a run that learn."""
+    if settings.lora.rank:
+        return ["train_lora"]
+    encoders = ["train_autoencoder"] if settings.text.class_labels else ["train_autoencoder", "train_contrastive"]
+    return [*encoders, "train_diffusion"]
 
 
 def check_fit(settings: Settings) -> None:

@@ -18,6 +18,8 @@ LARGEST_SCALE = 4.605170185988092  # ln 100: Radford et al. 2021, section 2.5
 class ContrastiveTraining:
     """Each worker embeds its part of a batch, the loss compares all embeddings, and its gradient goes back in parts.
 
+    So do ranks (ranks.py): each computes the loss of all embeddings, and goes on with the gradient of its own.
+
     Half of a batch of scenes are twins of the other half: captions that differ only in a word or in the order of words,
     so that the order of words matters from the first step on.
 
@@ -37,24 +39,33 @@ class ContrastiveTraining:
         scale = self.model.logit_scale.value
         scale.clip(None, LARGEST_SCALE, out=scale)
         batch = self.source.contrastive_batch(index, self.settings.train_contrastive.batch_size)
-        ids = to_device(self.tokenizer(batch.captions), self.device)
-        images = to_device(batch.images, self.device)
-        text_parts, image_parts = zip(*workers.run("embed", *workers.split(ids, images)), strict=True)
-        loss, loss_back = self.model.contrast(workers.join(text_parts), workers.join(image_parts))
-        workers.run("learn", *workers.split(*loss_back(fraction)))
+        ids, images, ranks = self.tokenizer(batch.captions), batch.images, workers.ranks
+        parts = workers.split(*ranks.part(ids, images))
+        if ranks.size == len(parts[0]) == 1:  # on a GPU it is recorded as a whole
+            return workers.learn(fraction, ids, images)
+        self.model.logit_scale.frozen = ranks.rank > 0  # each rank computes all of its gradient: it counts once
+        text, image = zip(*workers.run("embed", *parts), strict=True)
+        loss, loss_back = self.model.contrast(workers.join(text), workers.join(image))
+        workers.run("learn_part", *workers.split(*ranks.part(*loss_back(fraction))))
+        return {"loss": loss}
+
+    def learn(self, fraction: float, ids, images) -> dict:
+        """The losses of a batch that one worker learns alone; adds its gradient times `fraction`."""
+        loss, backward = self.model(ids, images)
+        backward(fraction)
         return {"loss": loss}
 
     def embed(self, ids, images):
-        """The embeddings of one worker's part of a batch; their backward passes are kept for `learn`.
+        """The embeddings of one worker's part of a batch; their backward passes are kept for `learn_part`.
 
         ids (N, T), images (N, H, W, 3) -> text (N, P), image (N, P)
         """
-        text, text_back = self.model.embed_text(ids)
-        image, image_back = self.model.embed_image(images)
+        text, text_back = self.model.embed_text(to_device(ids, self.device))
+        image, image_back = self.model.embed_image(to_device(images, self.device))
         self.backs = text_back, image_back
         return text, image
 
-    def learn(self, dtext, dimage) -> None:
+    def learn_part(self, dtext, dimage) -> None:
         """Adds the gradient of the part of the batch that `embed` was given last."""
         (text_back, image_back), self.backs = self.backs, None  # frees the activations
         text_back(dtext)

@@ -138,18 +138,17 @@ class DiffusionTraining:
         """Some captions, chosen at random, become the empty one, so that the UNet also learns to do without."""
         return np.where(rng.random(len(ids))[:, None] < self.settings.diffusion.caption_dropout, self.empty, ids)
 
-    def question(self, mean, noise, t, ids) -> list:
+    def question(self, mean, noise, t, ids) -> tuple:
         """The arguments of `predict_noise`: noisy latents, times, token ids, the answer and its weight.
 
-        mean (N, H, W, C), noise (N, H, W, C), t (N), ids (N, T) -> five arrays on the stage's device
+        mean (N, H, W, C), noise (N, H, W, C), t (N), ids (N, T) -> five arrays
         """
         own = self.settings.diffusion
         x0, (alpha, sigma) = mean * np.float32(self.scaling_factor), self.schedule.at(t)
         # Samplers call the network at whole times, so it is trained at whole times.
-        arrays = (add_noise(x0, noise, alpha, sigma), np.floor(t).astype(np.float32), ids,
-                  target(own.prediction, x0, noise, alpha, sigma),
-                  loss_weight(own.weighting, own.prediction, alpha, sigma))
-        return [to_device(array, self.device) for array in arrays]
+        return (add_noise(x0, noise, alpha, sigma), np.floor(t).astype(np.float32), ids,
+                target(own.prediction, x0, noise, alpha, sigma),
+                loss_weight(own.weighting, own.prediction, alpha, sigma))
 
     def learn(self, fraction: float, *part) -> dict:
         """The losses of one worker's part of a batch; adds its gradient times `fraction`."""

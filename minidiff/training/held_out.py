@@ -15,7 +15,7 @@ from functools import cache
 
 import numpy as np
 
-from ..backend import array_module, random_stream, to_device, to_host
+from ..backend import array_module, product_precision, random_stream, to_device, to_host
 from ..data.images import at_once
 from ..data.source import Source
 from ..models.autoencoder import AutoencoderKL
@@ -50,7 +50,7 @@ def held_out_losses(stage, source: Source, autoencoder: Callable[[], Autoencoder
 def quick(stage, read):
     """The same losses as floats, computed without gradients and with the kernels that training uses."""
     def losses():
-        with no_grad(), fast(stage.settings.winograd):
+        with no_grad(), fast(stage.settings.winograd), product_precision(stage.settings.precision):
             return {name: float(value) for name, value in read().items()}
 
     return losses
@@ -119,7 +119,7 @@ def of_diffusion(stage: DiffusionTraining, source: Source, autoencoder: Callable
             return {}
         question, bands, probability = batch()
         errors = np.concatenate([to_host(squared_errors(stage, *part)) for part in in_parts(stage, *question)])
-        weighted = errors * to_host(question[-1])
+        weighted = errors * question[-1]
         present = [band for band in range(len(BANDS)) if band in bands]
         total = sum(probability[band] * weighted[bands == band].mean() for band in present)
         return {"held_out": total} | {f"held_out.{BANDS[band]}": errors[bands == band].mean() for band in present}

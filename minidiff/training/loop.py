@@ -11,18 +11,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..backend import array_module, to_host
+from ..backend import array_module, captured, to_host
 from ..errors import UserError
 from ..storage.checkpoint import latest, list_checkpoints, save_step
 from .flat import Flat
 from .optimizers import optimizer_class
 from .presets import StageSettings
+from .ranks import world
 from .run_folder import append_line
 from .schedule import average_decay, fallen, learning_rate
 from .update import update_parameters
@@ -65,8 +66,10 @@ class Trainer:
         self.flat = Flat([p for model in stage.models for p in model.parameters()], stage.device)
         self.optimizer = optimizer_class(settings.optimizer)(self.flat, stage.models, settings)
         self.average = self.flat.value.copy()
-        self.step, self.total = 0, settings.steps
-        self.threads, self.wanted = worker_count(settings.batch_size, stage.device, threads), threads
+        self.change = captured(self._change, stage.device)
+        self.step, self.total, self.ranks = 0, settings.steps, world()
+        self.wanted = self.ranks.threads(threads)
+        self.threads = worker_count(settings.batch_size // self.ranks.size, stage.device, self.wanted)
 
     def workers(self) -> Workers:
         return Workers(self.stage, self.flat, self.threads, self.wanted)
@@ -84,17 +87,17 @@ class Trainer:
 
         Raises UserError when a loss is not finite; the last checkpoint was written before that.
         """
-        workers = self.workers()
         if seconds is None:
             self.total = self.total or self.settings.steps
         elif self.step == 0:
             self.total = None
         fitting = self.total is None
-        looked = saved = time.monotonic()
         sums, since, spent, start_step = {}, 0, 0.0, self.step
-        try:
+        with self._followed() as workers:
+            looked = saved = time.monotonic()
             while self.total is None or self.step < self.total:
-                losses, norm = self._update(workers)
+                with self.ranks.step((self.step, self._expected())):
+                    losses, norm = self._update(workers)
                 sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
                 since += 1
                 if self.total is None and spent + time.monotonic() - looked >= seconds:
@@ -121,11 +124,33 @@ class Trainer:
                     saved = now
                 yield progress
                 looked, sums, since = time.monotonic(), {}, 0
+
+    @contextmanager
+    def _followed(self):
+        """Inside, the other ranks follow this one, in the state that it is in, each with such workers."""
+        self.ranks.tell((self.stage.name, self.stage.device))
+        try:
+            with self._working() as workers:
+                yield workers
         finally:
-            workers.close()
+            self.ranks.tell(None)
+
+    def follow(self) -> None:
+        """Make the steps of the first rank, which decides how many there are, until it ends the stage."""
+        with self._working() as workers:
+            while (told := self.ranks.hear()) is not None:
+                self.step, self.total = told
+                self._update(workers)
+
+    @contextmanager
+    def _working(self):
+        for array in self._arrays().values():
+            self.ranks.share(array)
+        with closing(self.workers()) as workers:
+            yield workers
 
     def _update(self, workers):
-        """One step: the mean gradient of `accumulation` batches, summed over the workers, and the update."""
+        """One step: the mean gradient of `accumulation` batches, summed over workers and ranks, and the update."""
         settings = self.settings
         workers.clear()
         totals = {}
@@ -134,10 +159,15 @@ class Trainer:
             losses = self.stage.step(workers, index, 1 / settings.accumulation)
             totals = {name: totals.get(name, 0.0) + value / settings.accumulation for name, value in losses.items()}
         workers.gather()
-        norm = update_parameters(self.flat, self.optimizer, self.average, self.step + 1, self._rate(self.step),
-                                 settings.clip, average_decay(self.step, settings.average_decay), workers.map)
+        numbers = self.step + 1, self._rate(self.step), average_decay(self.step, settings.average_decay)
+        norm = self.change(numbers, workers.map)
         self.step += 1
         return totals, norm
+
+    def _change(self, numbers, run):
+        """Change the parameters by their gradients; `numbers` are those that differ from step to step."""
+        step, rate, decay = numbers
+        return update_parameters(self.flat, self.optimizer, self.average, step, rate, self.settings.clip, decay, run)
 
     def _expected(self):
         return self.total or UNKNOWN

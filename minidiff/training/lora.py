@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..backend import random_stream
+from ..backend import check_precision, random_stream
 from ..data.reading.found import Found
 from ..data.sources import open_source
 from ..diffusion.scheduler_config import from_config
@@ -85,6 +85,7 @@ class LoRARun:
         return run
 
     def _open(self, folder, settings, model, device, threads, found=None):
+        check_precision(settings.precision, device)
         if settings.lora.rank < 1:
             raise UserError(f"lora.rank {settings.lora.rank}: use a whole number of at least 1, such as 4")
         self.folder, self.settings, self.device, self.threads = folder, settings, device, threads

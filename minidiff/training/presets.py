@@ -18,6 +18,7 @@ from ..fields import (
     Layers,
     Length,
     Name,
+    Precision,
     Side,
     Steps,
     Text,
@@ -142,6 +143,7 @@ class Settings(Checked):
     size: Side = 64
     seed: Seed = 0
     winograd: bool = True  # Winograd's algorithm for convolutions: faster, with rounding errors of 1e-5
+    precision: Precision = "float32"  # to which a GPU rounds the factors of products
     data: DataSettings = field(default_factory=DataSettings)
     autoencoder: AutoencoderSettings = field(default_factory=AutoencoderSettings)
     text: TextSettings = field(default_factory=TextSettings)

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ..backend import check_precision
 from ..data.folder_source import check_captions
 from ..data.reading.found import Found
 from ..data.sources import kind_of, open_source
@@ -59,6 +60,7 @@ class Run:
         not fit together, or where the model has other sizes than the settings.
         """
         check_settings(settings)
+        check_precision(settings.precision, device)
         check_new(folder)
         if start is not None:
             load_start(start, settings)
@@ -69,8 +71,9 @@ class Run:
     @classmethod
     def resume(cls, folder: Path, device: str = "cpu", threads: int | None = None) -> Run:
         """Open a run that was started before, with its own settings."""
-        run = cls.__new__(cls)
-        run._open(folder, read_settings(folder), device, threads)
+        run, settings = cls.__new__(cls), read_settings(folder)
+        check_precision(settings.precision, device)
+        run._open(folder, settings, device, threads)
         if run.cache is not None:
             run.cache.check_unchanged()
         return run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 STAGE = {
     "steps": "updates of the parameters",
-    "batch_size": "images per update",
+    "batch_size": "images per update, of all processes together",
     "learning_rate": "peak learning rate",
     "time_fraction": "fraction of the time that --minutes gives to this stage",
     "optimizer": "the rule of the update",
@@ -28,6 +28,7 @@ SETTINGS = {
     "size": "height and width of the images in pixels; by default fitted to your images, at most 64",
     "seed": "everything random follows from it",
     "winograd": "Winograd's algorithm for convolutions: faster, with rounding errors of 1e-5",
+    "precision": "to which a GPU rounds the factors of products: float32, tf32 or bf16; all else stays in float32",
     "data": {
         "source": "captioned images: a folder, a file, or scenes, the built-in ones; --data is short for it",
         "caption_column": "column of a table that holds the captions",

@@ -16,13 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.util import Finalize
 
-from ..backend import array_module, keep_memory, shared
+from ..backend import array_module, captured, keep_memory, product_precision, shared
 from ..errors import UserError
 from ..nn.blas import set_blas_threads
 from ..nn.module import gradients_together
 from ..nn.threads import cores
 from ..ops import fast
 from .flat import Flat
+from .ranks import world
 
 LEAST_PART = 4  # samples of a batch below which another worker costs more than it saves
 
@@ -30,12 +31,14 @@ LEAST_PART = 4  # samples of a batch below which another worker costs more than 
 class Workers:
     """A stage in this process and in count - 1 forked ones; `gather` adds the gradients of those to its own.
 
+    Together they learn the rows of this rank (ranks.py), and `gather` also adds those of the other ranks.
+
     Each has one thread of BLAS; a single one has `threads`, or with None as many as BLAS itself would take.
     """
 
     def __init__(self, stage, flat: Flat, count: int, threads: int | None = None):
         keep_memory()
-        self.stage, self.flat = stage, flat
+        self.stage, self.flat, self.ranks = stage, flat, world()
         self.gradients, self.pipes, self.processes = [], [], []
         # Before multiprocessing, at the end of this process, waits for its children.
         self._end = Finalize(None, stop_all, (self.pipes, self.processes), exitpriority=1)
@@ -44,6 +47,7 @@ class Workers:
             self._fork()
         self.pool = ThreadPoolExecutor(count) if count > 1 else None  # for the update of the parameters
         self.map = self.pool.map if self.pool else map
+        self.learn_rows = captured(self.learn_rows, stage.device)  # on a GPU: recorded once, and replayed
 
     def _fork(self):
         context = multiprocessing.get_context("fork")
@@ -77,7 +81,9 @@ class Workers:
                 end.send(answer)
 
     def _call(self, name, arguments):
-        with fast(self.stage.settings.winograd), gradients_together(self.stage.device == "cuda"):
+        settings = self.stage.settings
+        with (fast(settings.winograd), product_precision(settings.precision),
+              gradients_together(self.stage.device == "cuda")):
             return getattr(self.stage, name)(*arguments)
 
     def run(self, name: str, *parts: Sequence) -> list:
@@ -103,7 +109,16 @@ class Workers:
                 for array in arrays]
 
     def learn(self, fraction: float, *arrays) -> dict:
-        """The mean losses of a batch; adds its gradient times `fraction`, by stage.learn(fraction, *part)."""
+        """The mean losses of a batch of all ranks; adds the gradient of this rank's rows times `fraction`.
+
+        The arrays may be those of the host.
+        """
+        rows = self.ranks.part(*arrays)
+        weight = len(rows[0]) / len(arrays[0])
+        return self.ranks.mean(self.learn_rows(fraction * weight, *rows), weight)
+
+    def learn_rows(self, fraction: float, *arrays) -> dict:
+        """The mean losses of rows; adds their gradient times `fraction`, by stage.learn(fraction, *part)."""
         parts = self.split(*arrays)
         weights = [len(part) / len(arrays[0]) for part in parts[0]]
         results = self.run("learn", [fraction * weight for weight in weights], *parts)
@@ -111,7 +126,8 @@ class Workers:
                 for name in results[0]}
 
     def join(self, parts):
-        return array_module(parts[0]).concatenate(parts)
+        """The rows of the whole batch, of all workers and ranks."""
+        return self.ranks.gather(array_module(parts[0]).concatenate(parts))
 
     def clear(self):
         for grad in (self.flat.grad, *self.gradients):
@@ -120,6 +136,7 @@ class Workers:
     def gather(self):
         for grad in self.gradients:
             self.flat.grad += grad
+        self.ranks.allreduce(self.flat.grad)
 
     def close(self):
         self._end()

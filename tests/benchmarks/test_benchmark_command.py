@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import command
 from benchmarks.measure import plots, rows
+from benchmarks.measure.file import kept
 from benchmarks.ops import benchmark as ops
 
 MACHINE = {"cpu": "a CPU", "cores": 2, "blas core type": "some", "native": True, "precision": "float32",
@@ -25,6 +26,17 @@ def test_the_command_writes_results_with_the_machine_in_their_header(tmp_path, c
     assert len(results["rows"]) == 4
     screen = capsys.readouterr().out
     assert results["machine"]["cpu"] in screen and "linear, no bias, backward" in screen
+
+
+def test_a_run_that_is_stopped_keeps_its_rows(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "draw", lambda results, folder, name: drawn.append(len(results["rows"])))
+    found = [rows.row(name, "", {}, part=part) for name, part in (("a", 1), ("b", 1), ("c", 2))]
+    stopped = kept(found, {"machine": MACHINE}, tmp_path / "new" / "some.json")
+    for count, row in enumerate(stopped, 1):
+        kept_rows = json.loads((tmp_path / "new" / "some.json").read_text("utf-8"))["rows"]
+        assert len(kept_rows) == count and kept_rows[-1]["what"] == row["what"]
+    assert drawn == [2] and [file.name for file in (tmp_path / "new").iterdir()] == ["some.json"]
 
 
 def test_plots_are_written(tmp_path, ceilings):

@@ -101,3 +101,11 @@ def test_a_deep_or_transparent_mask_paints_what_its_ordinary_copy_paints(model):
                      "-o", f"{mask}-painted.png"]) == 0
     for mask in ("deep", "erased"):
         assert np.array_equal(read_pixels(f"{mask}-painted.png"), read_pixels("mask-painted.png"))
+
+
+def test_a_cpu_refuses_products_of_rounded_factors(model, capsys):
+    options = ["generate", PROMPT, "--model", str(model), "--device", "cpu", "-o", "one.png"]
+    assert main([*options, "--precision", "bf16"]) == 2
+    assert "precision bf16 is that of products on a GPU: use float32 on a CPU" in capsys.readouterr().err
+    assert not Path("one.png").exists()
+    assert main([*options, "--precision", "float32"]) == 0

@@ -9,10 +9,11 @@ from tiny_pipeline import WORDS, tiny_pipeline
 
 from minidiff.diffusion.sampler_table import SAMPLERS
 from minidiff.explain import guidance, paths, plane, run
+from minidiff.explain.labels import LABELS
 from minidiff.explain.page import explain
 from minidiff.explain.run import About
 from minidiff.explain.scene import scene_of
-from minidiff.explain.wording import LABELS, VIEWS
+from minidiff.explain.wording import VIEWS
 from minidiff.pipeline import Pipeline
 from minidiff.tokenizer import Tokenizer
 
@@ -44,7 +45,7 @@ def drawn(file):
             assert page.run(f"document.querySelector('#{name} .view').getBoundingClientRect().height") > 40, name
         assert page.run("[...document.querySelectorAll('svg *')].filter(e => /NaN|undefined|Infinity/.test("
                         "[...e.attributes].map(a => a.value).join())).length") == 0
-        return page.run("[...document.querySelectorAll('.missing, #attention .note')].map(e => e.textContent)")
+        return page.run("[...document.querySelectorAll('.missing, #attention .view > .note')].map(e => e.textContent)")
 
 
 def test_of_a_model_of_emoji_no_scene_is_expected(tmp_path):

@@ -13,9 +13,10 @@ from tiny_pipeline import WORDS, tiny_pipeline
 
 import minidiff
 from minidiff.explain import run as run_module
-from minidiff.explain.page import DRAWN, explain, name_of
+from minidiff.explain.labels import LABELS
+from minidiff.explain.page import DRAWN, explain, linked, name_of, numbered
 from minidiff.explain.run import About
-from minidiff.explain.wording import LABELS, VIEWS
+from minidiff.explain.wording import VIEWS
 from minidiff.pipeline import Pipeline
 
 PAGE = Path(minidiff.__file__).parent / "explain" / "page"
@@ -37,13 +38,21 @@ def test_every_view_has_words_and_a_script():
 
 def test_every_label_is_used_and_every_used_label_exists():
     scripts = "".join(path.read_text("utf-8") for path in [*PAGE.glob("*.js"), PAGE / "template.html"])
-    python = "".join(path.read_text("utf-8") for path in PAGE.parent.glob("*.py") if path.name != "wording.py")
+    python = "".join(path.read_text("utf-8") for path in PAGE.parent.glob("*.py") if path.name != "labels.py")
     used = {*re.findall(r'say\(\s*"(\w+)"', scripts)}
     assert used <= {*LABELS}
     families = {match for match in re.findall(r"say\(`(\w+_)\$", scripts)}
     unused = [key for key in LABELS if f'"{key}"' not in scripts + python and f"LABEL_{key}" not in scripts
               and not key.startswith(tuple(families))]
     assert unused == []
+
+
+def test_what_names_another_view_has_its_number_and_links_to_it(explained):
+    assert numbered("as in [guidance]") == "as in view 5" and '<a href="#guidance">view 5</a>' in linked("[guidance]")
+    links = re.findall(r'<a href="#(\w+)">view (\d+)</a>', explained.html)
+    assert links and all(list(VIEWS)[int(number) - 1] == name for name, number in links)
+    named = re.findall(r"\[(\w+)\]", " ".join([*LABELS.values(), *(text for view in VIEWS.values() for text in view)]))
+    assert {*named} <= {*VIEWS}
 
 
 def test_there_is_no_address_of_the_network_on_the_page(explained):
@@ -132,6 +141,16 @@ def test_a_slider_changes_what_is_seen(opened, view, seen):
         slide(opened, view, i)
         shown.append(opened.run(f"document.querySelector('#{view} {place}').{value}"))
     assert shown[0] != shown[1]
+
+
+@in_browser
+def test_a_chart_tells_the_values_under_the_pointer(opened, explained):
+    view, note = explained.views["losses"], "document.querySelector('#losses .told').textContent"
+    assert opened.run(note) == LABELS["point"]
+    opened.run("(svg => { const box = svg.getBoundingClientRect(); svg.dispatchEvent(new PointerEvent('pointermove', "
+               "{ clientX: box.right - 10, clientY: box.top + 50 })); })(document.querySelector('#losses svg'))")
+    told = opened.run(note)
+    assert told.startswith(f"t = {view['times'][-1]:g}: {LABELS['loss_right']} {view['errors']['right'][-1]:.3g}")
 
 
 @in_browser

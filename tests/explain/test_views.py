@@ -10,18 +10,16 @@ import numpy as np
 import pytest
 from explained_page import LOSSES, SEED
 from PIL import Image
-from tiny_pipeline import WORDS, tiny_pipeline
+from tiny_pipeline import WORDS
 
 from minidiff.backend import random_stream
 from minidiff.data.judge import read, verdict
 from minidiff.diffusion.objectives import add_noise, loss_weight, target
 from minidiff.diffusion.schedules import Time
 from minidiff.explain import guidance, losses, paths, plane
-from minidiff.explain.attention import fraction_inside
-from minidiff.explain.images import bytes_of, packed, reduced
+from minidiff.explain.images import bytes_of, packed
 from minidiff.explain.other_word import changed
 from minidiff.explain.recorder import named_modules
-from minidiff.explain.run import About, observe
 from minidiff.nn.module import frozen
 from minidiff.training.diffusion import predict_noise
 from minidiff.training.presets import Settings
@@ -90,6 +88,8 @@ def test_arrows_of_guidance_have_true_lengths_and_lie_in_one_plane(explained, ru
             assert math.hypot(*found[name]) == pytest.approx(np.linalg.norm(vector), rel=1e-3)
         cosine = (step.uncond * step.cond).sum() / np.linalg.norm(step.uncond) / np.linalg.norm(step.cond)
         assert found["degrees"] == pytest.approx(np.degrees(np.arccos(cosine)), rel=1e-3)
+        difference = step.time.sigma * np.linalg.norm(step.cond - step.uncond)  # of a flow, x0 = x − σ y
+        assert found["apart_x0"] == pytest.approx(difference, rel=1e-3)
         assert found["outside"] < 1e-4 * math.hypot(*found["guided"])
 
 
@@ -116,16 +116,11 @@ def test_heat_maps_are_the_weights(explained, run):
     view = explained.views["attention"]
     for layer, name in zip(view["layers"], run.steps[0].weights, strict=True):
         expected = np.stack([step.weights[name][..., :run.tokens] for step in run.steps])
-        np.testing.assert_allclose(np.moveaxis(unpacked(layer["maps"]), 2, -1), expected, rtol=0,
+        np.testing.assert_allclose(np.moveaxis(unpacked(layer["maps"]), 2, -1), np.sqrt(expected), rtol=0,
                                    atol=0.51 * layer["maps"]["top"] / 255 + 1e-3)
-
-
-def test_the_overlap_counts_parts_of_pixels():
-    heat = np.ones((4, 4))
-    assert fraction_inside(heat, [0.0, 0.0, 0.5, 0.5]) == pytest.approx(0.25)
-    assert fraction_inside(heat, [0.1, 0.1, 0.9, 0.35]) == pytest.approx(0.8 * 0.25)
-    heat[:, 2:] = 0
-    assert fraction_inside(heat, [0.0, 0.0, 0.5, 1.0]) == pytest.approx(1.0)
+    parts, weights = view["received"], [weights for step in run.steps for weights in step.weights.values()]
+    assert sum(parts.values()) == pytest.approx(1, abs=2e-3) and view["padding"] == len(run.ids) - run.tokens > 0
+    assert parts["start"] == pytest.approx(np.mean([w[..., 0].astype(float).mean() for w in weights]), rel=1e-3)
 
 
 def test_the_network_lists_every_stage_with_its_shape_and_parameters(explained, run):
@@ -157,7 +152,9 @@ def test_paths_are_projected_latents_and_errors_those_of_the_samplers(explained,
     np.testing.assert_allclose(view["paths"][2][-1], expected, rtol=1e-2, atol=1e-2)
     np.testing.assert_allclose(states[0, -1], run.steps[-1].after, rtol=0, atol=1e-4)
     offs = {(one["sampler"], one["steps"]): one["off"] for one in view["table"]}
-    assert offs["dpm++", 20] < offs["dpm++", 5] and offs["euler", 20] < offs["euler", 5]
+    (_, end, image), (_, true, _) = paths.ended(run, "euler", 5), paths.ended(run, *paths.REFERENCE)
+    assert offs["euler", 5] == pytest.approx(100 * np.linalg.norm(end - true) / np.linalg.norm(true), rel=1e-3)
+    assert offs["dpm++", 20] < offs["dpm++", 5] and np.abs(frames(view["ends"])[1] - image[0]).max() <= 1
 
 
 def test_the_exact_answer_in_the_plane_is_the_mean_of_what_may_have_been(explained):
@@ -167,7 +164,10 @@ def test_the_exact_answer_in_the_plane_is_the_mean_of_what_may_have_been(explain
     np.testing.assert_allclose([far, near], [[[1.0, 0.0]], [[2.0, -1.0]]], rtol=1e-12, atol=1e-12)
     view = explained.views["plane"]
     learned, exact = (np.array(view[name]["arrows"]) for name in ("learned", "exact"))
-    assert np.linalg.norm(learned - exact) < 0.35 * np.linalg.norm(exact)
+    assert np.linalg.norm(learned - exact) < 0.4 * np.linalg.norm(exact)
+    assert len(view["exact"]["points"]) == len(view["sigma"]) + 1 and np.abs(np.diff(view["sigma"])).max() < 0.15
+    ends, data = np.array(view["exact"]["points"][-1]), np.array(view["data"])
+    assert np.mean(np.linalg.norm(ends[:, None] - data, axis=-1).min(axis=1) < 0.1) > 0.95
 
 
 def test_errors_are_mean_squares_of_the_networks_answers(explained, run):
@@ -180,7 +180,10 @@ def test_errors_are_mean_squares_of_the_networks_answers(explained, run):
                             add_noise(x0, noise, alpha, sigma), np.full(len(x0), t, np.float32), ids,
                             target("flow_prediction", x0, noise, alpha, sigma))
     assert view["errors"]["right"][6] == pytest.approx(float(loss["loss"]), rel=1e-3)
-    assert losses.errors(run, x0, [t], "")[0] == pytest.approx(view["errors"]["none"][6], rel=1e-3)
+    last = view["times"][-1]
+    [right], [none] = (losses.answers(run, x0, [last], text) for text in (explained.prompt, ""))
+    assert view["apart"] == pytest.approx(np.mean((right - none) ** 2), rel=1e-3)
+    assert view["zero"] == pytest.approx(np.mean((noise - x0) ** 2), rel=1e-3)
 
 
 def test_what_trains_is_error_times_weight_times_frequency(explained, run):
@@ -202,22 +205,13 @@ def test_times_are_drawn_as_in_the_run_of_the_model(explained, run):
     assert sum(losses.view(run)["law"][:20]) < 0.5 * sum(law[:20])
 
 
-@pytest.mark.parametrize(("prompt", "other"), [
-    ("a red heart above a blue square", "a green heart above a blue square"),  # it has no token for cyan
-    ("a star", "a {}"), ("a", None), ("???", None)])
-def test_one_word_is_changed(prompt, other):
-    found = changed(observe(tiny_pipeline(num_inference_steps=1), About("tiny"), prompt, 0, {}))
-    if other is None:
-        assert found is None
-    else:
-        before, after = prompt.split(), found.split()
-        assert found == other or (other == "a {}" and after[0] == "a" and after != before and after[1].isalpha())
-
-
 def test_runs_part_where_words_are_read(explained):
     view = explained.views["changed_word"]
     cells, first = unpacked(view["cells"]), next(i for i, name in enumerate(view["stages"]) if "attentions" in name)
     assert cells[:first, 0].max() == 0 and cells[first, 0] > 0 and cells[0, 1] > 0
+    stage, step = np.unravel_index(cells.argmax(), cells.shape)
+    assert (view["jump"]["stage"], view["jump"]["step"]) == (stage, step + 1)
+    assert view["jump"]["before"] == pytest.approx(cells[stage - 1, step], abs=view["cells"]["top"] / 255)
 
 
 def test_losses_of_a_run_are_shown_with_what_chance_gives(explained):
@@ -232,7 +226,9 @@ def test_losses_of_a_run_are_shown_with_what_chance_gives(explained):
 def test_gradients_are_those_of_a_training_step_and_equal_difference_quotients(explained):
     view = explained.views["backwards"]
     assert abs(view["without_middle"] / view["loss"] - 1) > 1e-3
-    assert view["check"]["backward"] != 0 and view["check"]["off"] < 1e-5
+    assert [check["name"].partition(".")[0] for check in view["checks"]] == ["down_blocks", "mid_block", "up_blocks"]
+    assert all(check["backward"] != 0 and check["off"] < 1e-5 for check in view["checks"])
+    assert len(view["times"]) == 4 and view["times"] == sorted(view["times"])
     assert all(stage["gradient"] > 0 for stage in view["stages"])
     assert all(p.grad is None for p in explained.pipe.unet.parameters())
 
@@ -240,12 +236,3 @@ def test_gradients_are_those_of_a_training_step_and_equal_difference_quotients(e
 def test_bytes_keep_values_to_half_a_level(rng):
     values = rng.uniform(0, 3, (4, 5))
     np.testing.assert_allclose(unpacked(packed(values)), values, rtol=0, atol=0.51 * values.max() / 255)
-
-
-def test_large_images_are_reduced_to_means_of_blocks(rng):
-    pixels = rng.integers(0, 256, (2, 600, 402, 3), dtype=np.uint8)
-    small = reduced(pixels)
-    assert small.shape == (2, 200, 134, 3)
-    expected = pixels[1].reshape(200, 3, 134, 3, 3).mean(axis=(1, 3))
-    np.testing.assert_allclose(small[1], expected, rtol=0, atol=0.56)  # Pillow rounds 5/9 down
-    np.testing.assert_array_equal(reduced(pixels[:, :64, :64]), pixels[:, :64, :64])

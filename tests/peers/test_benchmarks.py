@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 from op_cases import CASES
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.append(str(Path(__file__).parents[2]))
 
+from benchmarks.gpu import benchmark as gpu
 from benchmarks.measure.ceilings import Ceilings
 from benchmarks.ops import benchmark as ops
 from benchmarks.ops.peers import OPS, F
 from benchmarks.steps import benchmark as steps
+from benchmarks.steps.operations import operations_of
+from benchmarks.steps.peers import LAYOUTS, TheirStep
+from benchmarks.steps.sizes import SMOKE
+from benchmarks.steps.stages import diffusion
 
 
 @pytest.mark.parametrize("name", sorted({case.op.__name__ for case in CASES}))
@@ -32,3 +39,18 @@ def test_every_stage_is_timed_with_the_same_gradients_in_torch():
     assert {row["what"] for row in rows} == {
         "autoencoder step", "contrastive step", "diffusion step", "denoising forward"}
     assert all({"NumPy", "PyTorch"} <= row["times"].keys() for row in rows)
+
+
+def test_operations_of_a_step_are_those_that_torch_counts():
+    """But for gradients of the captions and of the noisy latents, which torch does not compute."""
+    stage = diffusion(SMOKE)
+    theirs = TheirStep(stage, LAYOUTS[""])
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        theirs.backward()
+    assert 1 <= operations_of(stage) / counter.get_total_flops() < 1.01
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_step_has_the_same_gradients_in_each_precision(precision):
+    first, *_ = gpu.measure(["smoke"], match=f"steps, smoke: batch 4, {precision}", device="cpu", rounds=1, threads=1)
+    assert {"NumPy", "PyTorch NHWC"} == first["times"].keys() and first["largest error"]["PyTorch NHWC"] < 0.2

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minidiff.diffusion.schedules import Schedule
 from minidiff.errors import UserError
-from minidiff.report.plots import loss_curves, panel_groups, plot_losses, plot_schedule, plot_scores, read_metrics
+from minidiff.report.plots import loss_curves, panel_groups, plot_losses, plot_scores, read_metrics
 
 RECORDS = [{"stage": stage, "step": step, "total": 60, "learning_rate": 1e-3, "gradient_norm": 0.5,
             "samples_per_second": 80.0, "time": 1e9 + step, "loss": 3.0 / step, **more}
@@ -22,10 +21,7 @@ SCORES = {"seen": 0.91, "held_out": 0.66, "judge": {"truth": 1.0, "reconstructio
 HELD_OUT = [one | {"held_out": 0.2, "held_out.0-0.5": 0.3, "held_out.0.5-2": 0.4} for one in RECORDS]
 PLOTS = {"losses": lambda path: plot_losses(RECORDS, path),
          "held-out losses": lambda path: plot_losses(HELD_OUT, path),
-         "scores": lambda path: plot_scores(SCORES, path),
-         "schedule": lambda path: plot_schedule(Schedule(), path),
-         "flow": lambda path: plot_schedule(Schedule("flow"), path),
-         "zero snr": lambda path: plot_schedule(Schedule(rescale_betas_zero_snr=True), path)}
+         "scores": lambda path: plot_scores(SCORES, path)}
 
 each_plot = pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
 
@@ -49,7 +45,7 @@ def test_a_plot_is_an_image_and_nothing_else_is_left(plot, tmp_path):
 
 def test_a_plot_is_written_in_the_format_of_its_name(tmp_path):
     pytest.importorskip("matplotlib")
-    plot_schedule(Schedule(), tmp_path / "plot.SVG")
+    plot_scores(SCORES, tmp_path / "plot.SVG")
     assert "<svg" in (tmp_path / "plot.SVG").read_text("utf-8")
 
 

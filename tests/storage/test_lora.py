@@ -16,7 +16,7 @@ from tiny_pipeline import WORDS, tiny_pipeline
 
 from minidiff import Pipeline
 from minidiff.cli import main
-from minidiff.cli.generate import file_and_scale
+from minidiff.cli.drawing import file_and_scale
 from minidiff.errors import UserError
 
 ALPHA, RANK = 1.5, 3

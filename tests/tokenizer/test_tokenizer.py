@@ -23,7 +23,6 @@ from minidiff.tokenizer import (
     merge,
     spell,
     split_words,
-    train_tokenizer,
 )
 from minidiff.tokenizer.words import PART
 
@@ -245,14 +244,6 @@ def test_ids_and_vocabulary_sizes_out_of_range_are_refused():
         Tokenizer([]).decode([-1])
     with pytest.raises(UserError, match="514 or more"):
         Tokenizer.train(CAPTIONS, 513)
-
-
-def test_training_from_a_file_writes_the_folder(tmp_path):
-    (tmp_path / "captions.txt").write_text("\n".join(CAPTIONS), encoding="utf-8")
-    trained = train_tokenizer(tmp_path / "captions.txt", tmp_path / "tokenizer", 1000)
-    assert trained.merges == Tokenizer.from_pretrained(tmp_path / "tokenizer").merges == SCENES.merges
-    with pytest.raises(UserError, match="one caption per line"):
-        train_tokenizer(tmp_path / "missing.txt", tmp_path / "tokenizer", 1000)
 
 
 def test_a_tokenizer_is_not_saved_over_a_file(tmp_path):

@@ -15,7 +15,7 @@ from minidiff.training import presets
 @pytest.mark.parametrize("name, text, expected", [
     ("train_diffusion.batch_size", "16", 16), ("unet.block_out_channels", "8,16", (8, 16)), ("seed", "3", 3),
     ("diffusion.train_text_encoder", "false", False), ("diffusion.prediction", "epsilon", "epsilon"),
-    ("autoencoder.kl_weight", "1e-5", 1e-5)])
+    ("autoencoder.kl_weight", "1e-5", 1e-5), ("precision", "tf32", "tf32")])
 def test_every_setting_can_be_overridden_in_its_own_type(name, text, expected):
     assert presets.setting_names(presets.override(SETTINGS, name, text))[name] == expected
 
@@ -28,7 +28,8 @@ def test_every_setting_can_be_overridden_in_its_own_type(name, text, expected):
     ("train_autoencoder.batch_size", "0", "batch_size is 0: use a whole number from 1 to 65536"),
     ("train_lora.beta1", "1", "beta1 is 1.0: use a number from 0 to less than 1"),
     ("unet.block_out_channels", "8,-1", r"is \(8, -1\): use a list of 1 to 8, each a whole number from 1 to 16384"),
-    ("unet.block_out_channels", "8,,16", "is '8,,16'"), ("unet", "8", "unet is '8': use an object")])
+    ("unet.block_out_channels", "8,,16", "is '8,,16'"),
+    ("precision", "fp8", "precision is 'fp8': use"), ("unet", "8", "unet is '8': use an object")])
 def test_a_bad_setting_is_one_clear_line(name, text, message):
     with pytest.raises(UserError, match=message):
         presets.override(SETTINGS, name, text)

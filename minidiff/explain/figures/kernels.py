@@ -17,7 +17,6 @@ MEASURED = (  # millions of operations (5 an element for SiLU, 8 for group norm)
     ("attention", 537, 8.39, 30.61, 17.12, (66, 10)),
     ("conv 3 x 3", 302, 2.24, 7.22, 2.10, (180, 230)),
 )
-TILE = 26
 
 
 def figure():

@@ -27,13 +27,20 @@ VIEWS.changed_word = (data, place) => {
   });
   place.append(make("div", { class: "panel changed" }, control, make("div", { class: "pair" }, films.map((film, j) => {
     const made = figure("", film);
-    made.lastChild.replaceChildren(...marked[j]);
+    made.lastChild.replaceChildren(`${say("changed_film")} `, ...marked[j]);
     return made;
-  })), wide(say("changed_alt"), grid), scale(say("changed_equal"), say("changed_most", { x: number(cells.top, 2) })), note));
+  })), note, wide(say("changed_alt"), grid), scale(say("changed_equal"), say("changed_most", { x: number(cells.top, 2) }))),
+    make("p", { class: "finding" }, jump(data)));
   control.begin();
 };
 
+// The largest difference, and why it need not be that of the stage before.
+function jump({ jump: { stage, step, after, before }, stages }) {
+  return [say("changed_jump", { stage: stages[stage], step, after: number(after, 2) }), before > 0 && after > 1.5 * before
+    ? say("changed_why", { before: number(before, 2), name: stages[stage - 1] }) : ""].join(" ");
+}
+
 // The colours of cells, from 0 to their largest value, with its ends named.
-function scale(low, high) {
-  return make("p", { class: "scale" }, make("span", {}, low), make("i"), make("span", {}, high));
+function scale(low, high, kind = "guided") {
+  return make("p", { class: `scale ${kind}` }, make("span", {}, low), make("i"), make("span", {}, high));
 }

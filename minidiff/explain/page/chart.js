@@ -43,6 +43,22 @@ function legend(entries) {
   return make("ul", { class: "legend" }, entries.map(([kind, text]) => make("li", {}, make("i", { class: kind }), text)));
 }
 
+// Where the pointer is over a chart, the nearest x is marked and its values are told in a line below.
+function told(plot, place, xs, describe, hint = "") {
+  const note = make("p", { class: "note told" }, hint), mark = plot.upright(xs[0]);
+  mark.style.visibility = "hidden";
+  const tell = (event) => {
+    const box = plot.node.getBoundingClientRect(), at = (event.clientX - box.left) * plot.width / box.width;
+    const away = xs.map((x) => Math.abs(plot.atX(x) - at)), i = away.indexOf(Math.min(...away));
+    for (const end of ["x1", "x2"]) mark.setAttribute(end, plot.atX(xs[i]));
+    mark.style.visibility = "visible";
+    note.textContent = describe(i);
+  };
+  plot.node.addEventListener("pointermove", tell);
+  plot.node.addEventListener("pointerdown", tell);
+  place.append(note);
+}
+
 // Round values between two others, about as many as asked for.
 function ticks(low, high, count = 5) {
   const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));

@@ -53,8 +53,8 @@ function sprite(strip, alt = "") {
   return canvas;
 }
 
-// A labelled slider over 0 ... count − 1; arrow keys move it. `set(i)` moves it from elsewhere.
-function slider(label, count, start, describe, change) {
+// A labelled slider over 0 ... count − 1; arrow keys move it. `set(i)` moves it from elsewhere; `ends` name its ends.
+function slider(label, count, start, describe, change, ends = []) {
   const input = make("input", { type: "range", min: 0, max: count - 1, value: start, step: 1, "aria-label": label });
   const output = make("output");
   const update = () => {
@@ -65,7 +65,8 @@ function slider(label, count, start, describe, change) {
     change(i);
   };
   input.addEventListener("input", update);
-  const node = make("label", { class: "slider" }, make("span", {}, label), input, output);
+  const [low, high] = ends.map((text) => make("small", {}, text));
+  const node = make("label", { class: "slider" }, make("span", {}, label), low || null, input, high || null, output);
   node.input = input;
   node.set = (i) => { input.value = i; update(); };
   node.begin = update;

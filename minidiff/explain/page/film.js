@@ -38,7 +38,8 @@ VIEWS.film = (data, place) => {
       const made = figure(say(`film_${name}`), shown[j]);
       made.className = name;
       return made;
-    })), note, curve, make("h3", {}, say("film_strip")), strip, make("p", { class: "keys" }, say("hint_keys")));
+    })), note, answer(data), curve, make("h3", {}, say("film_strip")), strip, make("p", { class: "keys" }, say("hint_keys")));
+  place.append(panel);
   panel.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (event.key === " " && event.target.tagName !== "BUTTON") { timer ? stop() : play(); event.preventDefault(); }
@@ -48,11 +49,17 @@ VIEWS.film = (data, place) => {
       event.preventDefault();
     }
   });
-  place.append(panel);
   const most = Math.max(...data.change, 1e-6);
   const plot = chart(curve, { x: [1, Math.max(2, data.total)], y: [0, 1.1 * most], width: 952, height: 150,
-    xTicks: [1, ...ticks(2, Math.max(2, data.total))], yTicks: ticks(0, most, 2), xLabel: say("film_step"), yLabel: say("film_change"), alt: say("film_change_alt") });
+    xTicks: [1, ...ticks(2, Math.max(2, data.total))], yTicks: ticks(0, most, 4), xLabel: say("film_step"), yLabel: say("film_change"), alt: say("film_change_alt") });
   plot.area(data.steps.map((step, i) => [step, data.change[i]]), "guided");
-  const mark = plot.dot(1, 0, "guided", 5);
+  const mark = plot.dot(1, 0, "guided", 5), rising = data.steps.filter((_, i) => data.change[i] > data.change[i - 1]);
+  if (rising.length) curve.append(make("p", { class: "note" }, say("film_rise", { steps: rising.join(", ") })));
   control.set(Math.round(last / 4));
 };
+
+// What the UNet answers, and what is peculiar to this run.
+function answer(data) {
+  return make("p", { class: "finding" }, [say("film_answer", { answer: say(`answer_${data.kind}`), x0: say(`x0_${data.kind}`) }),
+    data.rows.uncond ? say("film_steered") : "", data.replaced ? say("film_replaced", { ratio: number(1 / data.replaced, 4) }) : ""].join(" "));
+}

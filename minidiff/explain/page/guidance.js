@@ -32,16 +32,25 @@ VIEWS.guidance = (data, place) => {
     shape("path", { class: "ruler", d: `M4 ${height - 16}v8h${ruler * unit}v-8` }),
     shape("text", { class: "tick", x: 10 + ruler * unit, y: height - 6 }, say("guide_ruler", { x: number(ruler) })));
     const length = ([a, b]) => number(Math.hypot(a, b));
-    values.replaceChildren(facts([...names.map((name) => [say(`guide_${name}`), length(step[name])]), [say("guide_apart"), number(step.apart)],
+    values.replaceChildren(facts([...names.map((name) => [say(`guide_${name}`), length(step[name])]), [say("guide_apart"), number(step.apart)], [say("guide_apart_x0"), number(step.apart_x0)],
       [say("guide_angle"), `${number(step.degrees, 2)}°`]]));
     note.textContent = `${say("guide_unit", { n: data.values.toLocaleString("en"), x: number(noise) })} ${say("guide_outside", { x: number(step.outside, 1) })}`;
   });
   if (data.strip) place.append(make("h3", {}, say("guide_what", { scale: number(data.scale) })), result(data), make("h3", {}, say("guide_how")));
   place.append(make("div", { class: "panel" }, control, make("div", { class: "beside" }, svg, make("div", {},
-    legend(["uncond", "cond", "guided"].map((name) => [name, say(`guide_${name}`)])), values, note))));
+    legend(["uncond", "cond", "guided"].map((name) => [name, say(`guide_${name}`)])), values, note)),
+    make("p", { class: "finding" }, course(data))));
   control.begin();
   if (data.strip) place.append(make("h3", {}, say("guide_strip")), scales(data));
 };
+
+// How far apart both answers, and the images x₀ that they say, are over the steps of this run.
+function course({ steps, kind }) {
+  const x0 = steps.map((step) => step.apart_x0), answers = steps.map((step) => step.apart), most = x0.indexOf(Math.max(...x0));
+  const closest = answers.indexOf(Math.min(...answers)), last = answers.at(-1), factor = (i) => number(answers[i] / x0[i], 2);
+  return [say("guide_course", { most: most + 1, x: number(x0[most]), last: number(x0.at(-1)) }), last > 1.1 * answers[closest]
+    ? say("guide_rise", { i: closest + 1, x: number(answers[closest]), last: number(last), factor: say(`factor_${kind}`), before: factor(closest), after: factor(answers.length - 1) }) : ""].join(" ");
+}
 
 function scaled({ strip }, scale, alt) {
   const image = sprite(strip.images, alt);

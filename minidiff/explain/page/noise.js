@@ -18,7 +18,7 @@ VIEWS.noise = (data, place) => {
     alpha.setAttribute("cy", plot.atY(data.alpha[i]));
     sigma.setAttribute("cx", plot.atX(t));
     sigma.setAttribute("cy", plot.atY(data.sigma[i]));
-  });
+  }, [say("image"), say("plane_time")]);
   place.append(make("div", { class: "panel" }, control, make("div", { class: "images three" },
     figure(say("noise_pixels"), pixels), figure(say("noise_decoded"), decoded),
     figure(say("noise_channels", { n: channels.length }), make("div", { class: "channels" }, channels))), values, curves));

@@ -36,18 +36,22 @@ VIEWS.paths = (data, place) => {
     image.show(i);
     return make("td", {}, image, make("small", {}, off));
   };
+  const reference = { sampler: data.reference[0], n: data.reference[1] };
   const rows = data.samplers.map((sampler, i) => make("tr", {}, make("th", { scope: "row" }, sampler), data.counts.map((count, j) => {
     const k = i * data.counts.length + j, one = data.table[k], off = say("path_off", { x: number(one.off, 2) });
     return end(k + 1, `${off}, ${say("path_calls", { n: one.calls })}`, `${sampler}, ${say("path_steps", { n: count })}, ${off}`);
-  }), i === 0 ? make("td", { rowspan: data.samplers.length, class: "reference" }, end(0, "", say("path_true")).firstChild,
-    make("small", {}, say("path_reference", { sampler: data.reference[0], n: data.reference[1] }))) : null));
+  })));
   place.append(make("div", { class: "panel seeds" }, control, curves, legend([["begin", say("path_noise")], ["ends", say("path_here")]]),
-    make("p", { class: "finding" }, say("path_kept", { percent: number(100 * data.kept, 2) })), seeds),
-    make("h3", {}, say("path_table")), wide(say("path_table"), make("table", { class: "samplers" },
-      make("thead", {}, make("tr", {}, make("td"), data.counts.map((n) => make("th", { scope: "col" }, say("path_steps", { n }))),
-        make("th", { scope: "col" }, say("path_true")))), make("tbody", {}, rows))));
+    make("p", { class: "finding" }, say("path_kept", { percent: number(100 * data.kept, 2) }), " ",
+      Math.abs(data.decided) > 0.5 ? say("path_decided", { r: number(data.decided) }) : ""), seeds),
+    make("h3", {}, say("path_table")), make("div", { class: "reference" }, figure(say("path_reference", reference), sprite(data.ends, say("path_reference", reference))),
+      make("p", { class: "note" }, say("path_off_note", reference))), wide(say("path_table"), make("table", { class: "samplers" },
+      make("thead", {}, make("tr", {}, make("td"), data.counts.map((n) => make("th", { scope: "col" }, say("path_steps", { n }))))),
+      make("tbody", {}, rows))));
   const far = data.table.find((one) => one.sampler === "heun" && one.off > 100);
-  if (data.infinite && far) place.append(make("p", { class: "finding" }, say("path_unstable", { n: far.steps, off: number(far.off, 2) })));
+  const listed = (name, factor = 1) => data.firsts.map((one) => number(factor * one[name], 2)).join(", ");
+  if (data.firsts.length && far) place.append(make("p", { class: "finding" }, say("path_unstable", { n: far.steps, off: number(far.off, 2),
+    steps: listed("steps"), factors: listed("factor"), differences: listed("difference", 100) })));
   control.begin();
   seeds.begin();
 };

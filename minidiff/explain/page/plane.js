@@ -11,7 +11,7 @@ VIEWS.plane = (data, place) => {
     return { kind, arrows, heads, points, svg };
   });
   const note = make("p", { class: "note" }), last = data.sigma.length;
-  const control = slider(say("plane_time"), last + 1, 3, (i) => i < last ? `σ = ${number(data.sigma[i], 2)}` : "σ = 0", (i) => {
+  const control = slider(say("axis_noise"), last + 1, 3, (i) => i < last ? `σ = ${number(data.sigma[i], 2)}` : "σ = 0", (i) => {
     const now = Math.min(i, last - 1);
     for (const { kind, arrows, heads, points } of fields) {
       data.grid.forEach(([a, b], j) => {
@@ -26,10 +26,11 @@ VIEWS.plane = (data, place) => {
     }
     const [learned, exact] = fields.map(({ kind }) => data[kind].arrows[now]);
     const square = (a) => a.reduce((sum, [x, y]) => sum + x * x + y * y, 0);
-    note.textContent = say("plane_error", { x: number(100 * Math.sqrt(square(learned.map(([x, y], j) => [x - exact[j][0], y - exact[j][1]])) / square(exact)), 2) });
-  });
+    note.textContent = say("plane_error", { x: number(100 * Math.sqrt(square(learned.map(([x, y], j) => [x - exact[j][0], y - exact[j][1]])) / square(exact)), 2), sigma: number(data.sigma[now], 2) });
+  }, [say("plane_time"), say("plane_data")]);
   place.append(make("div", { class: "panel" }, control, make("div", { class: "images two fields" },
     fields.map(({ kind, svg }) => figure(say(`plane_${kind}`), svg))), note,
-    legend([["datum", say("plane_data")], ["point", say("plane_points")], ["field", say("plane_arrows")]])));
+    legend([["datum", say("plane_datum")], ["point", say("plane_points")], ["field", say("plane_arrows")]]),
+    make("p", { class: "note" }, say("plane_sampler", data))));
   control.begin();
 };

@@ -7,7 +7,7 @@ VIEWS.training = (data, place) => {
     return;
   }
   const panels = make("div", { class: "images stages" });
-  place.append(panels);
+  place.append(make("p", { class: "finding" }, say("train_curves"), data.stages.some((stage) => stage.chance) ? ` ${say("train_dashed")}` : ""), panels);
   const spots = data.stages.map(() => make("div"));
   panels.append(...spots);
   for (const [i, stage] of data.stages.entries()) {

@@ -27,7 +27,9 @@ function tokens(data) {
   return make("div", { class: "panel" }, wide(say("token_table"), make("table", { class: "tokens" },
     make("thead", {}, make("tr", {}, ["token", "id", "own_vector", "after_encoder"].map((key) => make("th", { scope: "col" }, say(key))))),
     make("tbody", {}, data.tokens.map((_, i) => row(i))),
-    rest ? make("tfoot", {}, make("tr", {}, make("td", { colspan: 4 }, say("padding", { n: rest })))) : null)));
+    rest ? make("tfoot", {}, make("tr", {}, make("td", { colspan: 4 }, say("padding", { n: rest })))) : null)),
+    data.used > 1 ? make("p", { class: "finding" }, say("vectors_alike", { a: token(data.tokens[data.alike.pair[0]]), b: token(data.tokens[data.alike.pair[1]]),
+      own: number(data.alike.own), read: number(data.alike.read) })) : null);
 }
 
 // The causal attention of the text encoder, a square of weights; layer and head can be chosen.
@@ -58,5 +60,6 @@ function listening(data) {
   paint();
   return make("div", { class: "panel" }, make("h3", {}, say("causal")), make("div", { class: "controls" },
     choice(say("causal_layer"), all(layers), (i) => { now.layer = i - 1; paint(); }),
-    choice(say("causal_head"), all(heads), (i) => { now.head = i - 1; paint(); })), grid, note);
+    choice(say("causal_head"), all(heads), (i) => { now.head = i - 1; paint(); })), grid,
+    scale("0", say("causal_scale"), "cond"), note);
 }

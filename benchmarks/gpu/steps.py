@@ -1,0 +1,105 @@
+"""A diffusion training step: eager, captured, PyTorch's eager and compiled, in TF32 and bfloat16, with their memory."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from ..measure.checks import check
+from ..measure.device import memory_taken
+from ..measure.launches import launches
+from ..measure.packages import PEERS, missing
+from ..measure.rows import RUNTIMES, left_out, row
+from ..measure.timing import interleaved, until_returned
+from ..steps.graphs import CAPTURED, eager, graphs_missing
+from ..steps.ours import OurStep, in_precision
+from ..steps.sizes import SIZES
+from ..steps.stages import diffusion
+from ..steps.training import worst
+from .job import Job, Setup
+
+# How far gradients may be from PyTorch's: in float32 each parameter's, else all as one vector.
+TOLERANCES = {"float32": 1e-3, "tf32": 3e-2, "bf16": 2e-1}
+COMPILED = " compiled"
+
+
+def small(setup: Setup) -> Iterator[Job]:
+    yield from of_size(setup, setup.small, 32, ("float32", "tf32", "bf16"), 20)
+    yield from of_size(setup, setup.small, 256, ("tf32", "bf16"), 20)
+
+
+def large(setup: Setup) -> Iterator[Job]:
+    yield from of_size(setup, setup.large, 64, ("tf32", "bf16"), 45)
+
+
+def compiled(setup: Setup) -> Iterator[Job]:
+    """PyTorch compiles for a minute each time, so these come when all else is done; ours are timed with them again."""
+    for size, batch in ((setup.small, 32), (setup.large, 64)):
+        for precision in ("tf32", "bf16"):
+            yield from of_size(setup, size, batch, (precision,), 75 if size == setup.small else 110, COMPILED)
+
+
+def of_size(setup, size, batch, precisions, seconds, how=""):
+    batch = SIZES[size].train_diffusion.batch_size if setup.quick else batch
+    for precision in precisions:
+        yield Job(f"{size}: batch {batch}, {precision}{how}", seconds,
+                  lambda precision=precision: measure_step(setup, size, batch, precision, bool(how)))
+
+
+def measure_step(setup, size, batch, precision, compiled) -> Iterator[dict]:
+    """Gradients are compared before anything is timed. MB are what a runtime takes of the GPU's memory in all."""
+    own, their = RUNTIMES[setup.device]
+    settings = SIZES[size]
+    settings = replace(settings, train_diffusion=replace(settings.train_diffusion, batch_size=batch))
+    what, detail, device = "diffusion step", f"{size}: batch {batch}, {precision}", setup.device
+    absent = missing(device, *PEERS)
+    gc.collect()
+    taken = [memory_taken(device)]
+    stage = diffusion(settings, device)
+    with in_precision(stage, precision):
+        ours = OurStep(stage, setup.threads)
+        runs, MB, errors = {own: eager(ours)}, {}, {}
+        runs[own]()
+        taken.append(memory_taken(device))
+        MB[own] = taken[-1] - taken[-2]
+        if not graphs_missing(device):
+            runs[own + CAPTURED] = ours
+            ours.gradients()  # records what the next call replays
+            errors[own + CAPTURED] = worst(f"{detail}, replayed", eager(ours.gradients)(), ours.gradients())
+            ours()
+            taken.append(memory_taken(device))
+            MB[own + CAPTURED] = taken[-1] - taken[-2]
+        if not absent:
+            name = f"{their} NHWC" + (COMPILED if compiled else "")
+            runs[name], errors[name] = theirs(ours, f"{detail}, {name}", device, precision, compiled)
+            runs[name]()
+            taken.append(memory_taken(device))
+            MB[name] = taken[-1] - taken[-2]
+        times = interleaved(runs, setup.rounds, setup.pause, 0.1 if device == "cuda" else 0.0)
+        parameters = sum(p.value.size for model in stage.models for p in model.parameters())
+        yield row(what, f"{detail}, {parameters / 1e6:.1f} M", times, parameters=parameters) | {
+            "host": {name: until_returned(run, 3) for name, run in runs.items()},
+            "launches": {own: launches(eager(ours.learn), device)}, "largest error": errors,
+            "images a second": {name: batch / time.median for name, time in times.items()}} | (
+                {"MB": MB} if device == "cuda" else {})
+        ours.close()
+    for runtime, reason in ((own + CAPTURED, graphs_missing(device)), (their, absent)):
+        if reason:
+            yield left_out(what, f"{detail}, {runtime}", reason)
+
+
+def theirs(ours, what, device, precision, compiled):
+    """(their step from our present weights, the largest difference of its gradients from ours)"""
+    from ..steps.peers import LAYOUTS, TheirStep
+
+    gradients = ours.gradients()
+    step = TheirStep(ours.stage, LAYOUTS[" NHWC"], device, precision, compiled)
+    found, tolerance = step.gradients(), TOLERANCES[precision]
+    if precision == "float32":
+        return step, worst(what, gradients, found)
+    names = [name for name in found if name in gradients]
+    return step, check(f"{what}: gradient", *(np.concatenate([grads[name].ravel() for name in names])
+                                              for grads in (gradients, found)), tolerance)

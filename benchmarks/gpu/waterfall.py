@@ -1,0 +1,87 @@
+"""A training step while kernels are switched on one by one: operations that it starts, and its time."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from unittest import mock
+
+from minidiff import backend, ops
+from minidiff.ops.dispatch import load_kernels
+
+from ..measure.launches import launches
+from ..measure.rows import RUNTIMES, left_out, row
+from ..measure.timing import interleaved
+from ..steps.graphs import CAPTURED, eager, graphs_missing
+from ..steps.ours import OurStep, in_precision
+from ..steps.sizes import SIZES
+from ..steps.stages import diffusion
+from .job import Job, Setup
+
+# The order in which kernels are switched on, by the file that they are in; those of other files follow.
+ORDER = ("accumulate", "adamw", "convolution", "winograd", "upsampling", "activations", "group_norm", "layer_norm",
+         "softmax", "attention", "linear", "embedding")
+
+
+def jobs(setup: Setup) -> Iterator[Job]:
+    yield Job("waterfall", 60, lambda: waterfall(setup))
+
+
+def waterfall(setup: Setup) -> Iterator[dict]:
+    """A row for each state; each has all that those before it have."""
+    own, folder = RUNTIMES[setup.device][0], {"cpu": "cpu", "cuda": "gpu"}[setup.device]
+    step = OurStep(diffusion(SIZES[setup.small], setup.device), setup.threads if setup.device == "cuda" else 1)
+
+    def measured(detail, captured=False):
+        name = own + CAPTURED if captured else own
+        times = interleaved({name: step if captured else eager(step)}, setup.rounds, setup.pause)
+        return row("waterfall", detail, times) | {"launches": {name: launches(eager(step.learn), setup.device)}}
+
+    if setup.device == "cuda":
+        with without_our_product(), only(folder, []):
+            yield measured("plain, CuPy's products")
+    found = files(folder)
+    for count in range(len(found) + 1):
+        with only(folder, found[:count]):
+            yield measured(f"+ {found[count - 1]}" if count else "plain")
+    for precision in ("tf32", "bf16") if setup.device == "cuda" else ():
+        with in_precision(step.stage, precision):
+            yield measured(f"+ {precision}")
+    if graphs_missing(setup.device):
+        yield left_out("waterfall", "+ captured", graphs_missing(setup.device))
+    else:
+        with in_precision(step.stage, "tf32"):
+            yield measured("+ captured, tf32", captured=True)
+    step.close()
+
+
+def replaceable_ops() -> list:
+    return [op for op in vars(ops).values() if hasattr(op, "kernels")]
+
+
+def files(folder: str) -> list[str]:
+    """The files of a folder that have kernels, in the order in which they are switched on."""
+    load_kernels(folder)
+    found = {file_of(kernel) for op in replaceable_ops() for kernel in op.kernels[folder]}
+    return [*(name for name in ORDER if name in found), *sorted(found - {*ORDER})]
+
+
+def file_of(kernel) -> str:
+    return kernel.run.__module__.rpartition(".")[2]
+
+
+@contextmanager
+def only(folder: str, names: list[str]) -> Iterator[None]:
+    """Inside, only the kernels of these files are there."""
+    load_kernels(folder)
+    with ExitStack() as stack:
+        for op in replaceable_ops():
+            kept = [kernel for kernel in op.kernels[folder] if file_of(kernel) in names]
+            stack.enter_context(mock.patch.dict(op.kernels, {folder: kept}))
+        yield
+
+
+def without_our_product():
+    """Inside, products on a GPU are CuPy's own."""
+    return mock.patch.object(importlib.import_module(f"{backend.__name__}.matmul"), "cublas", lambda: None)

@@ -1,0 +1,1 @@
+"""NumPy and CuPy side by side, and a page about both."""

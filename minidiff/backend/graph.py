@@ -1,0 +1,127 @@
+"""A function recorded once and replayed: a CUDA graph.
+
+A training step is a thousand kernels, and those of a small model take a GPU less time than Python takes to launch them.
+A graph holds all of them with their arguments, and a single launch starts them in their order:
+
+    replay(x) = run(x), with the same bits: the kernels, their order and what they read are the same
+
+A graph knows addresses, not arrays. So it reads its arguments from buffers that never move, into which each call copies
+its own, and it takes the memory for all that it computes from a pool of its own, so that no other array comes to lie
+there. A number is part of what is recorded, unless it is read from memory, as the elements of an array are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from .devices import resolve_device, to_device
+
+_enabled = contextvars.ContextVar("whether functions are recorded", default=True)
+
+
+def captured(run: Callable, device: str = "auto") -> Callable:
+    """A function of `run`'s arguments that replays it on a GPU; on a CPU it is `run` itself.
+
+    Arrays, of the host or the device, and tuples of numbers may change from call to call: `run` gets them as arrays on
+    the device. All other arguments are recorded as they are. There is one graph for each combination of shapes, dtypes
+    and other arguments.
+
+    The first call runs and then records it, so it calls `run` twice but has its effects on arrays once; whatever else
+    `run` does is not done again. The arrays that it returns are the graph's own: the next call overwrites them.
+
+    `run` may neither read elements on the host nor upload any, and returns no backward pass. Where it does, or a
+    library refuses to be recorded, it runs as it is in each call, after one warning.
+    """
+    if resolve_device(device) == "cpu":
+        return run
+    graphs = {}
+
+    def call(*arguments):
+        if not _enabled.get():
+            return run(*map(on_device, arguments))
+        kinds = tuple(map(kind, arguments))
+        if kinds in graphs:
+            return graphs[kinds].replay(arguments)
+        graphs[kinds] = graph = Graph(run, arguments)
+        return graph.record()
+
+    return call
+
+
+@contextlib.contextmanager
+def without_graphs():
+    """Within this context, captured functions run as they are, kernel by kernel."""
+    token = _enabled.set(False)
+    try:
+        yield
+    finally:
+        _enabled.reset(token)
+
+
+class Graph:
+    """`run` for arguments of one kind: their buffers, the pool of all other memory, what was recorded, its result."""
+
+    def __init__(self, run, arguments):
+        import cupy
+
+        self.run, self.pool, self.recorded, self.result = run, cupy.cuda.MemoryPool(), None, None
+        self.buffers = [cupy.array(x, order="C") if changes(x) else x for x in arguments]
+
+    def record(self):
+        """Run and return the result, which loads kernels and fills the pool; then record the same."""
+        import cupy
+
+        caller, stream = cupy.cuda.get_current_stream(), recording_stream()
+        stream.wait_event(caller.record())
+        with stream, cupy.cuda.using_allocator(self.pool.malloc):
+            first = self.run(*self.buffers)
+            try:
+                stream.begin_capture()
+                try:
+                    self.result = self.run(*self.buffers)
+                finally:
+                    self.recorded = stream.end_capture()
+            except Exception as error:
+                self.recorded = None
+                warnings.warn("a step is launched kernel by kernel, which is slower, as it can't be recorded: "
+                              f"{error.__context__ or error}", stacklevel=3)
+        caller.wait_event(stream.record())
+        return first
+
+    def replay(self, arguments):
+        for buffer, x in zip(self.buffers, arguments, strict=True):
+            if changes(x):
+                buffer[...] = on_device(x)
+        if self.recorded is None:
+            return self.run(*self.buffers)
+        self.recorded.launch()
+        return self.result
+
+
+def on_device(x):
+    """An argument as `run` gets it."""
+    return to_device(x, "cuda") if changes(x) else x
+
+
+def changes(x) -> bool:
+    """Whether an argument is copied to the device for each call."""
+    return hasattr(x, "dtype") or isinstance(x, tuple)
+
+
+def kind(x):
+    """What a graph is made for: the shape and dtype of what changes, and everything else itself."""
+    return (np.shape(x), getattr(x, "dtype", tuple)) if changes(x) else x
+
+
+@functools.cache
+def recording_stream():
+    """CUDA records no work on the default stream. One stream serves all graphs, and so does its workspace of cuBLAS."""
+    import cupy
+
+    return cupy.cuda.Stream(non_blocking=True)

@@ -1,0 +1,98 @@
+"""All that is measured of a GPU, tried at tiny sizes on NumPy: every part has its rows, a budget leaves some out."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from benchmarks import command
+from benchmarks.gpu import benchmark as gpu
+from benchmarks.gpu import waterfall
+from benchmarks.gpu.job import Job, attempted
+from benchmarks.ops import curves
+from benchmarks.ops.verdict import verdict
+from minidiff import ops
+from minidiff.errors import UserError
+
+TINY = {"sizes": ["smoke"], "device": "cpu", "rounds": 1, "threads": 1}
+
+
+@pytest.mark.parametrize(("part", "count"), [
+    ("ceilings", 6), ("host", 7), ("waterfall", 11), ("steps, smoke: batch 4, tf32", 6), ("cold", 2), ("ops, silu", 4),
+    ("sizes, silu", 5)])
+def test_every_part_has_rows_that_say_to_what_they_belong(part, count):
+    found = list(gpu.measure(match=part, **TINY))
+    assert len(found) >= count and {row["part"] for row in found} <= gpu.PARTS.keys()
+    assert all(row["times"] or "left out" in row or "seconds" in row or "GB/s" in row or row["detail"] == "crossing"
+               for row in found)
+    assert not [row for row in found if "Error" in row.get("left out", "")]
+
+
+def test_jobs_of_a_part_have_names_of_their_own():
+    for part, jobs in gpu.PARTS.items():
+        names = [job.what for job in jobs(gpu.Setup())]
+        assert names and len({*names}) == len(names), part
+
+
+def test_what_no_longer_fits_is_left_out_with_a_word():
+    [row] = attempted(Job("slow", 100.0, lambda: pytest.fail("it does not fit")), time.monotonic() + 10)
+    assert row["left out"] == "needs 100 s, and 10 s are left" and row["times"] == {}
+
+
+def test_a_job_that_fails_does_not_cost_the_others():
+    def rows():
+        yield {"what": "first"}
+        raise RuntimeError("no memory")
+
+    first, second = attempted(Job("broken", 0.0, rows), time.monotonic() + 10)
+    assert first == {"what": "first"} and second["left out"] == "RuntimeError: no memory"
+
+
+def test_a_gpu_is_asked_for_where_there_is_none(monkeypatch):
+    monkeypatch.setattr("minidiff.backend.devices.gpu_available", lambda: False)
+    with pytest.raises(UserError, match="no GPU found"):
+        next(gpu.measure())
+
+
+def test_the_command_writes_all_parts_into_one_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "PARTS", {name: gpu.PARTS[name] for name in ("ceilings", "host")})
+    assert command.main(["gpu", "--device", "cpu", "--sizes", "smoke", "--rounds", "1", "--out", str(tmp_path)]) == 0
+    [file] = tmp_path.glob("*/gpu.json")
+    assert [*dict.fromkeys(row["part"] for row in json.loads(file.read_text("utf-8"))["rows"])] == ["ceilings", "host"]
+
+
+def test_kernels_are_switched_on_by_their_files():
+    before = [*ops.silu.kernels["cpu"]]
+    with waterfall.only("cpu", ["group_norm"]):
+        assert ops.silu.kernels["cpu"] == [] and len(ops.group_norm.kernels["cpu"]) == 1
+    assert ops.silu.kernels["cpu"] == before and before
+
+
+def row_of(elements, **times):
+    return {"what": "op, forward", "detail": "", "elements": elements, "ratios": {},
+            "times": {name.replace("_", " "): {"median": seconds} for name, seconds in times.items()}}
+
+
+def test_a_crossing_is_where_the_gpu_wins_for_good():
+    rows = [row_of(10.0**power, NumPy=10.0**power, CuPy=1e4) for power in range(1, 8)]
+    assert curves.crossing(rows, "NumPy", ("CuPy",)) == pytest.approx(1e4, rel=1e-6, abs=0)
+    assert curves.crossing(rows[:3], "NumPy", ("CuPy",)) is None
+    assert curves.crossing(rows[4:], "NumPy", ("CuPy",)) == 1e5
+    assert curves.crossing(rows, "NumPy", ("other",)) is None
+
+
+def test_a_curve_grows_fourfold_until_its_largest_size():
+    [(case, letters)] = curves.drawn("softmax")
+    *points, last = curves.curve(case, letters, largest=1 << 12, rounds=1, least=0.0)
+    assert [row["elements"] for row in points] == [64, 256, 1024, 4096]
+    assert last["left out"] == "no GPU found" and "x plain" in last["verdict"]
+
+
+def test_a_verdict_says_what_is_faster_and_what_limits_it():
+    row = row_of(1, NumPy_plain=8.0, NumPy=4.0, CuPy_plain=2.0, CuPy=1.0, PyTorch_GPU=2.0) | {
+        "ratios": {"CuPy": 0.5}, "fraction of ceiling": {"CuPy": 0.9, "NumPy": 0.25}}
+    assert verdict(row) == ("NumPy: 2.0 x plain, 25% of the ceiling; "
+                            "CuPy: 2.0 x plain, 2.00 x PyTorch GPU, at the ceiling; the GPU is 4.0 x as fast")
+    assert "launches decide" in verdict(row, floor=0.9)
