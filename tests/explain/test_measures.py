@@ -11,7 +11,8 @@ import pytest
 from tiny_pipeline import tiny_pipeline
 
 from minidiff.data.judge import read, verdict
-from minidiff.data.scenes import Scene, Thing, parse_caption
+from minidiff.data.scene_captions import parse_caption
+from minidiff.data.scenes import Scene, Thing
 from minidiff.diffusion.samplers import advance, heun
 from minidiff.diffusion.scheduler import Scheduler
 from minidiff.diffusion.scheduler_config import to_config, with_sampler
