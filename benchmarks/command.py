@@ -52,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
                         "ops and numpy-cupy use all there are")
     parser.add_argument("--busy", type=int, metavar="COUNT",
                         help="steps: other processes that each keep a core busy (0)")
+    parser.add_argument("--compiled", action="store_const", const=True, help="steps, sd15: compare drawing with "
+                        "torch.compile and OpenVINO, too")
     parser.add_argument("--model", help="generate: a folder or the name of a shipped model")
     parser.add_argument("--steps", type=int, help="generate: sampling steps (20)")
     parser.add_argument("--minutes", type=float, help="quality: how long to train (60); "

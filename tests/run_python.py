@@ -34,3 +34,10 @@ def holding(folder):
     finally:
         process.kill()
         process.communicate()
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False

@@ -7,11 +7,14 @@ from .timing import Timing
 RUNTIMES = {"cpu": ("NumPy", "PyTorch"), "cuda": ("CuPy", "PyTorch GPU")}  # device -> ours, how a peer's name begins
 COMPARED = dict(RUNTIMES.values()) | {"CuPy captured": "PyTorch GPU", "minidiff": "tokenizers"}
 
+OTHERS = ("OpenVINO",)  # which compute one shape of a finished network: not what is read, changed and trained
+
 
 def row(what: str, detail: str, times: dict[str, Timing], **more) -> dict:
     """A row, ready for JSON. `more` is what else was measured, by name."""
+    others = {f"to {name}": times["NumPy"].median / times[name].median for name in OTHERS if name in times}
     return {"what": what, "detail": detail, "times": {name: time.to_dict() for name, time in times.items()},
-            "ratios": ratios(times)} | more
+            "ratios": ratios(times)} | others | more
 
 
 def left_out(what: str, detail: str, reason: str) -> dict:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 # What a row shows besides times and ratios; the rest is in the file of results.
 SCREEN = ("GFLOP/s", "GB/s", "fraction of ceiling", "MB", "a second", "images a second", "GFLOP", "launches", "host",
-          "seconds", "crossing", "exponent", "grows too fast", "largest error", "seen", "held_out", "verdict",
-          "left out")
+          "seconds", "crossing", "exponent", "grows too fast", "largest error", "to OpenVINO", "seen", "held_out",
+          "verdict", "left out")
 
 
 def show_header(machine: dict) -> None:

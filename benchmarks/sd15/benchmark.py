@@ -26,13 +26,17 @@ PARTS = {"text": "text encoder, batch 2", "unet": "UNet call, batch 2", "vae": "
 
 
 def measure(sizes: Sequence[str] = ("full",), match: str = "", rounds: int = 3, calls: int = 2, pause: float = 0.1,
-            threads: int | None = None) -> Iterator[dict]:
-    """Rows of one part each. A process makes one call that is not timed, then `calls` with a pause before each."""
+            threads: int | None = None, compiled: bool = False) -> Iterator[dict]:
+    """Rows of one part each. A process makes one call that is not timed, then `calls` with a pause before each.
+
+    With `compiled`, OpenVINO is one of the peers.
+    """
     peers = LAYOUTS if installed(*PEERS) else []
+    others = ["OpenVINO"] if compiled and installed(*PEERS, "openvino") else []
     for size in sizes:
         for part, title in PARTS.items():
             if match in part:
-                runtimes = ["NumPy", *(peers[:1] if part == "text" else peers)]
+                runtimes = ["NumPy", *(peers[:1] if part == "text" else peers), *others]
                 with tempfile.TemporaryDirectory() as folder:
                     yield measure_part(Path(folder), part, title, size, runtimes, rounds, calls, pause,
                                        threads or cores())

@@ -16,6 +16,12 @@ def theirs(name: str, part: str, folder, arrays, runtime):
         import diffusers
 
         model = getattr(diffusers, name).from_pretrained(folder / part, low_cpu_mem_usage=False)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    if runtime == "OpenVINO":
+        from ..steps.peers_compiled import by_openvino
+
+        call = by_openvino(model.eval(), arrays, torch.get_num_threads(), "decode" if part == "vae" else "forward")
+        return lambda: call().numpy() if part == "text" else call().permute(0, 2, 3, 1).numpy(), count
     model.to(memory_format=layout)
     tensors = [torch.from_numpy(array) for array in arrays]
     if part != "text":
@@ -27,4 +33,4 @@ def theirs(name: str, part: str, folder, arrays, runtime):
                 return model(*tensors).last_hidden_state.numpy()
             return (model.decode if part == "vae" else model)(*tensors).sample.permute(0, 2, 3, 1).numpy()
 
-    return run, sum(parameter.numel() for parameter in model.parameters())
+    return run, count

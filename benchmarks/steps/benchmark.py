@@ -15,8 +15,12 @@ from .training import measure_step
 
 
 def measure(sizes: Sequence[str] = ("tiny", "small", "medium"), match: str = "", rounds: int = 7, pause: float = 0.1,
-            threads: int | None = None, device: str = "cpu", busy: int = 0) -> Iterator[dict]:
-    """Rows of single steps and calls, while `busy` other processes each keep a core busy."""
+            threads: int | None = None, device: str = "cpu", busy: int = 0,
+            compiled: bool = False) -> Iterator[dict]:
+    """Rows of single steps and calls, while `busy` other processes each keep a core busy.
+
+    With `compiled`, denoising is also compared with networks that were compiled.
+    """
     threads = threads or cores()
     with limited(threads), process.busy(busy):
         for size in sizes:
@@ -24,4 +28,4 @@ def measure(sizes: Sequence[str] = ("tiny", "small", "medium"), match: str = "",
                 if match in f"{stage.name} step":
                     yield measure_step(stage, size, rounds, pause, threads, device)
                 if stage.name == "diffusion" and match in "denoising":
-                    yield from measure_denoising(stage, size, rounds, pause, device)
+                    yield from measure_denoising(stage, size, rounds, pause, threads, device, compiled)

@@ -15,11 +15,11 @@ from ..measure.rows import RUNTIMES, row
 from ..measure.timing import interleaved
 from .training import TOLERANCE
 
-BATCHES = (1, 2, 8)
+BATCHES = (1, 2, 8, 32)
 
 
-def measure_denoising(stage, size, rounds, pause, device) -> Iterator[dict]:
-    """A row for each batch size; the outputs are compared before they are timed."""
+def measure_denoising(stage, size, rounds, pause, threads, device, compiled=False) -> Iterator[dict]:
+    """A row for each batch size; the outputs are compared before they are timed. Compiling takes a minute for each."""
     own, their = RUNTIMES[device]
     unet, rng = stage.unet, np.random.default_rng(0)
     side, channels = unet.config.sample_size, unet.config.in_channels
@@ -32,13 +32,16 @@ def measure_denoising(stage, size, rounds, pause, device) -> Iterator[dict]:
     for count in BATCHES:
         arrays = [rng.standard_normal((count, side, side, channels), "float32"), np.full(count, 500.0, np.float32),
                   rng.standard_normal((count, *words), "float32")]
-        runs, errors = {own: our_forward(unet, [to_device(array, device) for array in arrays])}, {}
+        runs = {own: our_forward(unet, [to_device(array, device) for array in arrays])}
         y = to_host(runs[own]())
-        for layout, model in theirs.items():
-            runs[their + layout] = run = denoising(model, arrays, LAYOUTS[layout], device)
-            answer = run().permute(0, 2, 3, 1).cpu().numpy()
-            errors[their + layout] = check(f"denoising, {their}{layout}", y, answer, TOLERANCE)
-        times = interleaved(runs, rounds, pause, least=0.05)
+        peers = {their + layout: denoising(model, arrays, LAYOUTS[layout], device) for layout, model in theirs.items()}
+        if compiled and theirs and device == "cpu":
+            from .peers_compiled import compiled_calls
+
+            peers |= compiled_calls(theirs[" NHWC"], arrays, threads)
+        errors = {name: check(f"denoising, {name}", y, run().permute(0, 2, 3, 1).cpu().numpy(), TOLERANCE)
+                  for name, run in peers.items()}
+        times = interleaved(runs | peers, rounds, pause, least=0.05)
         yield row("denoising forward", f"{size}: batch {count}", times) | {"largest error": errors}
 
 

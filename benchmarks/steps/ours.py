@@ -23,12 +23,13 @@ class OurStep:
         self.stage, self.settings = stage, replace(settings_of(stage), optimizer="adamw")
         self.trainer = Trainer(stage, self.settings, Path(), threads)
         self.workers = self.trainer.workers()
-        self.processes = self.workers.processes
+        self.processes, batch = self.workers.others.processes, stage.draw(0)
+        self.workers.draw = lambda index: batch  # drawing it is not part of what is compared
 
     def gradients(self) -> dict[str, np.ndarray]:
         """The gradients of the first batch, by model and parameter."""
         self.workers.clear()
-        self.stage.step(self.workers, 0, 1.0)
+        self.stage.step(self.workers, 1.0, *self.workers.draw(0))
         self.workers.gather()
         return {f"{index}.{name}": to_host(parameter.grad).copy() for index, model in enumerate(self.stage.models)
                 for name, parameter in model.named_parameters()}
@@ -42,7 +43,7 @@ class OurStep:
         self.workers.learn(1.0, *self.batch)
 
     def __call__(self) -> None:
-        self.trainer.step = 0  # always the first batch
+        self.trainer.step = 0
         self.trainer._update(self.workers)
 
     def close(self) -> None:

@@ -1,9 +1,8 @@
-"""The stages of minidiff.training, each on one batch, drawn once."""
+"""The stages of minidiff.training, and the batch of each that is compared."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from minidiff.training.autoencoder import AutoencoderTraining
 from minidiff.training.contrastive import ContrastiveTraining, clip_config
 from minidiff.training.diffusion import DiffusionTraining, Latents
 from minidiff.training.presets import Settings, StageSettings
-from minidiff.training.ranks import Ranks
 
 
 def stages(settings: Settings, device: str, latents: int = 200) -> Iterator:
@@ -24,7 +22,7 @@ def stages(settings: Settings, device: str, latents: int = 200) -> Iterator:
     rng = np.random.default_rng(0)
     captions = next(SceneBatches(200, 8)).captions
     tokenizer = Tokenizer.train(captions, settings.text.vocab_size, settings.text.max_length)
-    source = DrawnOnce(settings.size, settings.seed, settings.diffusion.latents)
+    source = SceneSource(settings.size, settings.seed, settings.diffusion.latents)
     yield AutoencoderTraining(settings, device, source)
     yield ContrastiveTraining(settings, tokenizer, device, source)
     side = settings.size // 2 ** (len(settings.autoencoder.block_out_channels) - 1)
@@ -38,46 +36,10 @@ def diffusion(settings: Settings, device: str = "cpu", latents: int = 200) -> Di
     return next(stage for stage in stages(settings, device, latents) if stage.name == "diffusion")
 
 
-class DrawnOnce(SceneSource):
-    """Scenes of which every training batch is the same: drawing images is not part of what is compared."""
-
-    def training_batch(self, index, batch_size):
-        return first_batch(batch_size, self.size, self.seed)
-
-    contrastive_batch = training_batch
-
-
-@cache
-def first_batch(batch_size, size, seed):
-    return next(SceneBatches(batch_size, size, seed))
-
-
 def settings_of(stage) -> StageSettings:
     return getattr(stage.settings, f"train_{stage.name}")
 
 
 def batch_of(stage) -> list[np.ndarray]:
-    """The arrays from which a stage computes its first loss."""
-    recorder = Recorder()
-    try:
-        stage.step(recorder, 0, 1.0)
-    except Recorded:
-        return [to_host(array) for array in recorder.arrays]
-    raise AssertionError(f"the {stage.name} stage gave its workers nothing to do")
-
-
-class Recorded(Exception):
-    """The batch is known, so the step need not go on."""
-
-
-class Recorder:
-    """Takes the place of Workers and keeps the arrays that they would have split."""
-
-    run, ranks = None, Ranks()
-
-    def split(self, *arrays):
-        self.arrays = arrays
-        raise Recorded
-
-    def learn(self, fraction, *arrays):
-        self.split(*arrays)
+    """The arrays of a stage's first batch."""
+    return [to_host(array) for array in stage.draw(0)]

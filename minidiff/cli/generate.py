@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from typing import get_args
 
 from ..errors import UserError
+from ..fields import Precision
 from .drawing import add_model, add_sampling, opened, sampling
 from .options import check_image_name, check_writable, save_image, show, whole_number
 
@@ -31,7 +33,7 @@ def add_to(commands) -> None:
                         help="image that is white, or transparent, where the initial image is to be repainted")
     parser.add_argument("--show-steps", action="store_true",
                         help="show what the model sees after each step, in a terminal with colours")
-    parser.add_argument("--precision", choices=("float32", "tf32", "bf16"), default="float32",
+    parser.add_argument("--precision", choices=get_args(Precision), default="float32",
                         help="to which a GPU rounds the factors of products (default: float32, as on a CPU)")
     parser.set_defaults(run=run)
 

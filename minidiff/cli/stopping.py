@@ -10,7 +10,19 @@ from contextlib import contextmanager
 
 from .options import say
 
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # the last one is missing on Windows, and ignored under nohup
+# The last one is missing on Windows, and ignored under nohup.
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@contextmanager
+def handled(numbers, handler) -> Iterator[dict]:
+    """Inside, signals have this handler; yields those that they had before, and have after it."""
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield before
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 @contextmanager
@@ -20,15 +32,10 @@ def ended_by_signals() -> Iterator[None]:
         signal.signal(number, signal.SIG_IGN)
         sys.exit(128 + number)
 
-    numbers = [getattr(signal, name) for name in SIGNALS[1:] if hasattr(signal, name)]
     here = threading.current_thread() is threading.main_thread()  # no other may set handlers
-    before = {number: signal.signal(number, leave) for number in numbers
-              if here and signal.getsignal(number) == signal.SIG_DFL}
-    try:
+    with handled([number for number in SIGNALS if here and number != signal.SIGINT
+                  and signal.getsignal(number) == signal.SIG_DFL], leave):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -45,23 +52,11 @@ def asked_to_stop() -> Iterator[list[int]]:
             signal.signal(number, before[number])
         say("stopping", "finishing a few steps first (press Ctrl-C again to stop at once, at the last checkpoint)")
 
-    numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
-    before = {number: signal.signal(number, remember) for number in numbers
-              if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN}
-    try:
+    with handled([number for number in SIGNALS if number == signal.SIGINT
+                  or signal.getsignal(number) != signal.SIG_IGN], remember) as before:
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
-@contextmanager
-def signals_ignored() -> Iterator[None]:
+def signals_ignored():
     """Inside, requests to stop change nothing: another process, which is sent them too, sees to the end of this one."""
-    numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return handled(SIGNALS, signal.SIG_IGN)

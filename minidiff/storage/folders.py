@@ -30,11 +30,16 @@ ModelType = TypeVar("ModelType", bound=Module)
 def save_model(model: Module, folder: str | Path, dtype: str = "float32", filename: str | None = None) -> None:
     """Write a model as 'float32', 'float16' or 'float64', atomically.
 
-    `filename` is by default the one that diffusers (UNet, autoencoder) or transformers (CLIP) looks for.
+    `filename` is by default the one that diffusers (UNet, autoencoder) or transformers (CLIP) looks for. Where it is
+    not told, diffusers computes in float32, transformers in the dtype that config.json names, else in the file's: so
+    that a text encoder fits its UNet, config.json names float32.
     Raises UserError if a value is too large for float16 or the folder cannot be written.
     """
     dtype, config = float_dtype(dtype), model.config.to_dict()
-    filename = filename or f"{DIFFUSERS if '_class_name' in config else TRANSFORMERS}.safetensors"
+    of_diffusers = "_class_name" in config
+    filename = filename or f"{DIFFUSERS if of_diffusers else TRANSFORMERS}.safetensors"
+    if dtype == "float16" and not of_diffusers:
+        config["dtype"] = "float32"
     with new_folder(Path(folder)) as temporary:
         tensors = {name: to_file(name, to_host(p.value), dtype) for name, p in model.named_parameters()}
         write_json(temporary / "config.json", config)

@@ -41,16 +41,12 @@ class Parts:
 
 
 def save_pipeline(parts: Parts, folder: str | Path, clip: CLIPModel | None = None, dtype: str = "float16") -> None:
-    """Write all parts, atomically. Raises UserError if the folder cannot be written.
-
-    The text encoder is always stored as float32: without a dtype argument, transformers loads it in the file's dtype
-    but diffusers loads the UNet as float32, and the two dtypes would not work together.
-    """
+    """Write all parts, atomically. Raises UserError if the folder cannot be written."""
     dtype = float_dtype(dtype)
     with new_folder(Path(folder)) as temporary:
         save_model(parts.unet, temporary / "unet", dtype)
         save_model(parts.vae, temporary / "vae", dtype)
-        save_model(parts.text_encoder, temporary / "text_encoder", "float32")
+        save_model(parts.text_encoder, temporary / "text_encoder", dtype)
         parts.tokenizer.save_pretrained(temporary / "tokenizer")
         (temporary / "scheduler").mkdir()
         write_json(temporary / "scheduler" / SCHEDULER, parts.scheduler)

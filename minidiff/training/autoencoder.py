@@ -52,12 +52,14 @@ class AutoencoderTraining:
         self.model.quant_conv.bias.value[settings.autoencoder.latent_channels :] = INITIAL_LOGVAR
         self.models = [self.model]
 
-    def step(self, workers: Workers, index: int, fraction: float) -> dict:
-        """The losses of batch `index`; adds its gradient times `fraction`."""
-        config, batch_size = self.model.config, self.settings.train_autoencoder.batch_size
-        images = self.source.training_batch(index, batch_size).images
-        noise = batch_stream(self.settings.seed, NOISE, index).standard_normal(
-            latent_shape(config, images), dtype="float32")
+    def draw(self, index: int) -> tuple:
+        """The images and the noise of batch `index`."""
+        images = self.source.training_batch(index, self.settings.train_autoencoder.batch_size).images
+        shape = latent_shape(self.model.config, images)
+        return images, batch_stream(self.settings.seed, NOISE, index).standard_normal(shape, dtype="float32")
+
+    def step(self, workers: Workers, fraction: float, images, noise) -> dict:
+        """The losses of a batch; adds its gradient times `fraction`."""
         return workers.learn(fraction, images, noise)
 
     def learn(self, fraction: float, images, noise) -> dict:

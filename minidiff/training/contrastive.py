@@ -34,12 +34,15 @@ class ContrastiveTraining:
         self.model = CLIPModel(random_stream([settings.seed, INITIAL]), clip_config(settings, tokenizer))
         self.models = [self.model]
 
-    def step(self, workers: Workers, index: int, fraction: float) -> dict:
-        """The losses of batch `index`; adds its gradient times `fraction`."""
-        scale = self.model.logit_scale.value
-        scale.clip(None, LARGEST_SCALE, out=scale)
+    def draw(self, index: int) -> tuple:
+        """The token ids and the images of batch `index`."""
         batch = self.source.contrastive_batch(index, self.settings.train_contrastive.batch_size)
-        ids, images, ranks = self.tokenizer(batch.captions), batch.images, workers.ranks
+        return self.tokenizer(batch.captions), batch.images
+
+    def step(self, workers: Workers, fraction: float, ids, images) -> dict:
+        """The losses of a batch; adds its gradient times `fraction`."""
+        scale, ranks = self.model.logit_scale.value, workers.ranks
+        scale.clip(None, LARGEST_SCALE, out=scale)
         parts = workers.split(*ranks.part(ids, images))
         if ranks.size == len(parts[0]) == 1:  # on a GPU it is recorded as a whole
             return workers.learn(fraction, ids, images)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ from ..models.unet import UNet2DConditionModel
 from ..nn.blas import set_blas_threads
 from ..nn.module import frozen
 from ..tokenizer import Tokenizer
+from .ahead import Ahead, drawers
 from .presets import Settings
 from .workers import Workers, worker_count
 
@@ -53,15 +55,19 @@ def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: Autoencoder
     """Encode the images of this stage, once: training reads latents only. Yields Latents, batch by batch."""
     workers, size = worker_count(ENCODE_BATCH, device, threads), at_once(ENCODE_BATCH, source.size)
 
+    def draw(index):
+        batch = source.latent_batch(index, size)
+        return batch.images, tokenizer(batch.captions).astype(np.int32)
+
     @ops.no_grad()
     def encode(index):
-        batch = source.latent_batch(index, size)
-        (mean, _), _ = autoencoder.encode(to_device(batch.images, device))
-        return Latents(to_host(mean).astype(np.float16), tokenizer(batch.captions).astype(np.int32))
+        images, ids = drawn(index)
+        (mean, _), _ = autoencoder.encode(to_device(images, device))
+        return Latents(to_host(mean).astype(np.float16), np.array(ids))
 
     restore = set_blas_threads(1 if workers > 1 else threads)
     try:
-        with ThreadPoolExecutor(workers) as pool:
+        with closing(Ahead(draw, drawers(device, threads))) as drawn, ThreadPoolExecutor(workers) as pool:
             yield from pool.map(encode, range(math.ceil(source.latent_count / size)))
     finally:
         restore()
@@ -117,15 +123,19 @@ class DiffusionTraining:
         for parameter in text_encoder.parameters():
             parameter.value = to_device(parameter.value, device)
 
-    def step(self, workers: Workers, index: int, fraction: float) -> dict:
-        """The losses of batch `index`; adds its gradient times `fraction`."""
+    def draw(self, index: int) -> tuple:
+        """The arguments of `predict_noise` for batch `index`."""
         rng = batch_stream(self.settings.seed, DRAWS, index)
         latents = self.latents[bucket_of(self.settings.seed, index, [len(one.ids) for one in self.latents])]
         rows = rng.integers(len(latents.ids), size=self.settings.train_diffusion.batch_size)
         mean, ids = latents.mean[rows], latents.ids[rows]
         noise = rng.standard_normal(mean.shape, dtype=np.float32)
         t = self.draw_times(rng, len(rows))
-        return workers.learn(fraction, *self.question(mean, noise, t, self.drop_captions(rng, ids)))
+        return self.question(mean, noise, t, self.drop_captions(rng, ids))
+
+    def step(self, workers: Workers, fraction: float, *batch) -> dict:
+        """The losses of a batch; adds its gradient times `fraction`."""
+        return workers.learn(fraction, *batch)
 
     def draw_times(self, rng, count: int) -> np.ndarray:
         """Random training times, some of them those of pure noise."""

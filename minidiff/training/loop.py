@@ -1,9 +1,9 @@
 """The loop that trains any stage: a generator of Progress. The caller prints, plots, draws samples, and may stop.
 
-The loop knows nothing of what is learned. A stage has `models`, a `step(workers, index, fraction)` that adds the
-gradient of batch `index` times `fraction`, and the methods that its workers run for it. All random numbers of a step
-follow from its index, so the parameters, the optimizer's buffers, the average, the index and the number of steps are
-the whole state, and a resumed run continues bit for bit.
+The loop knows nothing of what is learned. A stage has `models`, a `draw(index)` that returns the arrays of a batch, a
+`step(workers, fraction, *arrays)` that adds their gradient times `fraction`, and the methods that its workers run for
+it. All random numbers of a batch follow from its index, so the parameters, the optimizer's buffers, the average, the
+index and the number of steps are the whole state, and a resumed run continues bit for bit.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Trainer:
         totals = {}
         for part in range(settings.accumulation):
             index = self.step * settings.accumulation + part
-            losses = self.stage.step(workers, index, 1 / settings.accumulation)
+            losses = self.stage.step(workers, 1 / settings.accumulation, *workers.draw(index))
             totals = {name: totals.get(name, 0.0) + value / settings.accumulation for name, value in losses.items()}
         workers.gather()
         numbers = self.step + 1, self._rate(self.step), average_decay(self.step, settings.average_decay)

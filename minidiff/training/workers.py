@@ -7,22 +7,19 @@ for Python's lock. BLAS's own threads wait for each other at every matrix produc
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import sys
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from multiprocessing.util import Finalize
+from functools import partial
 
 from ..backend import array_module, captured, keep_memory, product_precision, shared
-from ..errors import UserError
 from ..nn.blas import set_blas_threads
 from ..nn.module import gradients_together
 from ..nn.threads import cores
 from ..ops import fast
+from .ahead import Ahead, drawers
 from .flat import Flat
+from .forked import Forked
 from .ranks import world
 
 LEAST_PART = 4  # samples of a batch below which another worker costs more than it saves
@@ -39,46 +36,20 @@ class Workers:
     def __init__(self, stage, flat: Flat, count: int, threads: int | None = None):
         keep_memory()
         self.stage, self.flat, self.ranks = stage, flat, world()
-        self.gradients, self.pipes, self.processes = [], [], []
-        # Before multiprocessing, at the end of this process, waits for its children.
-        self._end = Finalize(None, stop_all, (self.pipes, self.processes), exitpriority=1)
+        self.others, self.gradients, self.count = Forked(), [shared(flat.grad) for _ in range(count - 1)], count
         self.restore = set_blas_threads(1 if count > 1 else threads)
-        for _ in range(count - 1):
-            self._fork()
+        for grad in self.gradients:
+            self.others.add(partial(self._call_in, grad))
+        self.ahead = Ahead(stage.draw, drawers(stage.device, threads))
         self.pool = ThreadPoolExecutor(count) if count > 1 else None  # for the update of the parameters
         self.map = self.pool.map if self.pool else map
         self.learn_rows = captured(self.learn_rows, stage.device)  # on a GPU: recorded once, and replayed
 
-    def _fork(self):
-        context = multiprocessing.get_context("fork")
-        pipe, end = context.Pipe()
-        self.pipes.append(pipe)
-        self.gradients.append(shared(self.flat.grad))
-        process = context.Process(target=self._serve, args=(end,), daemon=True)
-        # Only the first process is asked to stop, also where all are sent the signal: it needs the others until then.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads: BLAS stops its own first
-                process.start()
-            self.processes.append(process)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            end.close()
-
-    def _serve(self, end):
-        """The loop of a forked worker, until its pipe is closed by the first process, or by the system at its death."""
-        for pipe in self.pipes:
-            pipe.close()
-        self.flat.collect_in(self.gradients[-1])
-        with suppress(EOFError, ConnectionError, MemoryError):  # the first process has ended, or sees that this one has
-            while True:
-                name, arguments = end.recv()
-                try:
-                    answer = self._call(name, arguments), None
-                except Exception as error:
-                    answer = None, error
-                end.send(answer)
+    def _call_in(self, grad, name, arguments):
+        """What a forked process does; it collects its gradients in `grad`, which this process can read."""
+        if self.flat.grad is not grad:
+            self.flat.collect_in(grad)
+        return self._call(name, arguments)
 
     def _call(self, name, arguments):
         settings = self.stage.settings
@@ -86,17 +57,16 @@ class Workers:
               gradients_together(self.stage.device == "cuda")):
             return getattr(self.stage, name)(*arguments)
 
+    def draw(self, index: int) -> Sequence:
+        """The arrays of batch `index`, until the next call."""
+        return self.ahead(index)
+
     def run(self, name: str, *parts: Sequence) -> list:
         """Run the stage's method `name` in the workers at once: worker i gets element i of each of `parts`."""
         own, *others = zip(*parts, strict=True)
-        pipes = self.pipes[:len(others)]
-        try:
-            for pipe, arguments in zip(pipes, others, strict=True):
-                pipe.send((name, arguments))
-            answers = [(self._call(name, own), None), *(pipe.recv() for pipe in pipes)]
-        except (EOFError, ConnectionError):
-            raise UserError("a worker process was killed, perhaps because memory ran out: "
-                            "continue with --resume and fewer --threads") from None
+        for number, arguments in enumerate(others):
+            self.others.send(number, name, arguments)
+        answers = [(self._call(name, own), None), *map(self.others.receive, range(len(others)))]
         for _, error in answers:
             if error is not None:
                 raise error
@@ -104,7 +74,7 @@ class Workers:
 
     def split(self, *arrays) -> list:
         """Each array in equal parts, one per worker as long as there are enough rows."""
-        count = min(len(self.pipes) + 1, len(arrays[0]))
+        count = min(self.count, len(arrays[0]))
         return [[array[i * len(array) // count : (i + 1) * len(array) // count] for i in range(count)]
                 for array in arrays]
 
@@ -139,19 +109,11 @@ class Workers:
         self.ranks.allreduce(self.flat.grad)
 
     def close(self):
-        self._end()
+        self.others.close()
+        self.ahead.close()
         if self.pool is not None:
             self.pool.shutdown()
         self.restore()
-
-
-def stop_all(pipes: list, processes: list) -> None:
-    """End forked workers at once, whatever they are doing: nothing of theirs is kept."""
-    for pipe in pipes:
-        pipe.close()
-    for process in processes:
-        process.kill()
-        process.join()
 
 
 def worker_count(batch_size: int, device: str, wanted: int | None = None) -> int:

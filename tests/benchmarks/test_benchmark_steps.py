@@ -22,4 +22,4 @@ def test_memory_of_a_training_step_is_that_of_its_process():
 
 def test_denoising_is_timed_at_every_batch_size():
     found = list(steps.measure(["smoke"], match="denoising", rounds=1, pause=0.0))
-    assert [row["detail"] for row in found] == ["smoke: batch 1", "smoke: batch 2", "smoke: batch 8"]
+    assert [row["detail"] for row in found] == ["smoke: batch 1", "smoke: batch 2", "smoke: batch 8", "smoke: batch 32"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from op_cases import CASES
+from relative import relative
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -18,7 +20,7 @@ from benchmarks.ops import benchmark as ops
 from benchmarks.ops.peers import OPS, F
 from benchmarks.steps import benchmark as steps
 from benchmarks.steps.operations import operations_of
-from benchmarks.steps.peers import LAYOUTS, TheirStep
+from benchmarks.steps.peers import LAYOUTS, TheirStep, twin
 from benchmarks.steps.sizes import SMOKE
 from benchmarks.steps.stages import diffusion
 
@@ -48,6 +50,18 @@ def test_operations_of_a_step_are_those_that_torch_counts():
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         theirs.backward()
     assert 1 <= operations_of(stage) / counter.get_total_flops() < 1.01
+
+
+def test_networks_compiled_by_openvino_have_the_same_results():
+    pytest.importorskip("openvino")
+    from benchmarks.steps.peers_compiled import by_openvino
+
+    rng, unet = np.random.default_rng(0), diffusion(SMOKE).unet
+    side, channels, width = unet.config.sample_size, unet.config.in_channels, unet.config.cross_attention_dim
+    arrays = [rng.standard_normal((2, side, side, channels), np.float32), np.full(2, 500.0, np.float32),
+              rng.standard_normal((2, 5, width), np.float32)]
+    answer = by_openvino(twin(unet), arrays, threads=1)()
+    assert relative(unet(*arrays)[0], answer.permute(0, 2, 3, 1).numpy()) < 1e-5
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])

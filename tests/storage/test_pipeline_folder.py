@@ -61,10 +61,12 @@ def test_a_pipeline_comes_back(model):
         assert_allclose(parameter.value, expected.value, rtol=2**-11, atol=2**-25)
 
 
-def test_the_text_encoder_is_stored_in_float32_and_the_rest_in_float16(model):
+def test_all_is_stored_in_float16_and_what_transformers_opens_to_be_computed_in_float32(model):
     files = model.rglob("*.safetensors")
     dtypes = {path.parent.name: {t.dtype.name for t in load_file(path).values()} for path in files}
-    assert dtypes == {"unet": {"float16"}, "vae": {"float16"}, "clip": {"float16"}, "text_encoder": {"float32"}}
+    assert dtypes == {name: {"float16"} for name in ("unet", "vae", "clip", "text_encoder")}
+    named = {name: json.loads((model / name / "config.json").read_text()).get("dtype") for name in dtypes}
+    assert named == {"unet": None, "vae": None, "clip": "float32", "text_encoder": "float32"}
 
 
 def test_the_index_names_the_class_of_every_folder(model):

@@ -60,7 +60,7 @@ def gradient(stage, index, count):
     flat = Flat([p for model in stage.models for p in model.parameters()])
     workers = Workers(stage, flat, count)
     workers.clear()
-    stage.step(workers, index, 1.0)
+    stage.step(workers, 1.0, *stage.draw(index))
     workers.gather()
     workers.close()
     return flat.grad.copy()

@@ -22,7 +22,8 @@ def diffusion_step(run, **changes):
     settings = replace(SETTINGS, diffusion=replace(SETTINGS.diffusion, **changes))
     text_encoder = ContrastiveTraining(settings, run.tokenizer()).model.text_model
     stage = DiffusionTraining(settings, run.tokenizer(), text_encoder, run.latents())
-    stage.step(Workers(stage, Flat([p for model in stage.models for p in model.parameters()]), 1), 0, 1.0)
+    flat = Flat([p for model in stage.models for p in model.parameters()])
+    stage.step(Workers(stage, flat, 1), 1.0, *stage.draw(0))
     return stage
 
 

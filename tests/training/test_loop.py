@@ -27,7 +27,7 @@ def test_accumulated_batches_give_the_mean_of_their_gradients(tmp_path, monkeypa
         workers = Workers(stage, flat, 1)
         workers.clear()
         for index in batches:
-            stage.step(workers, index, 1 / len(batches))
+            stage.step(workers, 1 / len(batches), *stage.draw(index))
         return flat.grad
 
     seen = []
@@ -44,9 +44,8 @@ def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_last_good_checkpo
     monkeypatch.setattr(loop, "LOOK_EVERY", 1)
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
     stage = AutoencoderTraining(SETTINGS)
-    step = stage.step
-    stage.step = lambda workers, index, *rest: (
-        step(workers, index, *rest) if index < 3 else {"loss": np.float32("nan")})
+    draw = stage.draw
+    stage.draw = lambda index: [array if index < 3 else array * np.float32("nan") for array in draw(index)]
     trainer = loop.Trainer(stage, STAGE, tmp_path, 1)
     with pytest.raises(UserError, match=r"loss is nan at step 4; the last good checkpoint is .*checkpoint-00000003"):
         list(trainer.train())
@@ -97,13 +96,13 @@ def test_steps_that_slow_down_and_a_caller_that_takes_time_leave_the_training_as
     monkeypatch.setattr(loop, "time", clock)
     monkeypatch.setattr(loop, "LOOK_EVERY", 5)
     stage = AutoencoderTraining(SETTINGS)
-    step = stage.step
+    draw = stage.draw
 
-    def slower_from_step_20(workers, index, *rest):
+    def slower_from_step_20(index):
         clock.now += 0.01 if index < 20 else 0.02
-        return step(workers, index, *rest)
+        return draw(index)
 
-    stage.step = slower_from_step_20
+    stage.draw = slower_from_step_20
     trainer, away = loop.Trainer(stage, replace(STAGE, warmup=5), tmp_path, 1), 0.0
     for progress in trainer.train(seconds=4.0):
         assert progress.step <= progress.total

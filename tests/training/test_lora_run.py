@@ -104,7 +104,7 @@ def test_factors_learn_what_the_model_did_not_know(finished, tmp_path):
     trainer = loop.Trainer(stage, replace(OWN.train_lora, steps=200), tmp_path, threads=1)
 
     def loss():
-        return np.mean([stage.step(trainer.workers(), index, 1.0)["loss"] for index in range(1000, 1010)])
+        return np.mean([stage.step(trainer.workers(), 1.0, *stage.draw(index))["loss"] for index in range(1000, 1010)])
 
     before = loss()
     list(trainer.train())
@@ -117,7 +117,7 @@ def test_workers_together_compute_the_gradient_of_one(finished):
         flat = Flat(stage.models[0].parameters())
         workers = Workers(stage, flat, count)
         workers.clear()
-        stage.step(workers, 3, 1.0)
+        stage.step(workers, 1.0, *stage.draw(3))
         workers.gather()
         workers.close()
         return flat.grad

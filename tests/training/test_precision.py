@@ -47,7 +47,7 @@ def gradient(precision, device="cuda"):
     stage = AutoencoderTraining(replace(SETTINGS, precision=precision), device)
     flat = Flat(stage.model.parameters(), device)
     workers = Workers(stage, flat, 1)
-    losses = stage.step(workers, 0, 1.0)
+    losses = stage.step(workers, 1.0, *stage.draw(0))
     workers.close()
     return to_host(flat.grad).astype("f8"), float(losses["loss"])
 

@@ -20,7 +20,7 @@ def test_a_batch_is_a_function_of_its_number(finished, which):
     def loss(index):
         stage = stages(finished)[which]
         flat = Flat([p for model in stage.models for p in model.parameters()])
-        return float(stage.step(Workers(stage, flat, 1), index, 1.0)["loss"])
+        return float(stage.step(Workers(stage, flat, 1), 1.0, *stage.draw(index))["loss"])
 
     assert loss(2) == loss(2)
     assert loss(2) != loss(3)
@@ -37,5 +37,5 @@ def test_the_temperature_stays_within_its_published_bound(finished):
     stage = ContrastiveTraining(SETTINGS, finished.tokenizer())
     flat = Flat(stage.model.parameters())
     stage.model.logit_scale.value[...] = 7.0
-    stage.step(Workers(stage, flat, 1), 0, 1.0)
+    stage.step(Workers(stage, flat, 1), 1.0, *stage.draw(0))
     assert_allclose(stage.model.logit_scale.value, math.log(100), rtol=1e-6, atol=0)

@@ -6,12 +6,11 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from run_python import run_python
+from run_python import is_running, run_python
 from tiny_training import SETTINGS, stages
 
 from minidiff.data.scene_source import SceneSource
@@ -31,7 +30,7 @@ def test_workers_together_make_the_gradient_of_one(finished, which):
         flat = Flat([p for model in stage.models for p in model.parameters()])
         workers = Workers(stage, flat, count)
         workers.clear()
-        losses = stage.step(workers, 3, 1.0)
+        losses = stage.step(workers, 1.0, *stage.draw(3))
         workers.gather()
         workers.close()
         return flat.grad, losses["loss"]
@@ -102,24 +101,24 @@ def two_workers(ctrl_c_works):
 def test_an_error_in_a_worker_reaches_the_caller(two_workers):
     with pytest.raises(ValueError, match="not an image"):
         two_workers.learn(1.0, np.full((2, 16, 16, 3), np.nan, np.float32), np.zeros((2, 8, 8, 12), np.float32))
-    assert np.isfinite(two_workers.stage.step(two_workers, 0, 1.0)["loss"])
+    assert np.isfinite(two_workers.stage.step(two_workers, 1.0, *two_workers.stage.draw(0))["loss"])
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_worker_leaves_requests_to_stop_to_the_first_process(two_workers, name):
-    os.kill(two_workers.processes[0].pid, getattr(signal, name))
-    assert np.isfinite(two_workers.stage.step(two_workers, 0, 1.0)["loss"])
+    os.kill(two_workers.others.processes[0].pid, getattr(signal, name))
+    assert np.isfinite(two_workers.stage.step(two_workers, 1.0, *two_workers.stage.draw(0))["loss"])
 
 
 def test_a_worker_that_was_ended_is_told_in_one_line(two_workers):
-    two_workers.processes[0].kill()
+    two_workers.others.processes[0].kill()
     with pytest.raises(UserError, match="a worker process was killed"):
-        two_workers.stage.step(two_workers, 0, 1.0)
+        two_workers.stage.step(two_workers, 1.0, *two_workers.stage.draw(0))
 
 
 def test_workers_end_with_their_training(two_workers):
     two_workers.close()
-    assert not two_workers.processes[0].is_alive()
+    assert not two_workers.others.processes[0].is_alive()
 
 
 def test_workers_of_a_training_that_was_left_in_its_middle_end_with_the_process_and_without_a_word(tmp_path):
@@ -137,8 +136,8 @@ def test_a_worker_whose_first_process_was_killed_ends_without_a_word(tmp_path):
                         "stage = AutoencoderTraining(SETTINGS)\n"
                         "stage.learn = lambda *_: time.sleep(0.3)\n"
                         "workers = Workers(stage, Flat(stage.model.parameters()), 2)\n"
-                        "workers.pipes[0].send(('learn', (1, None)))\n"
-                        "print(workers.processes[0].pid, flush=True)\n"
+                        "workers.others.pipes[0].send(('learn', (1, None)))\n"
+                        "print(workers.others.processes[0].pid, flush=True)\n"
                         "os.kill(os.getpid(), signal.SIGKILL)", check=False)
     assert killed.returncode == -signal.SIGKILL
     assert killed.stderr == ""  # which was open until the worker ended
@@ -146,10 +145,3 @@ def test_a_worker_whose_first_process_was_killed_ends_without_a_word(tmp_path):
     while is_running(int(killed.stdout)):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-def is_running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
