@@ -91,7 +91,7 @@ def open_data(name: str, model: Path, size: int, scratch: Path):
     """The source of this name in the model's size, with the settings that the model was trained with, if known.
 
     The settings decide which images are held out, and which ones were trained on. Images that the run has not read are
-    read into the folder `scratch`. All images are squares, so that they can be compared.
+    read into the folder `scratch`. All images are squares, so that they can be compared. UserError if they are missing.
     """
     from ..data.sources import full_name, open_source
 
@@ -100,6 +100,8 @@ def open_data(name: str, model: Path, size: int, scratch: Path):
     source = open_source(replace(settings, size=size, data=replace(settings.data, source=wanted, buckets=False)),
                          model.parent / "data" if own else scratch)
     if source.kind != "scenes" and not source.cache.whole:
+        if name == settings.data.source and not source.cache.source.exists():
+            raise UserError(f"{name}, which the model was trained on, is not here: say where its images are by --data")
         for _ in source.cache.fill():
             pass
     return source

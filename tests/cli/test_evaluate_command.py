@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from PIL import Image
-from tiny_pipeline import SIDE
+from tiny_pipeline import SIDE, tiny_pipeline
 
 from minidiff.cli import main
 from minidiff.cli.evaluate import open_data
@@ -62,6 +62,13 @@ def test_images_of_a_folder_are_read_for_a_model_that_was_not_trained_on_them(mo
     assert main(["evaluate", str(model), "--data", str(tmp_path), "--count", "4", "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
     assert scores["settings"]["source"] == str(tmp_path) and scores["images"] == 4
+
+
+def test_images_that_a_model_was_trained_on_and_that_are_not_here_are_asked_for(tmp_path, capsys):
+    tiny_pipeline().save_pretrained(tmp_path / "model")
+    (tmp_path / "model" / "settings.json").write_text('{"data": {"source": "emoji:elsewhere"}}', "utf-8")
+    assert main(["evaluate", str(tmp_path / "model")]) == 2
+    assert "emoji:elsewhere, which the model was trained on, is not here: say where" in capsys.readouterr().err
 
 
 def test_an_unknown_source_and_a_sheet_without_a_judge_are_errors(model, capsys):
