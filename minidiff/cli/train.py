@@ -40,7 +40,7 @@ def add_to(commands) -> None:
         "train", help="train a model, from scratch or from another model",
         usage="%(prog)s [options] [--SETTING VALUE ...]", formatter_class=SettingsHelp, description="Train tokenizer, "
         "autoencoder, contrastive model and diffusion model, one after the other. Ctrl-C saves a checkpoint and stops, "
-        "as the signals TERM and HUP do; --resume continues from it with bit-identical results.")
+        "as the signals TERM and HUP do; --resume continues from it, with the same --threads bit for bit.")
     parser.add_argument("--data", dest="data.source", metavar="PATH", help="train on your own captioned images, in a "
                         "folder or a file (default: scenes, the built-in ones); see minidiff data check; emoji:PATH "
                         "also makes scenes of a folder of minidiff data emoji")

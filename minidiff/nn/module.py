@@ -123,7 +123,10 @@ def chain(x, *layers):
 
 
 def residual(x, *layers):
-    """y = x + layers(x), added in place: no backward pass may read the y of the last layer or the dx of the first."""
+    """y = x + layers(x), added in place: into the y of the last layer, and backward into the dx of the first.
+
+    So that layer may not need its y in `backward`, nor the first one its dx after it has returned it.
+    """
     y, layers_back = chain(x, *layers)
     y += x
 

@@ -155,7 +155,7 @@ class DiffusionTraining:
         """
         own = self.settings.diffusion
         x0, (alpha, sigma) = mean * np.float32(self.scaling_factor), self.schedule.at(t)
-        # Samplers call the network at whole times, so it is trained at whole times.
+        # Samplers of a flow round their times down (flow_steps), so training does; those of a table are whole already.
         return (add_noise(x0, noise, alpha, sigma), np.floor(t).astype(np.float32), ids,
                 target(own.prediction, x0, noise, alpha, sigma),
                 loss_weight(own.weighting, own.prediction, alpha, sigma))
