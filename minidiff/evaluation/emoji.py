@@ -70,7 +70,7 @@ def evaluate_emoji(pipe: Pipeline, source: EmojiSource, count: int | None = None
     list(rest)  # lets a progress bar end
     true = {name: np.stack([scene.image(size) for scene in scenes]) for name, scenes in groups.items() if scenes}
     rebuilt = {name: reconstruct(pipe.vae, images) for name, images in true.items()}
-    training = np.stack([plainly_named(one).image(size) for one in source.words.split[0]])
+    training = np.stack([plainly_named(one).image(size) for one in source.words.named.seen])
     return {
         **{name: rates(drawn[name]) for name in ("named", "composed")},
         "by_encoder": {name: by_encoder(judge, drawn[name]) for name in ("named", "composed")},
@@ -88,7 +88,7 @@ def evaluate_emoji(pipe: Pipeline, source: EmojiSource, count: int | None = None
 
 def prompts(source: EmojiSource, count: int | None) -> dict[str, list[EmojiScene]]:
     """The scenes to draw: named, composed, and "KIND seen" and "KIND held_out" for the kinds there are words for."""
-    seen, held_out = source.words.split
+    seen, held_out = source.words.named
     groups = {name: [plainly_named(one) for one in spread(emoji, count)]
               for name, emoji in (("named", seen), ("composed", held_out))}
     for number, kind in enumerate(KINDS if source.free_wording else ()):

@@ -1,9 +1,8 @@
 """The loop that trains any stage: a generator of Progress. The caller prints, plots, draws samples, and may stop.
 
-The loop knows nothing of what is learned. A stage has `models`, a `draw(index)` that returns the arrays of a batch, a
-`step(workers, fraction, *arrays)` that adds their gradient times `fraction`, and the methods that its workers run for
-it. All random numbers of a batch follow from its index, so the parameters, the optimizer's buffers, the average, the
-index and the number of steps are the whole state, and a resumed run continues bit for bit.
+The loop knows nothing of what is learned; stage.py says what it asks for. All random numbers of a batch follow from its
+index, so the parameters, the optimizer's buffers, the average, the index and the number of steps are the whole state,
+and a resumed run continues bit for bit.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from .presets import StageSettings
 from .ranks import world
 from .run_folder import append_line
 from .schedule import average_decay, fallen, learning_rate
+from .stage import Stage
 from .update import update_parameters
 from .workers import Workers, worker_count
 
@@ -60,7 +60,7 @@ class Progress:
 class Trainer:
     """A stage, its optimizer, the folder of its checkpoints, and a function that computes its held-out losses."""
 
-    def __init__(self, stage, settings: StageSettings, checkpoints: Path, threads: int | None = None,
+    def __init__(self, stage: Stage, settings: StageSettings, checkpoints: Path, threads: int | None = None,
                  held_out: Callable[[], dict[str, float]] = dict):
         self.stage, self.settings, self.checkpoints, self.held_out = stage, settings, checkpoints, held_out
         self.flat = Flat([p for model in stage.models for p in model.parameters()], stage.device)

@@ -21,6 +21,7 @@ from .ahead import Ahead, drawers
 from .flat import Flat
 from .forked import Forked
 from .ranks import world
+from .stage import Stage
 
 LEAST_PART = 4  # samples of a batch below which another worker costs more than it saves
 
@@ -33,7 +34,7 @@ class Workers:
     Each has one thread of BLAS; a single one has `threads`, or with None as many as BLAS itself would take.
     """
 
-    def __init__(self, stage, flat: Flat, count: int, threads: int | None = None):
+    def __init__(self, stage: Stage, flat: Flat, count: int, threads: int | None = None):
         keep_memory()
         self.stage, self.flat, self.ranks = stage, flat, world()
         self.others, self.gradients, self.count = Forked(), [shared(flat.grad) for _ in range(count - 1)], count
