@@ -21,6 +21,7 @@ from ..errors import UserError
 from ..storage.checkpoint import latest, list_checkpoints, save_step
 from .flat import Flat
 from .optimizers import optimizer_class
+from .pace import Means, Pace
 from .presets import StageSettings
 from .ranks import world
 from .run_folder import append_line
@@ -91,39 +92,39 @@ class Trainer:
             self.total = self.total or self.settings.steps
         elif self.step == 0:
             self.total = None
-        fitting = self.total is None
-        sums, since, spent, start_step = {}, 0, 0.0, self.step
         with self._followed() as workers:
-            looked = saved = time.monotonic()
+            pace, means = Pace(self.step, seconds if self.total is None else None), Means()
+            saved = time.monotonic()
             while self.total is None or self.step < self.total:
                 with self.ranks.step((self.step, self._expected())):
                     losses, norm = self._update(workers)
-                sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
-                since += 1
-                if self.total is None and spent + time.monotonic() - looked >= seconds:
+                means.add(losses)
+                if self.total is None and pace.is_up():
                     self.total = self.step
                 if self.step % LOOK_EVERY and self.step != self.total:
                     continue
-                means = {name: float(value) / since for name, value in sums.items()}
-                self._check(means | {"the gradient's norm": float(norm)})
-                now = time.monotonic()
-                speed = self.settings.batch_size * self.settings.accumulation * since / (now - looked)
-                if self.step % HELD_OUT_EVERY == 0 or self.step == self.total:
-                    means |= self.held_out()
-                spent += time.monotonic() - looked
-                step_time = spent / (self.step - start_step)
-                if fitting and self.step >= self.settings.warmup and not self._fallen():
-                    self.total = self.step + max(1, round((seconds - spent) / step_time))
-                total = self.total or round(seconds / step_time)
-                progress = Progress(self.stage.name, self.step, total, means, self._rate(self.step - 1), float(norm),
-                                    speed, (total - self.step) * step_time)
+                progress = self._look(pace, means, float(norm))
                 if metrics is not None:
                     progress.log(metrics)
-                if now - saved > CHECKPOINT_SECONDS or self.step == self.total:
+                if time.monotonic() - saved > CHECKPOINT_SECONDS or self.step == self.total:
                     self.save()
-                    saved = now
+                    saved = time.monotonic()
                 yield progress
-                looked, sums, since = time.monotonic(), {}, 0
+                pace.go()
+
+    def _look(self, pace, means, norm) -> Progress:
+        """Read the losses, and estimate how many steps there will be, if that is to fit into a time."""
+        steps, losses = means.taken()
+        self._check(losses | {"the gradient's norm": norm})
+        speed = self.settings.batch_size * self.settings.accumulation * steps / pace.elapsed()
+        if self.step % HELD_OUT_EVERY == 0 or self.step == self.total:
+            losses |= self.held_out()
+        pace.look(self.step)
+        if pace.seconds is not None and self.step >= self.settings.warmup and not self._fallen():
+            self.total = pace.total(self.step)
+        total = self.total or pace.total(self.step)
+        return Progress(self.stage.name, self.step, total, losses, self._rate(self.step - 1), norm, speed,
+                        (total - self.step) * pace.step_time)
 
     @contextmanager
     def _followed(self):
