@@ -10,7 +10,7 @@ from ..tokenizer import MIN_VOCAB_SIZE, Tokenizer
 from .autoencoder import autoencoder_config
 from .class_labels import check_class_labels
 from .contrastive import clip_config, text_config
-from .diffusion import check, unet_config
+from .diffusion import check_objective, unet_config
 from .fitting import check_data
 from .optimizers import optimizer_class
 from .presets import Settings
@@ -27,7 +27,7 @@ def check_settings(settings: Settings) -> None:
             check_rows(own.batch_size, f"train_{stage}.batch_size")
     check_data(settings.data)
     check_class_labels(settings, kind_of(settings.data.source) != "images")
-    check(settings)
+    check_objective(settings)
     check_fit(settings)
 
 

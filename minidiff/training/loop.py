@@ -69,11 +69,11 @@ class Trainer:
         self.average = self.flat.value.copy()
         self.change = captured(self._change, stage.device)
         self.step, self.total, self.ranks = 0, settings.steps, world()
-        self.wanted = self.ranks.threads(threads)
-        self.threads = worker_count(settings.batch_size // self.ranks.size, stage.device, self.wanted)
+        self.threads = self.ranks.threads(threads)
+        self.worker_count = worker_count(settings.batch_size // self.ranks.size, stage.device, self.threads)
 
     def workers(self) -> Workers:
-        return Workers(self.stage, self.flat, self.threads, self.wanted)
+        return Workers(self.stage, self.flat, self.worker_count, self.threads)
 
     def train(self, seconds: float | None = None, metrics: Path | None = None) -> Iterator[Progress]:
         """Train to the end, and save a checkpoint every two minutes. With `seconds`, train for that time.
@@ -159,7 +159,7 @@ class Trainer:
             index = self.step * settings.accumulation + part
             losses = self.stage.step(workers, 1 / settings.accumulation, *workers.draw(index))
             totals = {name: totals.get(name, 0.0) + value / settings.accumulation for name, value in losses.items()}
-        workers.gather()
+        workers.add_gradients()
         numbers = self.step + 1, self._rate(self.step), average_decay(self.step, settings.average_decay)
         norm = self.change(numbers, workers.map)
         self.step += 1

@@ -27,9 +27,9 @@ LEAST_PART = 4  # samples of a batch below which another worker costs more than 
 
 
 class Workers:
-    """A stage in this process and in count - 1 forked ones; `gather` adds the gradients of those to its own.
+    """A stage in this process and in count - 1 forked ones; `add_gradients` adds those of the others to its own.
 
-    Together they learn the rows of this rank (ranks.py), and `gather` also adds those of the other ranks.
+    Together they learn the rows of this rank (ranks.py), and `add_gradients` also adds those of the other ranks.
 
     Each has one thread of BLAS; a single one has `threads`, or with None as many as BLAS itself would take.
     """
@@ -104,7 +104,8 @@ class Workers:
         for grad in (self.flat.grad, *self.gradients):
             grad[...] = 0
 
-    def gather(self):
+    def add_gradients(self):
+        """Add those of all workers, and of all other ranks, to the first one's."""
         for grad in self.gradients:
             self.flat.grad += grad
         self.ranks.allreduce(self.flat.grad)
