@@ -14,7 +14,7 @@ from functools import partial
 
 from ..backend import array_module, captured, keep_memory, product_precision, shared
 from ..nn.blas import set_blas_threads
-from ..nn.module import gradients_together
+from ..nn.gradients import gradients_together
 from ..nn.threads import cores
 from ..ops import fast
 from .ahead import Ahead, drawers
