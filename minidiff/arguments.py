@@ -15,8 +15,7 @@ import numpy as np
 from .backend import array_module
 from .errors import UserError
 from .fields import shown
-
-LONGEST_NAME = 255  # bytes, on nearly all file systems
+from .reading import LONGEST_NAME
 
 
 def whole(name: str, value: int, minimum: int) -> int:

@@ -13,10 +13,10 @@ from itertools import takewhile
 from pathlib import Path
 
 from ..errors import UserError, one_line, printable
+from ..reading import LONGEST_NAME
 
 SHIPPED = "scenes"
 MOST_DIGITS = 100
-LONGEST_NAME = 255  # bytes, on nearly all file systems
 
 
 class Parser(argparse.ArgumentParser):
