@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import UserError
-from .options import check_image_name, save_image, say, show, whole_number
+from .options import check_image_name, reading, save_image, say, show, whole_number
 
 MOST_IMAGES = 1000  # in one grid
 SHOWN = 200         # letters of a caption
@@ -95,7 +95,6 @@ def emoji_scenes(args) -> list:
     import tempfile
 
     import numpy as np
-    from tqdm import tqdm
 
     from ..data.images import to_pillow
     from ..data.sources import open_source
@@ -104,7 +103,7 @@ def emoji_scenes(args) -> list:
     with tempfile.TemporaryDirectory() as scratch:
         source = open_source(Settings(size=args.size, seed=args.seed, data=DataSettings(args.path)), Path(scratch))
         found = source.cache.find()
-        for _ in tqdm(source.cache.fill(found), "reading", len(found.items), unit="image", leave=False, disable=None):
+        for _ in reading(source.cache.fill(found), len(found.items)):
             pass
         batch = source.training_batch(0, args.count)
     return list(zip(map(np.asarray, to_pillow(batch.images)), batch.captions, strict=True))
@@ -123,15 +122,13 @@ def run_emoji(args) -> None:
 
 
 def run_check(args) -> None:
-    from tqdm import tqdm
-
     from ..data.folder_source import check_captions
     from ..data.image_cache import check_usable
     from ..data.reading.find import find
     from ..data.survey import distinct_captions, faults_of, look_at
 
     found = find(args.path, args.caption_column, args.caption_template)
-    seen = list(tqdm(look_at(found.items), "reading", len(found.items), unit="image", leave=False, disable=None))
+    seen = list(reading(look_at(found.items), len(found.items)))
     faults = faults_of(found, seen)
     usable = [one for one in seen if not one.fault]
     names = {one.name for one in usable}
