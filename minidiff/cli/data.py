@@ -75,6 +75,8 @@ def built_in(args) -> list:
 
 def own_images(args) -> list:
     """Some of a person's images, as training would see them, with their captions."""
+    from itertools import islice
+
     import numpy as np
 
     from ..data.image_cache import read_images
@@ -83,8 +85,7 @@ def own_images(args) -> list:
     items = find(Path(args.path), args.caption_column, args.caption_template).items
     order = np.random.default_rng(args.seed).permutation(len(items))
     read = read_images((items[i] for i in order), args.size)
-    usable = ((pixels[None], entry.caption) for entry, pixels in read if not entry.fault)
-    shown = [one for one, _ in zip(usable, range(args.count), strict=False)]
+    shown = [*islice(((pixels[None], entry.caption) for entry, pixels in read if not entry.fault), args.count)]
     if not shown:
         raise UserError(f"no image of {args.path} can be read: see minidiff data check {args.path}")
     return shown

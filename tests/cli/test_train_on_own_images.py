@@ -13,6 +13,8 @@ from image_checks import read_pixels
 from PIL import Image
 
 from minidiff.cli import main, train
+from minidiff.data import image_cache
+from minidiff.data.reading.decode import decode
 
 SMALLEST = """--autoencoder.block_out_channels 8,8 --text.hidden_size 8 --text.num_hidden_layers 1
     --text.num_attention_heads 2 --image.hidden_size 8 --image.num_hidden_layers 1 --image.num_attention_heads 2
@@ -140,6 +142,14 @@ def test_preview_shows_a_folder_too(own, capsys):
     assert main(["data", "preview", "own", "-o", "none.png"]) == 2
     assert "no image of own can be read: see minidiff data check own" in capsys.readouterr().err
     assert not Path("none.png").exists()
+
+
+def test_preview_decodes_no_more_than_it_shows(own, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(image_cache, "AHEAD", 4)
+    monkeypatch.setattr(image_cache, "decode", lambda *args: decoded.append(args) or decode(*args))
+    assert main(["data", "preview", "own", "--count", "4", "--size", "32", "-o", "own.png"]) == 0
+    assert len(decoded) == 4
 
 
 def test_help_has_a_sentence_for_every_setting(capsys):
