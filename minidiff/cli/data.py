@@ -81,8 +81,9 @@ def own_images(args) -> list:
 
     from ..data.image_cache import read_images
     from ..data.reading.find import find
+    from ..reading import absolute
 
-    items = find(Path(args.path), args.caption_column, args.caption_template).items
+    items = find(absolute(args.path), args.caption_column, args.caption_template).items
     order = np.random.default_rng(args.seed).permutation(len(items))
     read = read_images((items[i] for i in order), args.size)
     shown = [*islice(((pixels[None], entry.caption) for entry, pixels in read if not entry.fault), args.count)]
@@ -98,11 +99,12 @@ def emoji_scenes(args) -> list:
     import numpy as np
 
     from ..data.images import to_pillow
-    from ..data.sources import open_source
+    from ..data.sources import full_name, open_source
     from ..training.presets import DataSettings, Settings
 
+    settings = Settings(size=args.size, seed=args.seed, data=DataSettings(full_name(args.path)))
     with tempfile.TemporaryDirectory() as scratch:
-        source = open_source(Settings(size=args.size, seed=args.seed, data=DataSettings(args.path)), Path(scratch))
+        source = open_source(settings, Path(scratch))
         found = source.cache.find()
         for _ in reading(source.cache.fill(found), len(found.items)):
             pass
@@ -127,8 +129,9 @@ def run_check(args) -> None:
     from ..data.image_cache import check_usable
     from ..data.reading.find import find
     from ..data.survey import distinct_captions, faults_of, look_at
+    from ..reading import absolute
 
-    found = find(args.path, args.caption_column, args.caption_template)
+    found = find(absolute(args.path), args.caption_column, args.caption_template)
     seen = list(reading(look_at(found.items), len(found.items)))
     faults = faults_of(found, seen)
     usable = [one for one in seen if not one.fault]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from captioned_folder import captioned_folder, shaped_folder
+from emoji_folder import emoji_folder
 from image_checks import read_pixels
 from PIL import Image
 
@@ -142,6 +143,14 @@ def test_preview_shows_a_folder_too(own, capsys):
     assert main(["data", "preview", "own", "-o", "none.png"]) == 2
     assert "no image of own can be read: see minidiff data check own" in capsys.readouterr().err
     assert not Path("none.png").exists()
+
+
+@pytest.mark.parametrize("command", ["check ~/own", "preview ~/own", "preview emoji:~/set/emoji"])
+def test_a_tilde_is_the_home_of_a_person_as_it_is_to_train(own, monkeypatch, command):
+    emoji_folder(Path("set"))
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(Path.cwd()))
+    assert main(["data", *command.split()]) == 0
 
 
 def test_preview_decodes_no_more_than_it_shows(own, monkeypatch):
