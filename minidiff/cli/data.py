@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from ..errors import UserError
@@ -88,7 +89,7 @@ def own_images(args) -> list:
     read = read_images((items[i] for i in order), args.size)
     shown = [*islice(((pixels[None], entry.caption) for entry, pixels in read if not entry.fault), args.count)]
     if not shown:
-        raise UserError(f"no image of {args.path} can be read: see minidiff data check {args.path}")
+        raise UserError(f"no image of {args.path} can be read: see minidiff data check {shlex.quote(args.path)}")
     return shown
 
 
@@ -120,8 +121,8 @@ def run_emoji(args) -> None:
     if written.unnamed:
         say("note", "left out, as they have no emoji's name or that of another file: "
             f"{', '.join(shortened(written.unnamed))}")
-    print(f"{args.output}: {written.count} emoji")
-    print(f"to train on them: minidiff train --preset emoji --data emoji:{args.output}")
+    show(f"{args.output}: {written.count} emoji",
+         f"to train on them: minidiff train --preset emoji --data {shlex.quote(f'emoji:{args.output}')}")
 
 
 def run_check(args) -> None:
@@ -142,7 +143,7 @@ def run_check(args) -> None:
     check_captions(len(distinct_captions(items)), str(args.path))
     if args.buckets:
         show(bucket_line(usable, found))
-    show(f"to train on them: minidiff train --data {args.path}{' --buckets' * args.buckets}")
+    show(f"to train on them: minidiff train --data {shlex.quote(str(args.path))}{' --buckets' * args.buckets}")
 
 
 def lines(usable, items) -> list[str]:

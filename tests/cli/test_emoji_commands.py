@@ -33,6 +33,8 @@ def test_data_emoji_makes_a_folder_and_says_how_to_train_on_it(capsys):
     assert err == "minidiff: note: left out, as they have no emoji's name or that of another file: face.png\n"
     assert main(["data", "check", "made"]) == 0
     assert "captions       30 different" in capsys.readouterr().out
+    assert main(["data", "emoji", "raw/set", "-o", "made too"]) == 0
+    assert capsys.readouterr().out.endswith(" --data 'emoji:made too'\n")
     assert main(["data", "emoji", "raw/set", "-o", "made"]) == 2
     assert "made exists already" in capsys.readouterr().err
     assert main(["data", "emoji", "nowhere"]) == 2

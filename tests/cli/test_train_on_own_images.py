@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import signal
 from pathlib import Path
@@ -143,6 +144,13 @@ def test_preview_shows_a_folder_too(own, capsys):
     assert main(["data", "preview", "own", "-o", "none.png"]) == 2
     assert "no image of own can be read: see minidiff data check own" in capsys.readouterr().err
     assert not Path("none.png").exists()
+
+
+def test_the_command_that_check_prints_is_one_for_a_shell(own, capsys):
+    own.rename("my cat's; photos")
+    assert main(["data", "check", "my cat's; photos"]) == 0
+    command = capsys.readouterr().out.rpartition("to train on them: ")[2]
+    assert shlex.split(command) == ["minidiff", "train", "--data", "my cat's; photos"]
 
 
 @pytest.mark.parametrize("command", ["check ~/own", "preview ~/own", "preview emoji:~/set/emoji"])
