@@ -45,7 +45,7 @@ def run(args) -> None:
     data = args.data or (own if kind_of(own) != "scenes" else None)  # the judge of scenes needs no images
     kind = kind_of(data) if data else None
     if args.failures and kind in ("scenes", "images"):
-        raise UserError("--failures shows what the judge saw, and this --data has no judge: use one of them")
+        raise UserError(f"--failures shows what a judge saw, and {data} has none: leave it out")
     if args.failures:
         check_image_name(args.failures)
     device = resolve_device(args.device)

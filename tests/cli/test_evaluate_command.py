@@ -75,4 +75,11 @@ def test_an_unknown_source_and_a_sheet_without_a_judge_are_errors(model, capsys)
     assert main(["evaluate", str(model), "--data", "nowhere"]) == 2
     assert "nowhere: name a folder of images" in capsys.readouterr().err
     assert main(["evaluate", str(model), "--data", "scenes", "--failures", "wrong.png"]) == 2
-    assert "--data has no judge" in capsys.readouterr().err
+    assert "a judge saw, and scenes has none: leave it out" in capsys.readouterr().err
+
+
+def test_a_sheet_is_refused_for_a_model_of_own_images_too(tmp_path, capsys):
+    tiny_pipeline().save_pretrained(tmp_path / "model")
+    (tmp_path / "model" / "settings.json").write_text('{"data": {"source": "pets"}}', "utf-8")
+    assert main(["evaluate", str(tmp_path / "model"), "--failures", "wrong.png"]) == 2
+    assert "a judge saw, and pets has none: leave it out" in capsys.readouterr().err
