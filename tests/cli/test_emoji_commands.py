@@ -81,7 +81,7 @@ def test_a_run_on_emoji_ends_with_scores_a_report_and_a_model_that_draws(capsys)
     Path("own").rename("moved")
     assert main(["evaluate", "run/model", "--count", "1"]) == 0  # the run has a copy of its images
     assert main(["evaluate", "alone"]) == 2
-    assert "own/emoji has no metadata.jsonl with the names of emoji: make such a folder" in capsys.readouterr().err
+    assert "own/emoji, which the model was trained on, is not here: say where its images" in capsys.readouterr().err
     assert main(["evaluate", "alone", "--data", "emoji:moved/emoji", "--count", "1"]) == 0
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+from captioned_folder import captioned_folder
 from PIL import Image
 from tiny_pipeline import SIDE, tiny_pipeline
 
@@ -62,6 +63,17 @@ def test_images_of_a_folder_are_read_for_a_model_that_was_not_trained_on_them(mo
     assert main(["evaluate", str(model), "--data", str(tmp_path), "--count", "4", "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
     assert scores["settings"]["source"] == str(tmp_path) and scores["images"] == 4
+
+
+def test_images_of_a_model_that_left_its_run_are_read_elsewhere(tmp_path):
+    own = captioned_folder(tmp_path / "own", 12)
+    (tmp_path / "models" / "pets").mkdir(parents=True)
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "models" / "pets" / "settings.json").write_text(
+        json.dumps({"size": SIDE, "data": {"source": str(own)}}), "utf-8")
+    source = open_data(str(own), tmp_path / "models" / "pets", SIDE, tmp_path / "scratch")
+    assert len(source.cache.images) == 12
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["pets"]
 
 
 def test_images_that_a_model_was_trained_on_and_that_are_not_here_are_asked_for(tmp_path, capsys):
