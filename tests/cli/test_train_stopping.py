@@ -13,7 +13,7 @@ import pytest
 from run_python import holding
 from test_train_command import SMALLEST
 
-from minidiff.cli import evaluate, main, train
+from minidiff.cli import evaluate, main, prepare_streams, train
 from minidiff.cli.progress import output_may_vanish
 from minidiff.cli.stopping import asked_to_stop, signals_ignored
 from minidiff.storage.checkpoint import latest
@@ -107,7 +107,8 @@ def test_output_that_is_closed_or_lacks_letters_stops_nothing(monkeypatch):
     plain = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", plain)
     monkeypatch.setattr(sys, "stderr", None)
-    with output_may_vanish():
+    prepare_streams()
+    with sys.stderr, output_may_vanish():
         print("ein Bär")
         print("nobody", file=sys.stderr)
     plain.flush()
