@@ -84,10 +84,10 @@ def run(args) -> int:
 
     folder = args.out or Path("runs") / (args.preset or "small")
     with together() as ranks:
-        return follow(ranks, folder, args.threads) if ranks.rank else lead(ranks, folder, args)
+        return assist(ranks, folder, args.threads) if ranks.rank else lead(ranks, folder, args)
 
 
-def follow(ranks, folder: Path, threads: int | None) -> int:
+def assist(ranks, folder: Path, threads: int | None) -> int:
     """What a process does that mpiexec has started along with the first one: requests to stop are for that one."""
     from ..nn.threads import at_most
     from ..training.follow import follow
