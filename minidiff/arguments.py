@@ -15,8 +15,7 @@ import numpy as np
 from .backend import array_module
 from .errors import UserError
 from .fields import shown
-
-LONGEST_NAME = 255  # bytes, on nearly all file systems
+from .reading import LONGEST_NAME
 
 
 def whole(name: str, value: int, minimum: int) -> int:
@@ -40,9 +39,9 @@ def number(name: str, value: float, low: float = -math.inf, high: float = math.i
 
 
 def interval(name: str, value: tuple[float, float]) -> tuple[float, float]:
-    """Two numbers, of which the second may be infinite."""
+    """Two numbers, of which the second may be infinite and is not below the first."""
     ends = tuple(map(_float, value)) if isinstance(value, Sequence) else ()
-    if len(ends) != 2 or any(map(math.isnan, ends)):
+    if len(ends) != 2 or not ends[0] <= ends[1]:  # as it is with NaN, too
         raise UserError(f"{name} {shown(value)}: use two numbers, the lower one first")
     return ends
 

@@ -13,6 +13,7 @@ from .errors import UserError
 LARGEST = 1_000_000              # bytes: a configuration has a few thousand
 DEEPEST = 12                     # lists or objects in each other: a tokenizer.json has six
 LARGEST_VOCABULARY = 30_000_000  # CLIP's tokenizer.json has 2.2 million
+LONGEST_NAME = 255               # bytes of a file's name, on nearly all file systems
 
 
 def absolute(name: str | Path) -> Path:

@@ -18,7 +18,7 @@ ORDER = ["errors", "fields", "reading", "backend", "arguments", "ops", "kernels"
          "__init__", "__main__"]  # a file imports only from above
 KERNELS_IMPORT = {"kernels", "ops", "backend"}  # and are imported by nobody: ops/dispatch.py loads them by name
 KNOWS_CUPY = "backend/"
-WRITES_GRADIENTS = ("nn/module.py", "training/flat.py", "training/workers.py")  # adds up, owns, gathers
+WRITES_GRADIENTS = ("nn/module.py", "nn/gradients.py", "training/flat.py", "training/workers.py")  # has, adds, owns
 OF_A_MACHINE = ("as_strided", "BLOCK", "BAND", "tiled(", "column_sums", "in_blocks", "winograd")  # not for ops
 NOT_NEEDED = {"torch", "scipy", "einops", "pandas", "diffusers", "transformers"}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minidiff.cli.options import SHIPPED
 from minidiff.diffusion.scheduler import Scheduler
 from minidiff.diffusion.scheduler_config import to_config
 from minidiff.nn.threads import cores
@@ -31,12 +32,12 @@ TOLERANCE = 1e-3
 
 def measure(model: str | None = None, size: str = "small", steps: int = 20, guidance: float = 3.0, rounds: int = 5,
             pause: float = 0.1, threads: int | None = None) -> Iterator[dict]:
-    """`model` is a folder or a shipped one; by default the shipped one, or random weights of `size` without one."""
+    """`model` is a folder or a shipped one; by default that of the scenes, or random weights of `size` without it."""
     with tempfile.TemporaryDirectory() as folder, limited(threads or cores()):
-        if model is None and not shipped_models():
+        if model is None and SHIPPED not in shipped_models():
             random_pipeline(size).save_pretrained(Path(folder) / "model", dtype="float32")
             model = str(Path(folder) / "model")
-        opened = find_model(model or next(iter(shipped_models())))
+        opened = find_model(model or SHIPPED)
         detail = f"{opened.name}, {steps} steps"
         options = {"num_inference_steps": steps, "guidance_scale": guidance}
         runs, errors = warm_runs(opened, options)

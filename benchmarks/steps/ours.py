@@ -30,7 +30,7 @@ class OurStep:
         """The gradients of the first batch, by model and parameter."""
         self.workers.clear()
         self.stage.step(self.workers, 1.0, *self.workers.draw(0))
-        self.workers.gather()
+        self.workers.add_gradients()
         return {f"{index}.{name}": to_host(parameter.grad).copy() for index, model in enumerate(self.stage.models)
                 for name, parameter in model.named_parameters()}
 

@@ -33,7 +33,7 @@ def measure_step(stage, size, rounds, pause, threads, device) -> dict:
     memory = {} if device == "cuda" else {
         "MB": {name: process.run("steps.memory", name, stage.name, size, threads)["peak MB"] for name in runs}}
     return row(f"{stage.name} step", f"{size}: batch {ours.settings.batch_size}, {count / 1e6:.1f} M", times,
-               parameters=count, workers=ours.trainer.threads) | memory | {"largest error": errors}
+               parameters=count, workers=ours.trainer.worker_count) | memory | {"largest error": errors}
 
 
 def worst(what, ours, theirs) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from ..errors import UserError
-from .options import check_image_name, save_image, say, show, whole_number
+from .options import check_image_name, reading, save_image, say, show, whole_number
 
 MOST_IMAGES = 1000  # in one grid
 SHOWN = 200         # letters of a caption
@@ -75,18 +76,20 @@ def built_in(args) -> list:
 
 def own_images(args) -> list:
     """Some of a person's images, as training would see them, with their captions."""
+    from itertools import islice
+
     import numpy as np
 
     from ..data.image_cache import read_images
     from ..data.reading.find import find
+    from ..reading import absolute
 
-    items = find(Path(args.path), args.caption_column, args.caption_template).items
+    items = find(absolute(args.path), args.caption_column, args.caption_template).items
     order = np.random.default_rng(args.seed).permutation(len(items))
     read = read_images((items[i] for i in order), args.size)
-    usable = ((pixels[None], entry.caption) for entry, pixels in read if not entry.fault)
-    shown = [one for one, _ in zip(usable, range(args.count), strict=False)]
+    shown = [*islice(((pixels[None], entry.caption) for entry, pixels in read if not entry.fault), args.count)]
     if not shown:
-        raise UserError(f"no image of {args.path} can be read: see minidiff data check {args.path}")
+        raise UserError(f"no image of {args.path} can be read: see minidiff data check {shlex.quote(args.path)}")
     return shown
 
 
@@ -95,16 +98,16 @@ def emoji_scenes(args) -> list:
     import tempfile
 
     import numpy as np
-    from tqdm import tqdm
 
     from ..data.images import to_pillow
-    from ..data.sources import open_source
+    from ..data.sources import full_name, open_source
     from ..training.presets import DataSettings, Settings
 
+    settings = Settings(size=args.size, seed=args.seed, data=DataSettings(full_name(args.path)))
     with tempfile.TemporaryDirectory() as scratch:
-        source = open_source(Settings(size=args.size, seed=args.seed, data=DataSettings(args.path)), Path(scratch))
+        source = open_source(settings, Path(scratch))
         found = source.cache.find()
-        for _ in tqdm(source.cache.fill(found), "reading", len(found.items), unit="image", leave=False, disable=None):
+        for _ in reading(source.cache.fill(found), len(found.items)):
             pass
         batch = source.training_batch(0, args.count)
     return list(zip(map(np.asarray, to_pillow(batch.images)), batch.captions, strict=True))
@@ -118,20 +121,19 @@ def run_emoji(args) -> None:
     if written.unnamed:
         say("note", "left out, as they have no emoji's name or that of another file: "
             f"{', '.join(shortened(written.unnamed))}")
-    print(f"{args.output}: {written.count} emoji")
-    print(f"to train on them: minidiff train --preset emoji --data emoji:{args.output}")
+    show(f"{args.output}: {written.count} emoji",
+         f"to train on them: minidiff train --preset emoji --data {shlex.quote(f'emoji:{args.output}')}")
 
 
 def run_check(args) -> None:
-    from tqdm import tqdm
-
     from ..data.folder_source import check_captions
     from ..data.image_cache import check_usable
     from ..data.reading.find import find
     from ..data.survey import distinct_captions, faults_of, look_at
+    from ..reading import absolute
 
-    found = find(args.path, args.caption_column, args.caption_template)
-    seen = list(tqdm(look_at(found.items), "reading", len(found.items), unit="image", leave=False, disable=None))
+    found = find(absolute(args.path), args.caption_column, args.caption_template)
+    seen = list(reading(look_at(found.items), len(found.items)))
     faults = faults_of(found, seen)
     usable = [one for one in seen if not one.fault]
     names = {one.name for one in usable}
@@ -141,7 +143,7 @@ def run_check(args) -> None:
     check_captions(len(distinct_captions(items)), str(args.path))
     if args.buckets:
         show(bucket_line(usable, found))
-    show(f"to train on them: minidiff train --data {args.path}{' --buckets' * args.buckets}")
+    show(f"to train on them: minidiff train --data {shlex.quote(str(args.path))}{' --buckets' * args.buckets}")
 
 
 def lines(usable, items) -> list[str]:

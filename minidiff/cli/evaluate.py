@@ -45,7 +45,7 @@ def run(args) -> None:
     data = args.data or (own if kind_of(own) != "scenes" else None)  # the judge of scenes needs no images
     kind = kind_of(data) if data else None
     if args.failures and kind in ("scenes", "images"):
-        raise UserError("--failures shows what the judge saw, and this --data has no judge: use one of them")
+        raise UserError(f"--failures shows what a judge saw, and {data} has none: leave it out")
     if args.failures:
         check_image_name(args.failures)
     device = resolve_device(args.device)
@@ -90,16 +90,20 @@ def settings_of(model: Path):
 def open_data(name: str, model: Path, size: int, scratch: Path):
     """The source of this name in the model's size, with the settings that the model was trained with, if known.
 
-    The settings decide which images are held out, and which ones were trained on. Images that the run has not read are
-    read into the folder `scratch`. All images are squares, so that they can be compared.
+    The settings decide which images are held out, and which ones were trained on. Where the model's run has not read
+    them all, images are read into the folder `scratch`. They are squares, so that they can be compared. Raises
+    UserError if they are missing.
     """
     from ..data.sources import full_name, open_source
 
     settings, wanted = settings_of(model), full_name(name)
     own = settings.data.source == wanted and settings.size == size
-    source = open_source(replace(settings, size=size, data=replace(settings.data, source=wanted, buckets=False)),
-                         model.parent / "data" if own else scratch)
-    if source.kind != "scenes" and not source.cache.whole:
+    asked = replace(settings, size=size, data=replace(settings.data, source=wanted, buckets=False))
+    source = open_source(asked, model.parent / "data")
+    if source.kind != "scenes" and not (own and source.cache.whole):
+        source = open_source(asked, scratch)
+        if name == settings.data.source and not source.cache.source.exists():
+            raise UserError(f"{name}, which the model was trained on, is not here: say where its images are by --data")
         for _ in source.cache.fill():
             pass
     return source

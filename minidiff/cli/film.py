@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from typing import TextIO
 
 import numpy as np
@@ -17,15 +16,14 @@ MOST_COLUMNS, OTHER_ROWS = 64, 3  # the rest of the terminal stays readable
 
 
 class Film:
-    """Shows the first of the images that are being drawn; nothing where there is no terminal with colours."""
+    """Shows the first of the images that are being drawn, in a terminal with colours."""
 
-    def __init__(self, pipe, stream: TextIO | None = None):
-        self.pipe, self.stream, self.height = pipe, sys.stdout if stream is None else stream, 0
-        self.visible = has_colours(self.stream)
+    def __init__(self, pipe, stream: TextIO):
+        self.pipe, self.stream, self.height = pipe, stream, 0
 
     def show(self, moment) -> None:
         """Draw a moment of `Pipeline.stream` over the one before."""
-        if not self.visible or moment.name not in ("sampling", "images"):
+        if moment.name not in ("sampling", "images"):
             return
         from ..backend import to_host
         from ..data.images import to_pillow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from pathlib import Path
 from typing import get_args
@@ -59,12 +60,12 @@ def run(args) -> None:
     init_image, mask = (file and open_image(file) for file in (args.init_image, args.mask))
 
     from ..report.images import grid
-    from .film import Film
+    from .film import Film, has_colours
 
-    images = []
-    with progress_bar(hidden=args.show_steps) as bar, product_precision(args.precision):
+    images, filmed = [], args.show_steps and has_colours(sys.stdout)
+    with progress_bar(hidden=filmed) as bar, product_precision(args.precision):
         pipe = opened(args)
-        film = Film(pipe) if args.show_steps else None
+        film = Film(pipe, sys.stdout) if filmed else None
         for moment in pipe.stream(args.prompt, seed=args.seed, num_images_per_prompt=args.num, init_image=init_image,
                                   strength=args.strength, mask=mask, **sampling(args)):
             bar.total, bar.n = moment.total, moment.done

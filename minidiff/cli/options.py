@@ -8,15 +8,17 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
 from ..errors import UserError, one_line, printable
+from ..reading import LONGEST_NAME
 
 SHIPPED = "scenes"
 MOST_DIGITS = 100
-LONGEST_NAME = 255  # bytes, on nearly all file systems
 
 
 class Parser(argparse.ArgumentParser):
@@ -114,18 +116,14 @@ def save_image(image, path: Path) -> None:
             raise UserError(f"cannot write {path}: {error}; use .png") from error
 
 
-def judging(found, total: int):
-    """The same images as they are judged, with a progress bar."""
+def bar(found: Iterable, total: int, what: str) -> Iterable:
+    """The same images, with a progress bar that says what is done to them."""
     from tqdm import tqdm
 
-    return tqdm(found, "judging", total, unit="image", leave=False, disable=None)
+    return tqdm(found, what, total, unit="image", leave=False, disable=None)
 
 
-def drawing(found, total: int):
-    """The same images as they are drawn, with a progress bar."""
-    from tqdm import tqdm
-
-    return tqdm(found, "drawing", total, unit="image", leave=False, disable=None)
+reading, judging, drawing = (partial(bar, what=what) for what in ("reading", "judging", "drawing"))
 
 
 def show(*lines: str) -> None:

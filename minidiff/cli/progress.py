@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 
 class Stream:
@@ -33,14 +33,8 @@ class Stream:
 
 @contextmanager
 def output_may_vanish() -> Iterator[None]:
-    """Inside, a closed terminal or pipe stops no output, and letters that it doesn't have are escaped."""
-    with ExitStack() as stack:
-        for stream, redirect in ((sys.stdout, redirect_stdout), (sys.stderr, redirect_stderr)):
-            if stream is None:  # closed before Python started
-                stream = stack.enter_context(open(os.devnull, "w"))
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="backslashreplace")
-            stack.enter_context(redirect(Stream(stream)))
+    """Inside, a terminal or pipe that is closed stops no output; `prepare_streams` has seen to all else."""
+    with redirect_stdout(Stream(sys.stdout)), redirect_stderr(Stream(sys.stderr)):
         yield
 
 

@@ -16,8 +16,12 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 @contextmanager
 def handled(numbers, handler) -> Iterator[dict]:
-    """Inside, signals have this handler; yields those that they had before, and have after it."""
-    before = {number: signal.signal(number, handler) for number in numbers}
+    """Inside, signals have this handler; yields those that they had before, and have after it.
+
+    In a thread other than the main one, which alone may set handlers, they keep their own.
+    """
+    allowed = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, handler) for number in numbers if allowed}
     try:
         yield before
     finally:
@@ -32,8 +36,7 @@ def ended_by_signals() -> Iterator[None]:
         signal.signal(number, signal.SIG_IGN)
         sys.exit(128 + number)
 
-    here = threading.current_thread() is threading.main_thread()  # no other may set handlers
-    with handled([number for number in SIGNALS if here and number != signal.SIGINT
+    with handled([number for number in SIGNALS if number != signal.SIGINT
                   and signal.getsignal(number) == signal.SIG_DFL], leave):
         yield
 

@@ -40,7 +40,7 @@ def add_to(commands) -> None:
         "train", help="train a model, from scratch or from another model",
         usage="%(prog)s [options] [--SETTING VALUE ...]", formatter_class=SettingsHelp, description="Train tokenizer, "
         "autoencoder, contrastive model and diffusion model, one after the other. Ctrl-C saves a checkpoint and stops, "
-        "as the signals TERM and HUP do; --resume continues from it with bit-identical results.")
+        "as the signals TERM and HUP do; --resume continues from it, with the same --threads bit for bit.")
     parser.add_argument("--data", dest="data.source", metavar="PATH", help="train on your own captioned images, in a "
                         "folder or a file (default: scenes, the built-in ones); see minidiff data check; emoji:PATH "
                         "also makes scenes of a folder of minidiff data emoji")
@@ -84,10 +84,10 @@ def run(args) -> int:
 
     folder = args.out or Path("runs") / (args.preset or "small")
     with together() as ranks:
-        return follow(ranks, folder, args.threads) if ranks.rank else lead(ranks, folder, args)
+        return assist(ranks, folder, args.threads) if ranks.rank else lead(ranks, folder, args)
 
 
-def follow(ranks, folder: Path, threads: int | None) -> int:
+def assist(ranks, folder: Path, threads: int | None) -> int:
     """What a process does that mpiexec has started along with the first one: requests to stop are for that one."""
     from ..nn.threads import at_most
     from ..training.follow import follow
@@ -100,42 +100,17 @@ def follow(ranks, folder: Path, threads: int | None) -> int:
 
 def lead(ranks, folder: Path, args) -> int:
     """What the first process does, and a single one: it prepares the run, trains and reports."""
-    changes = {name: vars(args)[name] for name in setting_names() if vars(args)[name] is not None}
-    if args.lora:
-        changes["lora.rank"] = str(args.lora)
-    if args.class_labels:
-        changes["text.class_labels"] = "true"
-    longer = [name for name in changes if name.startswith("train_") and name.endswith(".steps")]
-    if args.resume and (len(longer) < len(changes) or (args.preset and args.out) or args.start):
-        raise UserError("a resumed run keeps its own settings, except for --train_STAGE.steps: leave out --preset, "
-                        "--from, --lora and other settings, or start a new run with another --out")
-    if "lora.rank" in changes and not args.start:
-        raise UserError("--lora adapts a trained model: give it by --from MODEL")
-    if args.minutes is not None and not 0 < args.minutes < 1e6:
-        raise UserError(f"--minutes {args.minutes}: use a number greater than 0")
-    name = args.preset or "small"
-    start = Start(args.start, preset(name), "lora.rank" in changes) if args.start else None
-    settings = start.own if start else preset(name)
-    from ..data.sources import full_name, kind_of
+    from ..training.checks import check_stages
+    from ..training.run import read_settings
 
-    if "data.source" in changes:
-        changes["data.source"] = full_name(changes["data.source"])
-    for path, text in changes.items():
-        settings = override(settings, path, text)
-    if settings.lora.rank and args.minutes is None and "diffusion.latents" not in changes:
-        from ..training.lora import enough_latents
-        settings = enough_latents(settings)
-    found = None
-    if kind_of(settings.data.source) == "images":
-        settings, found = fitted(settings, changes, args.start, args.stage)
-    elif kind_of(settings.data.source) == "emoji":
-        found = found_emoji(settings)
-
-    from ..training.checks import check_settings
-
-    check_settings(settings)
-    if start:
-        start.check(settings, changes, args.preset, found)
+    changes, found = changed_settings(args), None
+    if args.resume:
+        settings = read_settings(folder)
+        for name, text in changes.items():
+            settings = override(settings, name, text)
+    else:
+        settings, found = new_settings(args, changes)
+    check_stages(args.stage or (), settings)
     if args.dry_run:
         print(json.dumps(asdict(settings), indent=2))
         return 0
@@ -155,10 +130,54 @@ def lead(ranks, folder: Path, args) -> int:
     run = (resume(folder, device, args.threads) if args.resume
            else (LoRARun if settings.lora.rank else Run)(folder, settings, device, args.threads, args.start, found))
     with held(folder), output_may_vanish(), shortage_explained(), at_most(args.threads):
-        for name in longer if args.resume else ():
+        for name in changes if args.resume else ():
             group = name.partition(".")[0]
             run.lengthen(group.removeprefix("train_"), getattr(settings, group).steps)
         return train(run, args.stage or run.stages, args.minutes, args.tensorboard, args.no_samples)
+
+
+def changed_settings(args) -> dict[str, str]:
+    """The settings that the command line names, with their texts. UserError where options do not go together."""
+    changes = {name: vars(args)[name] for name in setting_names() if vars(args)[name] is not None}
+    if args.lora:
+        changes["lora.rank"] = str(args.lora)
+    if args.class_labels:
+        changes["text.class_labels"] = "true"
+    longer = [name for name in changes if name.startswith("train_") and name.endswith(".steps")]
+    if args.resume and (len(longer) < len(changes) or (args.preset and args.out) or args.start):
+        raise UserError("a resumed run keeps its own settings, except for --train_STAGE.steps: leave out --preset, "
+                        "--from, --lora and other settings, or start a new run with another --out")
+    if "lora.rank" in changes and not args.start:
+        raise UserError("--lora adapts a trained model: give it by --from MODEL")
+    if args.minutes is not None and not 0 < args.minutes < 1e6:
+        raise UserError(f"--minutes {args.minutes}: use a number greater than 0")
+    return changes
+
+
+def new_settings(args, changes: dict[str, str]):
+    """The settings of a new run, and the files of its images, if they are a person's own. UserError for bad ones."""
+    from ..data.sources import full_name, kind_of
+    from ..training.checks import check_settings
+    from ..training.lora import enough_latents
+
+    name = args.preset or "small"
+    start = Start(args.start, preset(name), "lora.rank" in changes) if args.start else None
+    settings = start.own if start else preset(name)
+    if "data.source" in changes:
+        changes["data.source"] = full_name(changes["data.source"])
+    for path, text in changes.items():
+        settings = override(settings, path, text)
+    if settings.lora.rank and args.minutes is None and "diffusion.latents" not in changes:
+        settings = enough_latents(settings)
+    found = None
+    if kind_of(settings.data.source) == "images":
+        settings, found = fitted(settings, changes, args.start, args.stage)
+    elif kind_of(settings.data.source) == "emoji":
+        found = found_emoji(settings)
+    check_settings(settings)
+    if start:
+        start.check(settings, changes, args.preset, found)
+    return settings, found
 
 
 def train(run, stages, minutes: float | None, tensorboard: bool, no_samples: bool) -> int:
@@ -189,7 +208,7 @@ def stopped(run, now, stop: list[int]) -> int:
     if now.stage in run.trainers:
         run.trainer(now.stage).save()
     say("stopped", f"{now.stage} at step {now.step} of {now.total}; resume with: "
-        f"minidiff train --resume --out {run.folder}")
+        f"minidiff train --resume --out {shlex.quote(str(run.folder))}")
     return 128 + stop[0]
 
 
@@ -216,9 +235,10 @@ def finish(run, no_samples: bool) -> None:
 
     scores, learned = (None, "is trained") if no_samples else score(run, FINAL_COUNT)
     prompt = "a red heart above a blue square" if run.source.kind == "scenes" else examples(run.source, 1).captions[0]
-    lora, option = (f" with {run.lora_file}", f" --lora {run.lora_file}") if run.lora_file else ("", "")
-    show(f"{run.model_folder}{lora} {learned}; see {write_report(run.folder, scores)}")
-    show(f"try it: minidiff generate --model {run.model_folder}{option} {quoted(prompt)}")
+    model, lora = str(run.model_folder), str(run.lora_file or "")
+    show(f"{model}{f' with {lora}' if lora else ''} {learned}; see {write_report(run.folder, scores)}")
+    options = ["--model", model, *(["--lora", lora] if lora else [])]
+    show(f"try it: minidiff generate {shlex.join(options)} {quoted(prompt)}")
 
 
 def quoted(prompt: str) -> str:

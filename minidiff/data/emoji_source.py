@@ -87,13 +87,13 @@ class EmojiSource:
     @cached_property
     def free_wording(self) -> float:
         """The fraction of the images that are scenes."""
-        return self.wanted if self.words.kinds[False] else 0.0
+        return self.wanted if self.words.kinds.seen else 0.0
 
     def captions(self) -> Sequence[str]:
         rng = batch_stream(self.seed, IMAGES, 0)
         scenes = [draw_scene(rng, self.words).caption for _ in range(CAPTIONS if self.free_wording else 0)]
-        return [one.name for one in self.words.split[0]] + [
-            tag for one in self.words.split[0] for tag in one.tags] + scenes
+        return [one.name for one in self.words.named.seen] + [
+            tag for one in self.words.named.seen for tag in one.tags] + scenes
 
     def training_batch(self, index: int, batch_size: int) -> Batch:
         rng = batch_stream(self.seed, IMAGES, 1 + index)
@@ -118,7 +118,7 @@ class EmojiSource:
     def latent_batch(self, index: int, batch_size: int) -> Batch:
         """Every name is encoded equally often, but for one time."""
         rng = batch_stream(self.seed, LATENTS, index)
-        shown, seen = [], self.words.split[0]
+        shown, seen = [], self.words.named.seen
         for place in range(index * batch_size, min((index + 1) * batch_size, self.latent_count)):
             before, after = (math.floor(number * (1 - self.free_wording)) for number in (place, place + 1))
             shown.append(named(rng, seen[before % len(seen)]) if after > before else draw_scene(rng, self.words))
@@ -127,7 +127,7 @@ class EmojiSource:
     def held_out(self, count: int) -> Batch:
         """Skin tones that are never trained on, each followed by a scene of held-out words; then scenes only."""
         rng, shown = batch_stream(self.seed, HELD_OUT, 0), []
-        tones, has_scenes = self.words.split[1], self.free_wording and self.words.kinds[True]
+        tones, has_scenes = self.words.named.held_out, self.free_wording and self.words.kinds.held_out
         for place in range(count):
             shown += [plainly_named(one) for one in tones[place:place + 1]]
             shown += [draw_scene(rng, self.words, split="held_out")] if has_scenes else []
@@ -135,7 +135,7 @@ class EmojiSource:
 
     def _draw(self, rng):
         return draw_scene(rng, self.words) if rng.random() < self.free_wording else named(
-            rng, pick(rng, self.words.split[0]))
+            rng, pick(rng, self.words.named.seen))
 
     def as_batch(self, scenes: Sequence[EmojiScene]) -> Batch:
         images = np.stack([scene.image(self.size) for scene in scenes]) if scenes else np.empty(

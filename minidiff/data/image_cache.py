@@ -24,7 +24,7 @@ from PIL import Image, ImageOps
 
 from ..errors import UserError
 from ..nn.threads import cores
-from ..reading import read_json
+from ..reading import read_json, reason
 from ..storage.files import new_file
 from .array_file import new_rows
 from .buckets import Shape, nearest
@@ -174,13 +174,8 @@ def _read_image(item, size, shapes, alpha):
             shape = nearest(shapes, *image.size)
             pixels[shape] = fitted(image, shape)
     except (UserError, OSError) as error:
-        fault = reason_of(error)
+        fault = reason(error)
     return Entry(item.name, item.caption, *item.stamp, digest, fault, shape), pixels
-
-
-def reason_of(error: Exception) -> str:
-    """Why a file cannot be read, in a line."""
-    return " ".join(str(getattr(error, "strerror", None) or error).split())
 
 
 def _digest_now(item):

@@ -79,7 +79,7 @@ def decoded_mask(mask: ImageLike) -> Image.Image:
     uint16, bool, or float in [0, 1]. Raises UserError for everything else.
     """
     if isinstance(mask, np.ndarray):
-        if mask.ndim != 2 or not mask.size or not (mask.dtype in BYTES or _within(mask, 0, 1)):
+        if mask.ndim != 2 or not mask.size or not (mask.dtype in (*BYTES, bool) or _within(mask, 0, 1)):
             raise UserError("a mask array must be (H, W), uint8, uint16, bool, or float in [0, 1]; this one is "
                             f"{mask.dtype} {mask.shape}")
         return Image.fromarray(_bytes(mask) if mask.dtype in BYTES else (mask * 255.0).round().astype(np.uint8))
@@ -119,7 +119,7 @@ def _bytes(array):
 
 
 def _within(array, low, high):
-    return array.dtype == bool or (array.dtype.kind == "f" and low <= array.min() and array.max() <= high)
+    return array.dtype.kind == "f" and low <= array.min() and array.max() <= high
 
 
 def at_once(count: int, size: int) -> int:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import UserError
-from .image_cache import digest_of, in_threads, reason_of
+from ..reading import reason
+from .image_cache import digest_of, in_threads
 from .reading.captions import folded
 from .reading.decode import decode, opened
 from .reading.found import Found, Item, Problem
@@ -39,7 +40,7 @@ def _look_at(item):
         size = decode(data).size
         return Seen(item.name, size, _header(data)[1], digest_of(data))
     except (UserError, OSError) as error:
-        return Seen(item.name, fault=reason_of(error))
+        return Seen(item.name, fault=reason(error))
 
 
 def median_side(items: list[Item]) -> int | None:

@@ -34,19 +34,23 @@ def evaluate_images(pipe: Pipeline, clip: CLIPModel | None, source: Source, coun
     captions, with their standard errors; `of_training` is the same for as many training images, which have captions of
     their own, so that a good model comes nearer. recall is how often a caption finds its image among 64, drawn and
     true. All three need `clip`, and are None without. psnr is that of the autoencoder on the true images, in dB. copies
-    are explained in `copied`. `progress` wraps the iterator over all drawn images, as `tqdm` does. Raises UserError for
-    fewer than 4 held-out images, and where the model draws another size.
+    are explained in `copied`. `progress` wraps the iterator over all drawn images, as `tqdm` does. Raises UserError,
+    before anything is drawn, for fewer than 4 held-out or training images, and where sizes differ.
     """
     size = pipe.unet.config.sample_size * pipe.vae.config.downsampling
     if size != source.size:
         raise UserError(f"the model draws {size} x {size} pixels, the images have {source.size}: open them in its size")
     held_out = source.held_out(count)
     captions, true = held_out.captions, pixels(held_out.images)
-    if len(captions) < LEAST:
-        raise UserError(f"{len(captions)} held-out images are too few for scores: use at least {LEAST}")
+    some, small = training_images(source, len(captions))
+    for images, what in ((true, "held-out"), (some, "training")):
+        if len(images) < LEAST:
+            raise UserError(f"{len(images)} {what} images are too few for scores: use at least {LEAST}")
+    if clip and clip.config.vision_config.image_size != size:
+        raise UserError(f"the image encoder reads {clip.config.vision_config.image_size} pixels, the model draws "
+                        f"{size}: remove clip/ from the model's folder to compare images by their pixels alone")
     found = drawings(pipe, captions)
     drawn = np.stack([*(found if progress is None else progress(found, total=len(captions)))])
-    some, small = training_images(source, len(captions))
     return {
         "images": len(captions),
         **(in_features(clip, pipe.tokenizer, captions, drawn, true, some) if clip else
@@ -59,9 +63,6 @@ def evaluate_images(pipe: Pipeline, clip: CLIPModel | None, source: Source, coun
 
 def in_features(clip, tokenizer, captions, drawn, true, training):
     """The scores that compare embeddings."""
-    if clip.config.vision_config.image_size != true.shape[1]:
-        raise UserError(f"the image encoder reads {clip.config.vision_config.image_size} pixels, not {true.shape[1]}: "
-                        f"evaluate without it")
     text = embed_text(clip, tokenizer, captions)
     drawn, true, training = (embed_images(clip, to_float(images)) for images in (drawn, true, training))
     a, b, c = (math.sqrt(x.shape[1]) * x for x in (drawn, true, training))

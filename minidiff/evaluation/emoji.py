@@ -70,10 +70,10 @@ def evaluate_emoji(pipe: Pipeline, source: EmojiSource, count: int | None = None
     list(rest)  # lets a progress bar end
     true = {name: np.stack([scene.image(size) for scene in scenes]) for name, scenes in groups.items() if scenes}
     rebuilt = {name: reconstruct(pipe.vae, images) for name, images in true.items()}
-    training = np.stack([plainly_named(one).image(size) for one in source.words.split[0]])
+    training = np.stack([plainly_named(one).image(size) for one in source.words.named.seen])
     return {
         **{name: rates(drawn[name]) for name in ("named", "composed")},
-        "by_encoder": {name: by_encoder(judge, drawn[name]) for name in ("named", "composed")},
+        "by_encoder": by_encoder(judge, {name: drawn[name] for name in ("named", "composed")}),
         "words": by_kind(drawn),
         "judge": {title: {name: fraction(map(judge.right, groups[name], images)) for name, images in shown.items()}
                   for title, shown in (("truth", true), ("reconstruction", rebuilt))},
@@ -88,7 +88,7 @@ def evaluate_emoji(pipe: Pipeline, source: EmojiSource, count: int | None = None
 
 def prompts(source: EmojiSource, count: int | None) -> dict[str, list[EmojiScene]]:
     """The scenes to draw: named, composed, and "KIND seen" and "KIND held_out" for the kinds there are words for."""
-    seen, held_out = source.words.split
+    seen, held_out = source.words.named
     groups = {name: [plainly_named(one) for one in spread(emoji, count)]
               for name, emoji in (("named", seen), ("composed", held_out))}
     for number, kind in enumerate(KINDS if source.free_wording else ()):
@@ -99,18 +99,23 @@ def prompts(source: EmojiSource, count: int | None) -> dict[str, list[EmojiScene
     return groups
 
 
-def by_encoder(judge: Judge, found: list[JudgedEmoji]) -> float | None:
+def by_encoder(judge: Judge, groups: dict[str, list[JudgedEmoji]]) -> dict[str, float | None]:
     """How often the true image whose embedding is nearest to a drawn one's, by their cosine, is the one asked for.
 
-    None where the encoder of scenes reads images of another size.
+    None for a group without images, or where the encoder of scenes reads images of another size.
     """
-    clip = load_clip(ENCODER)
-    if not found or len(found[0].image) != clip.config.vision_config.image_size:
-        return None
-    true = np.stack([whole(one) for one in judge.words.emoji])
-    nearest = (embed_images(clip, to_float(images_of(found))) @ embed_images(clip, to_float(true)).T).argmax(axis=1)
-    return fraction(judge.alike(judge.words.emoji[index], one.scene.stickers[0].emoji)
-                    for index, one in zip(nearest, found, strict=True))
+    clip, emoji = load_clip(ENCODER), judge.words.emoji
+    true = np.stack([whole(one) for one in emoji])
+    if true.shape[1] != clip.config.vision_config.image_size:
+        return dict.fromkeys(groups)
+    embedded = embed_images(clip, to_float(true))
+
+    def found(drawn):
+        nearest = (embed_images(clip, to_float(images_of(drawn))) @ embedded.T).argmax(axis=1)
+        return fraction(judge.alike(emoji[index], one.scene.stickers[0].emoji)
+                        for index, one in zip(nearest, drawn, strict=True))
+
+    return {name: found(drawn) if drawn else None for name, drawn in groups.items()}
 
 
 def images_of(found: list[JudgedEmoji]) -> np.ndarray:

@@ -11,11 +11,11 @@ from ..models.unet import UNet2DConditionModel
 from ..nn.blas import blas_threads
 from ..nn.module import Parameter, apply
 from ..nn.residual import ResBlock
-from ..training.diffusion import predict_noise
+from ..training.diffusion import denoising_loss
 from .images import rounded
 from .run import Run
 
-SOURCES = (predict_noise, apply, ResBlock)
+SOURCES = (denoising_loss, apply, ResBlock)
 ROWS = 4     # images of the batch
 STEP = 1e-5  # of the difference quotient, in float64
 PARTS = ("down_blocks", "mid_block", "up_blocks")
@@ -28,7 +28,7 @@ def view(run: Run) -> dict:
     unet = copy_in_float64(run.pipe.unet)
     parameters = dict(unet.named_parameters())
     t, question = batch(run)
-    losses, backward = predict_noise(unet, *question)
+    losses, backward = denoising_loss(unet, *question)
     backward(1.0)
     return {
         "loss": float(losses["loss"]), "without_middle": without_middle(unet, question), "times": rounded(np.sort(t)),
@@ -46,8 +46,8 @@ def copy_in_float64(unet: UNet2DConditionModel) -> UNet2DConditionModel:
 
 
 def batch(run: Run) -> tuple[np.ndarray, tuple]:
-    """Times as training draws them, and what `predict_noise` takes after the UNet: true latents with noise, the caption
-    and the weights of errors."""
+    """Times as training draws them, and what `denoising_loss` takes after the UNet: true latents with noise, the
+    caption and the weights of errors."""
     own, rng = run.about.settings.diffusion, random_stream(run.seed)
     x0 = run.true_latents[0][:ROWS].astype(np.float64)
     noise, schedule = rng.standard_normal(x0.shape), run.scheduler.schedule
@@ -80,7 +80,7 @@ def difference(unet: UNet2DConditionModel, question: tuple, value: np.ndarray, i
     w, found = value[index], []
     for moved in (w + STEP, w - STEP):
         value[index] = moved
-        found.append(float(predict_noise(unet, *question)[0]["loss"]))
+        found.append(float(denoising_loss(unet, *question)[0]["loss"]))
     value[index] = w
     return (found[0] - found[1]) / (2 * STEP)
 
@@ -88,7 +88,7 @@ def difference(unet: UNet2DConditionModel, question: tuple, value: np.ndarray, i
 def without_middle(unet: UNet2DConditionModel, question: tuple) -> float:
     """The loss where mid_block returns zeros: what is left came through skip connections."""
     kept, unet.mid_block = unet.mid_block, lambda h, *_: (np.zeros_like(h), None)
-    loss = float(predict_noise(unet, *question)[0]["loss"])
+    loss = float(denoising_loss(unet, *question)[0]["loss"])
     unet.mid_block = kept
     return loss
 

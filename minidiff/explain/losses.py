@@ -8,11 +8,11 @@ import numpy as np
 
 from ..backend import random_stream, to_host
 from ..diffusion.objectives import add_noise, draw_times, loss_weight, target
-from ..training.diffusion import predict_noise
+from ..training.diffusion import denoising_loss
 from .images import rounded
 from .run import Run
 
-SOURCES = (predict_noise, draw_times, loss_weight)
+SOURCES = (denoising_loss, draw_times, loss_weight)
 DRAWS, BINS = 40_000, 40
 TIMES = (*np.linspace(0.01, 0.9, 10), *np.linspace(0.9, 1, 7)[1:])  # close together where errors rise steeply
 

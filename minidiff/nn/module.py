@@ -1,22 +1,17 @@
 """Objects with parameters, called like ops: `layer(x) -> (y, backward)`.
 
-`apply` is the only reader of parameter values and the only writer of their gradients; `chain` runs layers and ops in
+`apply` is the only reader of parameter values, and the only one to give them gradients; `chain` runs layers and ops in
 sequence. There is no tape: the backward pass is written next to each forward pass, from the backward passes of its
 parts.
 """
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
 import copy
 from collections.abc import Iterator
 
-from ..backend import array_module
-from ..ops.accumulate import accumulate
 from ..ops.op import no_grad
-
-_waiting = contextvars.ContextVar("gradients to be added to those of their parameters", default=None)
+from .gradients import add_gradient
 
 
 class Parameter:
@@ -73,33 +68,11 @@ def apply(op, *args, **options):
         for parameter, grad in zip(parameters, back(dy), strict=False):
             if parameter is None:
                 others.append(grad)
-            elif parameter.frozen:
-                continue
-            elif parameter.grad is None:
-                parameter.grad = array_module(grad).array(grad, parameter.value.dtype)
-            elif (waiting := _waiting.get()) is not None:
-                waiting += parameter.grad, grad
             else:
-                accumulate(parameter.grad, grad)
+                add_gradient(parameter, grad)
         return others[0] if len(others) == 1 else tuple(others)
 
     return y, backward
-
-
-@contextlib.contextmanager
-def gradients_together(enabled=True):
-    """Within this context, gradients are kept, and added to those of their parameters at its end, all at once.
-
-    On a GPU this is one launch instead of hundreds; elsewhere it only costs memory.
-    """
-    waiting = [] if enabled else None
-    token = _waiting.set(waiting)
-    try:
-        yield
-    finally:
-        _waiting.reset(token)
-    if waiting:
-        accumulate(*waiting)
 
 
 def _value(parameter, dtype):
@@ -123,7 +96,10 @@ def chain(x, *layers):
 
 
 def residual(x, *layers):
-    """y = x + layers(x), added in place: no backward pass may read the y of the last layer or the dx of the first."""
+    """y = x + layers(x), added in place: into the y of the last layer, and backward into the dx of the first.
+
+    So that layer may not need its y in `backward`, nor the first one its dx after it has returned it.
+    """
     y, layers_back = chain(x, *layers)
     y += x
 

@@ -104,7 +104,7 @@ class Pipeline:
             merge_lora(arguments.path("LoRA", file), self.unet, self.text_encoder, number("LoRA scale", scale))
 
     def save_pretrained(self, folder: str | Path, clip: CLIPModel | None = None, dtype: str = "float16") -> None:
-        """Write a folder that diffusers opens; UNet and autoencoder in `dtype`, the text encoder in float32."""
+        """Write a folder that diffusers opens, with all weights in `dtype`."""
         if clip is not None:
             arguments.instance("clip", clip, CLIPModel)
         parts = Parts(self.unet, self.vae, self.text_encoder, self.tokenizer, self.scheduler)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arguments import LONGEST_NAME
 from ..errors import UserError
 from ..fields import shown
-from ..reading import read_json
+from ..reading import LONGEST_NAME, read_json
 from .tensors import map_tensors
 
 DIFFUSERS, TRANSFORMERS = "diffusion_pytorch_model", "model"

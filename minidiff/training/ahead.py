@@ -24,8 +24,8 @@ Draw = Callable[[int], Sequence[np.ndarray]]  # the arrays of batch `index`, whi
 class Ahead:
     """`draw`, whose next results are being computed by `count` processes when one is asked for. With none, `draw`.
 
-    Process i modulo `count` draws batch i into a slot of memory that all share. One that does not follow the one before
-    is drawn by this process, which then forks the others anew. The next call overwrites the arrays of a batch.
+    Batch i is drawn by process i modulo `count`, into a slot of memory that all share. If the index is not the last one
+    plus 1, this process draws the batch, and forks the others anew. The next call overwrites the arrays of a batch.
     """
 
     def __init__(self, draw: Draw, count: int):

@@ -15,7 +15,7 @@ INITIAL, NOISE = 11, 12  # keys of random streams: initial parameters, noise of 
 INITIAL_LOGVAR = -6.0
 
 
-def reconstruct(model, images, noise, settings):
+def reconstruction_loss(model, images, noise, settings):
     """loss = a · mean |y − x| + b · mean (y − x)² + c · KL(q(z|x) ‖ N(0, 1)), y = decode(mean + std · noise).
 
     images (N, H, W, 3), noise (N, P, Q, C) -> losses, backward
@@ -64,7 +64,7 @@ class AutoencoderTraining:
 
     def learn(self, fraction: float, images, noise) -> dict:
         """The losses of one worker's part of a batch; adds its gradient times `fraction`."""
-        losses, backward = reconstruct(self.model, images, noise, self.settings.autoencoder)
+        losses, backward = reconstruction_loss(self.model, images, noise, self.settings.autoencoder)
         backward(fraction)
         return losses
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..data.sources import kind_of
 from ..errors import UserError
 from ..tokenizer import MIN_VOCAB_SIZE, Tokenizer
 from .autoencoder import autoencoder_config
 from .class_labels import check_class_labels
 from .contrastive import clip_config, text_config
-from .diffusion import check, unet_config
+from .diffusion import check_objective, unet_config
 from .fitting import check_data
 from .optimizers import optimizer_class
 from .presets import Settings
@@ -20,20 +22,30 @@ def check_settings(settings: Settings) -> None:
     for stage in (settings.train_autoencoder, settings.train_contrastive, settings.train_diffusion,
                   settings.train_lora):
         optimizer_class(stage.optimizer)
-    for name in trained(settings):
-        check_rows(getattr(settings, name).batch_size, f"{name}.batch_size")
+    for stage in stages_of(settings):
+        if (own := getattr(settings, f"train_{stage}", None)) is not None:
+            check_rows(own.batch_size, f"train_{stage}.batch_size")
     check_data(settings.data)
     check_class_labels(settings, kind_of(settings.data.source) != "images")
-    check(settings)
+    check_objective(settings)
     check_fit(settings)
 
 
-def trained(settings: Settings) -> list[str]:
-    """The names of the settings of the stages of a run that learn."""
+def stages_of(settings: Settings) -> tuple[str, ...]:
+    """The stages of a run, in their order."""
     if settings.lora.rank:
-        return ["train_lora"]
-    encoders = ["train_autoencoder"] if settings.text.class_labels else ["train_autoencoder", "train_contrastive"]
-    return [*encoders, "train_diffusion"]
+        return "latents", "lora"
+    contrastive = () if settings.text.class_labels else ("contrastive",)
+    return "tokenizer", "autoencoder", *contrastive, "latents", "diffusion"
+
+
+def check_stages(stages: Iterable[str], settings: Settings) -> None:
+    """Raises UserError for a stage that a run with these settings does not have."""
+    known = stages_of(settings)
+    for stage in stages:
+        if stage not in known:
+            raise UserError(f"unknown stage {stage!r}: {'with --lora, ' if settings.lora.rank else ''}use some of "
+                            f"{', '.join(known)}")
 
 
 def check_fit(settings: Settings) -> None:

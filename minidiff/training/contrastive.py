@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..backend import random_stream, to_device
 from ..data.source import Source
 from ..data.sources import open_source
+from ..errors import UserError
 from ..models.clip import CLIPModel
 from ..models.configs import CLIPConfig, TextConfig, VisionConfig
 from ..tokenizer import Tokenizer
@@ -42,6 +43,8 @@ class ContrastiveTraining:
     def step(self, workers: Workers, fraction: float, ids, images) -> dict:
         """The losses of a batch; adds its gradient times `fraction`."""
         scale, ranks = self.model.logit_scale.value, workers.ranks
+        if len(ids) < ranks.size:
+            raise UserError(f"a batch of different captions has {len(ids)}: start at most as many processes")
         scale.clip(None, LARGEST_SCALE, out=scale)
         parts = workers.split(*ranks.part(ids, images))
         if ranks.size == len(parts[0]) == 1:  # on a GPU it is recorded as a whole

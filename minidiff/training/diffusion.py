@@ -31,6 +31,7 @@ from .workers import Workers, worker_count
 
 INITIAL, DRAWS = 31, 32  # keys of random streams: initial parameters, everything drawn for a batch
 ENCODE_BATCH = 32        # images of 64 x 64 pixels encoded at once
+ROWS = 1024              # latents whose moments are summed at once: in float64 all would take four times their memory
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,11 @@ class Latents:
 
 def scaling_factor(latents: Sequence[Latents]) -> float:
     """1 / the standard deviation of all latents (Rombach et al. 2022, appendix G)."""
-    return float(1 / np.concatenate([one.mean.ravel() for one in latents]).std(dtype=np.float64))
+    count = total = squares = 0.0
+    for rows in (part for one in latents for part in np.array_split(one.mean, range(ROWS, len(one.mean), ROWS))):
+        x = rows.astype(np.float64)
+        count, total, squares = count + x.size, total + x.sum(), squares + np.vdot(x, x)
+    return float(1 / math.sqrt(squares / count - (total / count) ** 2))
 
 
 def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str,
@@ -73,7 +78,7 @@ def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: Autoencoder
         restore()
 
 
-def predict_noise(unet, text_encoder, x, timesteps, ids, answer, weight=None):
+def denoising_loss(unet, text_encoder, x, timesteps, ids, answer, weight=None):
     """loss = mean weight · (unet(x, t, text_encoder(ids)) − answer)²
 
     x (N, H, W, C), timesteps (N), ids (N, T), answer (N, H, W, C), weight (N) -> losses, backward
@@ -124,7 +129,7 @@ class DiffusionTraining:
             parameter.value = to_device(parameter.value, device)
 
     def draw(self, index: int) -> tuple:
-        """The arguments of `predict_noise` for batch `index`."""
+        """The arguments of `denoising_loss` for batch `index`."""
         rng = batch_stream(self.settings.seed, DRAWS, index)
         latents = self.latents[bucket_of(self.settings.seed, index, [len(one.ids) for one in self.latents])]
         rows = rng.integers(len(latents.ids), size=self.settings.train_diffusion.batch_size)
@@ -149,26 +154,26 @@ class DiffusionTraining:
         return np.where(rng.random(len(ids))[:, None] < self.settings.diffusion.caption_dropout, self.empty, ids)
 
     def question(self, mean, noise, t, ids) -> tuple:
-        """The arguments of `predict_noise`: noisy latents, times, token ids, the answer and its weight.
+        """The arguments of `denoising_loss`: noisy latents, times, token ids, the answer and its weight.
 
         mean (N, H, W, C), noise (N, H, W, C), t (N), ids (N, T) -> five arrays
         """
         own = self.settings.diffusion
         x0, (alpha, sigma) = mean * np.float32(self.scaling_factor), self.schedule.at(t)
-        # Samplers call the network at whole times, so it is trained at whole times.
+        # Samplers of a flow round their times down (flow_steps), so training does; those of a table are whole already.
         return (add_noise(x0, noise, alpha, sigma), np.floor(t).astype(np.float32), ids,
                 target(own.prediction, x0, noise, alpha, sigma),
                 loss_weight(own.weighting, own.prediction, alpha, sigma))
 
     def learn(self, fraction: float, *part) -> dict:
         """The losses of one worker's part of a batch; adds its gradient times `fraction`."""
-        losses, backward = predict_noise(self.unet, self.read_text, *part)
+        losses, backward = denoising_loss(self.unet, self.read_text, *part)
         backward(fraction)
         return losses
 
 
-def check(settings: Settings) -> None:
-    """Raises UserError for settings that this stage could not start with."""
+def check_objective(settings: Settings) -> None:
+    """Raises UserError for an unknown prediction or weighting, or for two that do not fit together."""
     own, half = settings.diffusion, np.array([0.5])
     mixture(own.prediction, half, half)
     loss_weight(own.weighting, own.prediction, half, half)

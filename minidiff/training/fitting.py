@@ -80,6 +80,4 @@ def check_data(own: DataSettings) -> None:
         raise UserError(f"unknown data.crop {own.crop!r}: use one of {', '.join(CROPS)}")
     if own.buckets and kind_of(own.source) != "images":
         raise UserError("buckets are for images of your own, all scenes are square: give them by --data PATH")
-    if not 0 <= own.held_out_fraction <= 0.5:
-        raise UserError(f"data.held_out_fraction {own.held_out_fraction}: use a number from 0 to 0.5")
     check_template(own.caption_template)

@@ -20,7 +20,7 @@ from ..data.images import at_once
 from ..data.source import Source
 from ..models.autoencoder import AutoencoderKL
 from ..ops import fast, no_grad
-from .autoencoder import AutoencoderTraining, latent_shape, reconstruct
+from .autoencoder import AutoencoderTraining, latent_shape, reconstruction_loss
 from .contrastive import ContrastiveTraining
 from .diffusion import DiffusionTraining
 from .presets import StageSettings
@@ -65,7 +65,7 @@ def of_autoencoder(stage: AutoencoderTraining, source: Source) -> Losses:
         return images, noise
 
     def read():
-        found = [(reconstruct(stage.model, images, noise, stage.settings.autoencoder)[0]["loss"], len(images))
+        found = [(reconstruction_loss(stage.model, images, noise, stage.settings.autoencoder)[0]["loss"], len(images))
                  for images, noise in in_parts(stage, *batch())]
         return {"held_out": sum(loss * n for loss, n in found) / len(batch()[0])} if found else {}
 

@@ -1,9 +1,8 @@
 """The loop that trains any stage: a generator of Progress. The caller prints, plots, draws samples, and may stop.
 
-The loop knows nothing of what is learned. A stage has `models`, a `draw(index)` that returns the arrays of a batch, a
-`step(workers, fraction, *arrays)` that adds their gradient times `fraction`, and the methods that its workers run for
-it. All random numbers of a batch follow from its index, so the parameters, the optimizer's buffers, the average, the
-index and the number of steps are the whole state, and a resumed run continues bit for bit.
+The loop knows nothing of what is learned; stage.py says what it asks for. All random numbers of a batch follow from its
+index, so the parameters, the optimizer's buffers, the average, the index and the number of steps are the whole state,
+and a resumed run continues bit for bit.
 """
 
 from __future__ import annotations
@@ -22,10 +21,12 @@ from ..errors import UserError
 from ..storage.checkpoint import latest, list_checkpoints, save_step
 from .flat import Flat
 from .optimizers import optimizer_class
+from .pace import Means, Pace
 from .presets import StageSettings
 from .ranks import world
 from .run_folder import append_line
 from .schedule import average_decay, fallen, learning_rate
+from .stage import Stage
 from .update import update_parameters
 from .workers import Workers, worker_count
 
@@ -60,7 +61,7 @@ class Progress:
 class Trainer:
     """A stage, its optimizer, the folder of its checkpoints, and a function that computes its held-out losses."""
 
-    def __init__(self, stage, settings: StageSettings, checkpoints: Path, threads: int | None = None,
+    def __init__(self, stage: Stage, settings: StageSettings, checkpoints: Path, threads: int | None = None,
                  held_out: Callable[[], dict[str, float]] = dict):
         self.stage, self.settings, self.checkpoints, self.held_out = stage, settings, checkpoints, held_out
         self.flat = Flat([p for model in stage.models for p in model.parameters()], stage.device)
@@ -68,11 +69,11 @@ class Trainer:
         self.average = self.flat.value.copy()
         self.change = captured(self._change, stage.device)
         self.step, self.total, self.ranks = 0, settings.steps, world()
-        self.wanted = self.ranks.threads(threads)
-        self.threads = worker_count(settings.batch_size // self.ranks.size, stage.device, self.wanted)
+        self.threads = self.ranks.threads(threads)
+        self.worker_count = worker_count(settings.batch_size // self.ranks.size, stage.device, self.threads)
 
     def workers(self) -> Workers:
-        return Workers(self.stage, self.flat, self.threads, self.wanted)
+        return Workers(self.stage, self.flat, self.worker_count, self.threads)
 
     def train(self, seconds: float | None = None, metrics: Path | None = None) -> Iterator[Progress]:
         """Train to the end, and save a checkpoint every two minutes. With `seconds`, train for that time.
@@ -91,39 +92,39 @@ class Trainer:
             self.total = self.total or self.settings.steps
         elif self.step == 0:
             self.total = None
-        fitting = self.total is None
-        sums, since, spent, start_step = {}, 0, 0.0, self.step
         with self._followed() as workers:
-            looked = saved = time.monotonic()
+            pace, means = Pace(self.step, seconds if self.total is None else None), Means()
+            saved = time.monotonic()
             while self.total is None or self.step < self.total:
                 with self.ranks.step((self.step, self._expected())):
                     losses, norm = self._update(workers)
-                sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
-                since += 1
-                if self.total is None and spent + time.monotonic() - looked >= seconds:
+                means.add(losses)
+                if self.total is None and pace.is_up():
                     self.total = self.step
                 if self.step % LOOK_EVERY and self.step != self.total:
                     continue
-                means = {name: float(value) / since for name, value in sums.items()}
-                self._check(means | {"the gradient's norm": float(norm)})
-                now = time.monotonic()
-                speed = self.settings.batch_size * self.settings.accumulation * since / (now - looked)
-                if self.step % HELD_OUT_EVERY == 0 or self.step == self.total:
-                    means |= self.held_out()
-                spent += time.monotonic() - looked
-                step_time = spent / (self.step - start_step)
-                if fitting and self.step >= self.settings.warmup and not self._fallen():
-                    self.total = self.step + max(1, round((seconds - spent) / step_time))
-                total = self.total or round(seconds / step_time)
-                progress = Progress(self.stage.name, self.step, total, means, self._rate(self.step - 1), float(norm),
-                                    speed, (total - self.step) * step_time)
+                progress = self._look(pace, means, float(norm))
                 if metrics is not None:
                     progress.log(metrics)
-                if now - saved > CHECKPOINT_SECONDS or self.step == self.total:
+                if time.monotonic() - saved > CHECKPOINT_SECONDS or self.step == self.total:
                     self.save()
-                    saved = now
+                    saved = time.monotonic()
                 yield progress
-                looked, sums, since = time.monotonic(), {}, 0
+                pace.go()
+
+    def _look(self, pace, means, norm) -> Progress:
+        """Read the losses, and estimate how many steps there will be, if that is to fit into a time."""
+        steps, losses = means.taken()
+        self._check(losses | {"the gradient's norm": norm})
+        speed = self.settings.batch_size * self.settings.accumulation * steps / pace.elapsed()
+        if self.step % HELD_OUT_EVERY == 0 or self.step == self.total:
+            losses |= self.held_out()
+        pace.look(self.step)
+        if pace.seconds is not None and self.step >= self.settings.warmup and not self._fallen():
+            self.total = pace.total(self.step)
+        total = self.total or pace.total(self.step)
+        return Progress(self.stage.name, self.step, total, losses, self._rate(self.step - 1), norm, speed,
+                        (total - self.step) * pace.step_time)
 
     @contextmanager
     def _followed(self):
@@ -158,7 +159,7 @@ class Trainer:
             index = self.step * settings.accumulation + part
             losses = self.stage.step(workers, 1 / settings.accumulation, *workers.draw(index))
             totals = {name: totals.get(name, 0.0) + value / settings.accumulation for name, value in losses.items()}
-        workers.gather()
+        workers.add_gradients()
         numbers = self.step + 1, self._rate(self.step), average_decay(self.step, settings.average_decay)
         norm = self.change(numbers, workers.map)
         self.step += 1

@@ -22,7 +22,7 @@ from ..nn.lora import add_lora
 from ..storage.lock import held
 from ..storage.lora_writing import save_lora
 from ..storage.pipeline_folder import Parts, load_pipeline
-from .checks import check_settings
+from .checks import check_settings, check_stages
 from .diffusion import DiffusionTraining, Latents
 from .held_out import held_out_losses
 from .images import read_images
@@ -97,9 +97,7 @@ class LoRARun:
 
     def train(self, stages: Sequence[str] = stages, minutes: float | None = None) -> Iterator[Progress]:
         """Encode the images, unless that was done; train the factors to their end; write their moving average."""
-        unknown = [stage for stage in stages if stage not in self.stages]
-        if unknown:
-            raise UserError(f"unknown stage {unknown[0]!r}: with --lora, use some of {', '.join(self.stages)}")
+        check_stages(stages, self.settings)
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
         with held(self.folder), shortage_explained():
             remove_leftovers(self.folder)

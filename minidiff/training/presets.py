@@ -118,7 +118,7 @@ class UNetSettings(Checked):
 class DiffusionSettings(Checked):
     prediction: Name = "flow_prediction"
     time_shift: Shift = 4.0          # of training times towards noise, and of flow samplers' times; 1 is no shift
-    middle_fraction: Fraction = 0.88  # of a batch: around the middle, where shapes are decided; the rest is uniform
+    middle_fraction: Fraction = 0.88  # of a batch: around σ/α = time_shift, where shapes are decided; the rest uniform
     layout_fraction: Fraction = 0.03  # of a batch: pure noise, where only the caption says which object goes where
     weighting: Name = "sqrt_snr"     # of the squared errors: uniform, min_snr or sqrt_snr
     latents: Annotated[int, Between(1, 10_000_000)] = 24_000

@@ -25,10 +25,10 @@ from ..errors import UserError
 from ..storage.checkpoint import list_checkpoints
 from ..storage.files import new_folder
 from ..storage.lock import held
-from ..storage.pipeline_folder import Parts, load_pipeline, save_pipeline
+from ..storage.pipeline_folder import Parts, save_pipeline
 from ..tokenizer import Tokenizer
 from .autoencoder import AutoencoderTraining
-from .checks import check_settings
+from .checks import check_settings, check_stages, stages_of
 from .class_labels import class_encoder, class_tokenizer
 from .contrastive import ContrastiveTraining
 from .diffusion import DiffusionTraining, Latents, schedule_of
@@ -41,7 +41,6 @@ from .presets import Settings, from_dict
 from .run_folder import SETTINGS_FILE, check_new, model_of, remove_leftovers, settings_file, write_settings
 from .start import copy_start, load_start, take_over
 
-STAGES = ("tokenizer", "autoencoder", "contrastive", "latents", "diffusion")
 LATENTS_FRACTION = 0.02  # of the minutes of a run
 MOST_ENCODING = 0.2      # of the minutes that are left: what is encoded by then is trained on
 
@@ -81,7 +80,7 @@ class Run:
     def _open(self, folder, settings, device, threads, found=None):
         self.folder, self.settings, self.device, self.threads = folder, settings, device, threads
         self.model_folder = folder / "model"
-        self.stages = tuple(stage for stage in STAGES if stage != "contrastive" or not settings.text.class_labels)
+        self.stages = stages_of(settings)
         self.source, self.found = open_source(settings, folder / "data"), found
         self.cache = getattr(self.source, "cache", None)
         self.trainers: dict[str, Trainer] = {}
@@ -97,7 +96,7 @@ class Run:
         with held(self.folder):
             copy_start(model, self.folder / "start", self.settings)
             if not (self.folder / "tokenizer").exists():
-                self._save_tokenizer(load_pipeline(self.folder / "start").tokenizer)
+                self._save_tokenizer(Tokenizer.from_pretrained(self.folder / "start" / "tokenizer"))
             for stage in stages:
                 self.trainer(stage).end()
 
@@ -108,7 +107,7 @@ class Run:
         `minutes` is divided among the stages; time that one saves or overruns is added to or taken from those after it.
         """
         stages = self.stages if stages is None else stages
-        self._check_stages(stages)
+        check_stages(stages, self.settings)
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
         with held(self.folder), shortage_explained():
             remove_leftovers(self.folder)
@@ -135,13 +134,12 @@ class Run:
         """The seconds of a stage: the time left is divided in proportion to the fractions of the stages to come."""
         fractions = {name: (LATENTS_FRACTION if name == "latents" else
                             getattr(self.settings, f"train_{name}").time_fraction)
-                     for name in STAGES[1:] if name in stages}
-        to_come = sum(fraction for name, fraction in fractions.items() if STAGES.index(name) >= STAGES.index(stage))
-        return max(1.0, (deadline - time.monotonic()) * fractions[stage] / to_come)
+                     for name in self.stages[self.stages.index(stage):] if name in stages}
+        return max(1.0, (deadline - time.monotonic()) * fractions[stage] / sum(fractions.values()))
 
     def trainer(self, stage: str) -> Trainer:
         """The trainer of a stage, in the state of its newest checkpoint."""
-        self._check_stages([stage])
+        check_stages([stage], self.settings)
         if stage not in self.trainers:
             made = self._stage(stage)
             held_out = held_out_losses(made, self.source, lambda: self.finished("autoencoder").model)
@@ -150,14 +148,9 @@ class Run:
             self.trainers[stage].resume()
         return self.trainers[stage]
 
-    def _check_stages(self, stages):
-        unknown = [stage for stage in stages if stage not in self.stages]
-        if unknown:
-            raise UserError(f"unknown stage {unknown[0]!r}: use some of {', '.join(self.stages)}")
-
     def lengthen(self, stage: str, steps: int) -> None:
         """Have a stage end at `steps`. Raises UserError if it is past them, or if a later stage has used its result."""
-        self._check_stages([stage])
+        check_stages([stage], self.settings)
         made = {"autoencoder": "latents.safetensors", "contrastive": "checkpoints/diffusion"}.get(stage)
         if made and (self.folder / made).exists():
             raise UserError(f"{self.folder / made} was made with the {stage} stage as it is: start another run")

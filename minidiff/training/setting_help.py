@@ -70,8 +70,8 @@ SETTINGS = {
     },
     "diffusion": {
         "prediction": "what the UNet predicts",
-        "time_shift": "how far training and sampling times are moved towards noise; 1 means not at all",
-        "middle_fraction": "fraction of a batch with times around the middle, where shapes are decided",
+        "time_shift": "how far training times, and a flow's sampling times, are moved towards noise; 1: not at all",
+        "middle_fraction": "fraction of a batch around noise = time_shift * signal, where shapes are decided",
         "layout_fraction": "fraction of a batch that is pure noise, where only the text says what goes where",
         "weighting": "weights of the squared errors",
         "latents": "scenes that are encoded for this stage, with --lora as many as it draws; of your own, all are",

@@ -14,26 +14,27 @@ from functools import partial
 
 from ..backend import array_module, captured, keep_memory, product_precision, shared
 from ..nn.blas import set_blas_threads
-from ..nn.module import gradients_together
+from ..nn.gradients import gradients_together
 from ..nn.threads import cores
 from ..ops import fast
 from .ahead import Ahead, drawers
 from .flat import Flat
 from .forked import Forked
 from .ranks import world
+from .stage import Stage
 
 LEAST_PART = 4  # samples of a batch below which another worker costs more than it saves
 
 
 class Workers:
-    """A stage in this process and in count - 1 forked ones; `gather` adds the gradients of those to its own.
+    """A stage in this process and in count - 1 forked ones; `add_gradients` adds those of the others to its own.
 
-    Together they learn the rows of this rank (ranks.py), and `gather` also adds those of the other ranks.
+    Together they learn the rows of this rank (ranks.py), and `add_gradients` also adds those of the other ranks.
 
     Each has one thread of BLAS; a single one has `threads`, or with None as many as BLAS itself would take.
     """
 
-    def __init__(self, stage, flat: Flat, count: int, threads: int | None = None):
+    def __init__(self, stage: Stage, flat: Flat, count: int, threads: int | None = None):
         keep_memory()
         self.stage, self.flat, self.ranks = stage, flat, world()
         self.others, self.gradients, self.count = Forked(), [shared(flat.grad) for _ in range(count - 1)], count
@@ -103,7 +104,8 @@ class Workers:
         for grad in (self.flat.grad, *self.gradients):
             grad[...] = 0
 
-    def gather(self):
+    def add_gradients(self):
+        """Add those of all workers, and of all other ranks, to the first one's."""
         for grad in self.gradients:
             self.flat.grad += grad
         self.ranks.allreduce(self.flat.grad)

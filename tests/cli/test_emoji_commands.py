@@ -33,6 +33,8 @@ def test_data_emoji_makes_a_folder_and_says_how_to_train_on_it(capsys):
     assert err == "minidiff: note: left out, as they have no emoji's name or that of another file: face.png\n"
     assert main(["data", "check", "made"]) == 0
     assert "captions       30 different" in capsys.readouterr().out
+    assert main(["data", "emoji", "raw/set", "-o", "made too"]) == 0
+    assert capsys.readouterr().out.endswith(" --data 'emoji:made too'\n")
     assert main(["data", "emoji", "raw/set", "-o", "made"]) == 2
     assert "made exists already" in capsys.readouterr().err
     assert main(["data", "emoji", "nowhere"]) == 2
@@ -79,7 +81,7 @@ def test_a_run_on_emoji_ends_with_scores_a_report_and_a_model_that_draws(capsys)
     Path("own").rename("moved")
     assert main(["evaluate", "run/model", "--count", "1"]) == 0  # the run has a copy of its images
     assert main(["evaluate", "alone"]) == 2
-    assert "own/emoji has no metadata.jsonl with the names of emoji: make such a folder" in capsys.readouterr().err
+    assert "own/emoji, which the model was trained on, is not here: say where its images" in capsys.readouterr().err
     assert main(["evaluate", "alone", "--data", "emoji:moved/emoji", "--count", "1"]) == 0
 
 

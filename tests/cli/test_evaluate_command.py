@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import json
 
+from captioned_folder import captioned_folder
 from PIL import Image
-from tiny_pipeline import SIDE
+from tiny_pipeline import SIDE, tiny_pipeline
 
 from minidiff.cli import main
 from minidiff.cli.evaluate import open_data
@@ -64,8 +65,33 @@ def test_images_of_a_folder_are_read_for_a_model_that_was_not_trained_on_them(mo
     assert scores["settings"]["source"] == str(tmp_path) and scores["images"] == 4
 
 
+def test_images_of_a_model_that_left_its_run_are_read_elsewhere(tmp_path):
+    own = captioned_folder(tmp_path / "own", 12)
+    (tmp_path / "models" / "pets").mkdir(parents=True)
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "models" / "pets" / "settings.json").write_text(
+        json.dumps({"size": SIDE, "data": {"source": str(own)}}), "utf-8")
+    source = open_data(str(own), tmp_path / "models" / "pets", SIDE, tmp_path / "scratch")
+    assert len(source.cache.images) == 12
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["pets"]
+
+
+def test_images_that_a_model_was_trained_on_and_that_are_not_here_are_asked_for(tmp_path, capsys):
+    tiny_pipeline().save_pretrained(tmp_path / "model")
+    (tmp_path / "model" / "settings.json").write_text('{"data": {"source": "emoji:elsewhere"}}', "utf-8")
+    assert main(["evaluate", str(tmp_path / "model")]) == 2
+    assert "emoji:elsewhere, which the model was trained on, is not here: say where" in capsys.readouterr().err
+
+
 def test_an_unknown_source_and_a_sheet_without_a_judge_are_errors(model, capsys):
     assert main(["evaluate", str(model), "--data", "nowhere"]) == 2
     assert "nowhere: name a folder of images" in capsys.readouterr().err
     assert main(["evaluate", str(model), "--data", "scenes", "--failures", "wrong.png"]) == 2
-    assert "--data has no judge" in capsys.readouterr().err
+    assert "a judge saw, and scenes has none: leave it out" in capsys.readouterr().err
+
+
+def test_a_sheet_is_refused_for_a_model_of_own_images_too(tmp_path, capsys):
+    tiny_pipeline().save_pretrained(tmp_path / "model")
+    (tmp_path / "model" / "settings.json").write_text('{"data": {"source": "pets"}}', "utf-8")
+    assert main(["evaluate", str(tmp_path / "model"), "--failures", "wrong.png"]) == 2
+    assert "a judge saw, and pets has none: leave it out" in capsys.readouterr().err

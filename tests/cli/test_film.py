@@ -16,8 +16,8 @@ from PIL import Image
 from run_python import ENVIRONMENT
 from tiny_pipeline import SIDE, WORDS, tiny_pipeline
 
-from minidiff.cli import main
-from minidiff.cli.film import Film, half_blocks
+from minidiff.cli import generate, main
+from minidiff.cli.film import Film, half_blocks, has_colours
 
 BLOCK = re.compile(r"\x1b\[38;2;(\d+);(\d+);(\d+)m\x1b\[48;2;(\d+);(\d+);(\d+)m▀")
 
@@ -73,12 +73,15 @@ def test_each_step_is_drawn_over_the_one_before_and_the_last_is_the_image(colour
 @pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("NO_COLOR", "1")])
 def test_nothing_is_shown_where_there_are_no_colours(colours, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
-    assert not Film(None, Terminal()).visible
+    assert not has_colours(Terminal())
 
 
-def test_nothing_is_shown_where_there_is_no_terminal(model, capsys):
+def test_without_a_terminal_there_is_no_film_and_the_bar_is_not_hidden(model, capsys, monkeypatch):
+    asked, progress_bar = [], generate.progress_bar
+    monkeypatch.setattr(generate, "progress_bar", lambda hidden: asked.append(hidden) or progress_bar(hidden))
     assert main(["generate", WORDS[0], "--model", str(model), "--show-steps", "-o", "a.png"]) == 0
     assert capsys.readouterr().out.startswith("a.png  (")
+    assert asked == [False]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

@@ -14,7 +14,8 @@ from image_checks import read_pixels
 from tiny_pipeline import WORDS
 
 from minidiff.cli import main, train
-from minidiff.training.presets import setting_names
+from minidiff.training.presets import Settings, setting_names
+from minidiff.training.run import Run
 
 SMALLEST = """--size 16 --autoencoder.block_out_channels 8,8 --text.vocab_size 600 --text.max_length 40
     --text.hidden_size 8 --text.num_hidden_layers 1 --text.num_attention_heads 2 --image.hidden_size 8
@@ -34,6 +35,20 @@ def test_a_dry_run_prints_all_settings_with_those_that_were_changed(capsys):
     assert settings["unet"]["attention_levels"] == [False, True]
     assert sum(len(value) if isinstance(value, dict) else 1 for value in settings.values()) == len(setting_names())
     assert not list(Path().glob("runs"))
+
+
+def test_a_dry_run_of_a_run_that_goes_on_prints_its_own_settings(capsys):
+    Run(Path("my run"), Settings(size=32, seed=7))
+    assert main(["train", "--resume", "--out", "my run", "--dry-run", "--train_diffusion.steps", "99"]) == 0
+    settings = json.loads(capsys.readouterr().out)
+    assert (settings["size"], settings["seed"], settings["train_diffusion"]["steps"]) == (32, 7, 99)
+
+
+def test_an_unknown_stage_is_refused_before_anything_is_written(capsys):
+    for options in ([], ["--dry-run"], ["--from", "scenes", "--lora", "2"]):
+        assert main(["train", "--stage", "cooking", "--out", "new", *options]) == 2
+        assert "unknown stage 'cooking'" in capsys.readouterr().err
+        assert not Path("new").exists()
 
 
 def test_a_run_from_a_model_has_its_sizes_and_what_else_is_asked_for(capsys):

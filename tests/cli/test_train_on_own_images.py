@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import signal
 from pathlib import Path
 
 import pytest
 from captioned_folder import captioned_folder, shaped_folder
+from emoji_folder import emoji_folder
 from image_checks import read_pixels
 from PIL import Image
 
 from minidiff.cli import main, train
+from minidiff.data import image_cache
+from minidiff.data.reading.decode import decode
 
 SMALLEST = """--autoencoder.block_out_channels 8,8 --text.hidden_size 8 --text.num_hidden_layers 1
     --text.num_attention_heads 2 --image.hidden_size 8 --image.num_hidden_layers 1 --image.num_attention_heads 2
@@ -140,6 +144,29 @@ def test_preview_shows_a_folder_too(own, capsys):
     assert main(["data", "preview", "own", "-o", "none.png"]) == 2
     assert "no image of own can be read: see minidiff data check own" in capsys.readouterr().err
     assert not Path("none.png").exists()
+
+
+def test_the_command_that_check_prints_is_one_for_a_shell(own, capsys):
+    own.rename("my cat's; photos")
+    assert main(["data", "check", "my cat's; photos"]) == 0
+    command = capsys.readouterr().out.rpartition("to train on them: ")[2]
+    assert shlex.split(command) == ["minidiff", "train", "--data", "my cat's; photos"]
+
+
+@pytest.mark.parametrize("command", ["check ~/own", "preview ~/own", "preview emoji:~/set/emoji"])
+def test_a_tilde_is_the_home_of_a_person_as_it_is_to_train(own, monkeypatch, command):
+    emoji_folder(Path("set"))
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(Path.cwd()))
+    assert main(["data", *command.split()]) == 0
+
+
+def test_preview_decodes_no_more_than_it_shows(own, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(image_cache, "AHEAD", 4)
+    monkeypatch.setattr(image_cache, "decode", lambda *args: decoded.append(args) or decode(*args))
+    assert main(["data", "preview", "own", "--count", "4", "--size", "32", "-o", "own.png"]) == 0
+    assert len(decoded) == 4
 
 
 def test_help_has_a_sentence_for_every_setting(capsys):

@@ -6,15 +6,16 @@ import io
 import os
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from run_python import holding
 from test_train_command import SMALLEST
 
-from minidiff.cli import evaluate, main, train
+from minidiff.cli import evaluate, main, prepare_streams, train
 from minidiff.cli.progress import output_may_vanish
-from minidiff.cli.stopping import asked_to_stop
+from minidiff.cli.stopping import asked_to_stop, signals_ignored
 from minidiff.storage.checkpoint import latest
 
 TOKENIZER_AND_AUTOENCODER = ["train", "--out", "run", *SMALLEST, "--stage", "tokenizer", "autoencoder"]
@@ -78,6 +79,16 @@ def test_a_second_ctrl_c_interrupts(ctrl_c_works, capsys):
     assert "press Ctrl-C again" in capsys.readouterr().err
 
 
+def test_a_thread_that_may_handle_no_signals_trains_and_leaves_them_as_they_are(ctrl_c_works):
+    def handler_when_ignored():
+        with signals_ignored():
+            return signal.getsignal(signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(main, TOKENIZER_AND_AUTOENCODER).result() == 0
+        assert thread.submit(handler_when_ignored).result() == signal.default_int_handler
+
+
 def test_training_goes_on_to_its_end_when_nobody_reads_what_it_shows(monkeypatch):
     streams = []
     for name in ("stdout", "stderr"):
@@ -96,7 +107,8 @@ def test_output_that_is_closed_or_lacks_letters_stops_nothing(monkeypatch):
     plain = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", plain)
     monkeypatch.setattr(sys, "stderr", None)
-    with output_may_vanish():
+    prepare_streams()
+    with sys.stderr, output_may_vanish():
         print("ein Bär")
         print("nobody", file=sys.stderr)
     plain.flush()

@@ -142,7 +142,7 @@ def test_every_name_is_encoded_equally_often_but_for_one_time(free_wording, name
              for batch in batches for caption in batch.captions]
     drawn = Counter(name for name in shown if name in plain)
     assert abs(drawn.total() - names) <= 25  # a thing may also be called by a colour: "green apple"
-    counts = [drawn[one.name] for one in source.words.split[0] if " apple" not in one.name]
+    counts = [drawn[one.name] for one in source.words.named.seen if " apple" not in one.name]
     assert max(counts) - min(counts) <= 1
 
 
@@ -154,7 +154,7 @@ def test_no_caption_occurs_twice_in_a_contrastive_batch_and_half_are_twins(sourc
 
 @pytest.mark.parametrize("draw", ["training_batch", "contrastive_batch", "latent_batch"])
 def test_held_out_skin_tones_are_never_trained_on(source, draw):
-    [out] = source.words.split[1]
+    [out] = source.words.named.held_out
     captions = [caption for index in range(3) for caption in getattr(source, draw)(index, 100).captions]
     assert any(caption.startswith("waving hand: ") for caption in captions)
     assert not [caption for caption in captions if caption.startswith(out.name)]

@@ -41,6 +41,11 @@ def test_few_images_hold_out_none_and_many_not_more_than_512(count, fraction, ex
     assert (len(training), len(held_out)) == (count - expected, expected)
 
 
+def test_images_whose_digests_are_all_small_are_held_out_by_half():
+    training, held_out = split([f"{digit}{'0' * 23}" for digit in range(8)], 0.5)
+    assert (training.tolist(), held_out.tolist()) == ([4, 5, 6, 7], [0, 1, 2, 3])
+
+
 @pytest.mark.parametrize("fraction", [1e-9, 0.1, 0.5])
 def test_a_copy_of_an_image_is_never_on_the_other_side(rng, fraction):
     digests = [DIGESTS[i] for i in rng.integers(0, 2000, 5000)]

@@ -132,7 +132,8 @@ def test_what_is_no_file_of_an_image_is_refused_at_once(tmp_path):
 
 @pytest.mark.parametrize("image", [None, 3, b"photo.png", [[0, 1]], {"a": 1}, object(), np.zeros((3, 4)), np.zeros(3),
                                    np.full((4, 4, 3), np.nan), np.zeros((4, 4, 3), complex), np.zeros((4, 4, 2), "u1"),
-                                   np.zeros((0, 4, 3), np.uint8), np.array("photo.png"), np.zeros((4, 4, 3), object)])
+                                   np.zeros((0, 4, 3), np.uint8), np.array("photo.png"), np.zeros((4, 4, 3), object),
+                                   np.zeros((4, 4, 3), bool)])
 def test_what_is_no_image_is_refused(image):
     for use in (decoded, as_image, as_mask):
         if use is as_mask and isinstance(image, np.ndarray) and image.shape == (3, 4):

@@ -87,6 +87,8 @@ def test_without_an_image_encoder_what_needs_one_is_none_and_the_rest_is_there(s
 def test_too_few_held_out_images_and_other_sizes_are_errors_that_say_so(source):
     with pytest.raises(UserError, match="3 held-out images are too few"):
         evaluate_images(Painter(source.images), None, MemorySource(held_out_count=3), 400)
+    with pytest.raises(UserError, match="3 training images are too few"):
+        evaluate_images(Painter(source.images), None, MemorySource(count=3), 400)
     with pytest.raises(UserError, match="draws 16 x 16 pixels, the images have 24"):
         evaluate_images(Painter(source.images), None, MemorySource(size=24), 8)
     with pytest.raises(UserError, match="image encoder reads 32"):

@@ -21,7 +21,7 @@ from minidiff.explain.images import bytes_of, packed
 from minidiff.explain.other_word import changed
 from minidiff.explain.recorder import named_modules
 from minidiff.nn.module import frozen
-from minidiff.training.diffusion import predict_noise
+from minidiff.training.diffusion import denoising_loss
 from minidiff.training.presets import Settings
 
 
@@ -176,7 +176,7 @@ def test_errors_are_mean_squares_of_the_networks_answers(explained, run):
     t, noise = view["times"][6], random_stream(SEED).standard_normal(x0.shape, dtype=np.float32)
     alpha, sigma = (np.full(len(x0), value) for value in run.scheduler.schedule.at(t))
     ids = explained.pipe.tokenizer([explained.prompt] * len(x0))
-    loss, _ = predict_noise(explained.pipe.unet, frozen(explained.pipe.text_encoder),
+    loss, _ = denoising_loss(explained.pipe.unet, frozen(explained.pipe.text_encoder),
                             add_noise(x0, noise, alpha, sigma), np.full(len(x0), t, np.float32), ids,
                             target("flow_prediction", x0, noise, alpha, sigma))
     assert view["errors"]["right"][6] == pytest.approx(float(loss["loss"]), rel=1e-3)

@@ -13,18 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from whole_model import in_double
 
 from minidiff import ops
+from minidiff.nn.gradients import gradients_together
 from minidiff.nn.layers import LayerNorm, Linear
-from minidiff.nn.module import (
-    Module,
-    Parameter,
-    apply,
-    chain,
-    frozen,
-    gradients_together,
-    identity,
-    recompute,
-    residual,
-)
+from minidiff.nn.module import Module, Parameter, apply, chain, frozen, identity, recompute, residual
 from minidiff.nn.residual import ResBlock
 from minidiff.nn.transformer import Attention
 

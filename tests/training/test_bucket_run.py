@@ -61,7 +61,7 @@ def gradient(stage, index, count):
     workers = Workers(stage, flat, count)
     workers.clear()
     stage.step(workers, 1.0, *stage.draw(index))
-    workers.gather()
+    workers.add_gradients()
     workers.close()
     return flat.grad.copy()
 

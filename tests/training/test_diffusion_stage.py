@@ -29,9 +29,9 @@ def diffusion_step(run, **changes):
 
 @pytest.fixture
 def batches(monkeypatch):
-    """What `predict_noise` is given: x, t, ids, answer, weight of each batch."""
+    """What `denoising_loss` is given: x, t, ids, answer, weight of each batch."""
     seen = []
-    monkeypatch.setattr("minidiff.training.diffusion.predict_noise",
+    monkeypatch.setattr("minidiff.training.diffusion.denoising_loss",
                         lambda unet, text, *batch: (seen.append(batch[:5]), ({"loss": 0.0}, lambda fraction: None))[1])
     return seen
 

@@ -16,7 +16,7 @@ from minidiff.data.scene_source import SceneSource
 from minidiff.tokenizer import Tokenizer
 from minidiff.training import held_out, loop
 from minidiff.training.contrastive import ContrastiveTraining
-from minidiff.training.diffusion import DiffusionTraining, Latents, predict_noise
+from minidiff.training.diffusion import DiffusionTraining, Latents, denoising_loss
 from minidiff.training.held_out import BANDS, band_of, held_out_losses, sample_count
 from minidiff.training.run import Run
 
@@ -75,7 +75,7 @@ def test_a_reading_is_the_same_again_and_follows_the_parameters(finished, which)
 
 def test_the_autoencoders_is_the_training_loss_of_held_out_images(finished, monkeypatch):
     seen = []
-    monkeypatch.setattr(held_out, "reconstruct", lambda model, images, noise, settings: (
+    monkeypatch.setattr(held_out, "reconstruction_loss", lambda model, images, noise, settings: (
         seen.extend(images) or {"loss": images.mean()}, None))
     _, losses = losses_of(finished, 0)
     expected = finished.source.held_out(64).images
@@ -104,7 +104,7 @@ def test_the_diffusion_loss_estimates_that_of_training(finished, monkeypatch):
     rows, noise = rng.integers(32, size=4096), rng.standard_normal((4096, *latents.mean.shape[1:]), np.float32)
     question = stage.question(latents.mean[rows], noise, stage.draw_times(rng, 4096),
                               stage.drop_captions(rng, latents.ids[rows]))
-    expected = predict_noise(stage.unet, stage.read_text, *question)[0]["loss"]
+    expected = denoising_loss(stage.unet, stage.read_text, *question)[0]["loss"]
     assert_allclose(losses()["held_out"], expected, rtol=0.05, atol=0)
 
 

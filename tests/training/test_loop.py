@@ -13,7 +13,7 @@ from tiny_training import SETTINGS, STAGE
 
 from minidiff.errors import UserError
 from minidiff.storage.checkpoint import latest
-from minidiff.training import loop
+from minidiff.training import loop, pace
 from minidiff.training.autoencoder import AutoencoderTraining
 from minidiff.training.flat import Flat
 from minidiff.training.update import update_parameters
@@ -65,7 +65,8 @@ def test_minutes_fit_the_number_of_steps_to_the_time(tmp_path, monkeypatch):
 @pytest.mark.parametrize("step_time, steps", [(10.0, 5), (60.0, 1), (2.0, 20)])
 def test_minutes_are_kept_by_steps_so_slow_that_none_is_looked_at_before(tmp_path, monkeypatch, step_time, steps):
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
-    monkeypatch.setattr(loop, "time", clock)
+    for module in (loop, pace):
+        monkeypatch.setattr(module, "time", clock)
     stage = AutoencoderTraining(SETTINGS)
     step = stage.step
 
@@ -93,7 +94,8 @@ def test_the_rate_does_not_fall_before_the_number_of_steps_is_known(tmp_path, mo
 
 def test_steps_that_slow_down_and_a_caller_that_takes_time_leave_the_training_as_long(tmp_path, monkeypatch):
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
-    monkeypatch.setattr(loop, "time", clock)
+    for module in (loop, pace):
+        monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(loop, "LOOK_EVERY", 5)
     stage = AutoencoderTraining(SETTINGS)
     draw = stage.draw

@@ -118,7 +118,7 @@ def test_workers_together_compute_the_gradient_of_one(finished):
         workers = Workers(stage, flat, count)
         workers.clear()
         stage.step(workers, 1.0, *stage.draw(3))
-        workers.gather()
+        workers.add_gradients()
         workers.close()
         return flat.grad
 

@@ -38,7 +38,7 @@ def test_a_run_begun_from_a_model_has_the_text_encoder_that_its_unet_learned_wit
     parts, clip = load_pipeline(finished.model_folder), load_clip(finished.model_folder)
     for parameter in parts.text_encoder.parameters():
         parameter.value = parameter.value + np.float32(0.5)
-    save_pipeline(parts, tmp_path / "model", clip)
+    save_pipeline(parts, tmp_path / "model", clip, "float32")
     run = Run(tmp_path / "more", SETTINGS, threads=1, start=tmp_path / "model")
     list(run.train(["latents"]))
     same_parameters(run.trainer("diffusion").stage.text_encoder, parts.text_encoder)

@@ -31,7 +31,7 @@ def test_workers_together_make_the_gradient_of_one(finished, which):
         workers = Workers(stage, flat, count)
         workers.clear()
         losses = stage.step(workers, 1.0, *stage.draw(3))
-        workers.gather()
+        workers.add_gradients()
         workers.close()
         return flat.grad, losses["loss"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import UserError
+from ...storage.files import new_folder
 from .names import code_points, read_names, unicode_name
 
 TABLE = "metadata.jsonl"
@@ -25,7 +26,7 @@ def write_folder(images: Path, out: Path, names: Path | None = None) -> Written:
     """Copy the emoji in the folder `images` to the new folder `out`, with a row of metadata.jsonl for each.
 
     The names come from emojibase's data.json, if `names` is its path, or else from Unicode. Raises UserError if there
-    are no emoji in `images`, or if `out` exists.
+    are no emoji in `images`, or if `out` exists or cannot be written; it is then whole or not there.
     """
     if not images.is_dir():
         raise UserError(f"{images} is not a folder: give one with images named by code points, such as 1f427.png")
@@ -44,9 +45,9 @@ def write_folder(images: Path, out: Path, names: Path | None = None) -> Written:
     if not rows:
         raise UserError(f"{images} has no images named by code points, such as 1f427.png or emoji_u1f427.png"
                         + (f", that {names} names" if names else ""))
-    out.mkdir(parents=True)
-    for file, _ in rows:
-        shutil.copyfile(file, out / file.name)
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for _, row in rows)
-    (out / TABLE).write_text(lines, encoding="utf-8")
+    with new_folder(out) as new:
+        for file, _ in rows:
+            shutil.copyfile(file, new / file.name)
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for _, row in rows)
+        (new / TABLE).write_text(lines, encoding="utf-8")
     return Written(len(rows), unnamed)

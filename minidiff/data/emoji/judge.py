@@ -43,6 +43,7 @@ class Judge:
 
     def __init__(self, words: Vocabulary):
         self.words = words
+        self._parts_on: dict[str, Nearest] = {}
 
     def right(self, scene: EmojiScene, image: np.ndarray) -> bool:
         """Whether an image shows what the caption of a scene says, but for the background."""
@@ -119,10 +120,6 @@ class Judge:
             self._parts_on[background] = Nearest(np.stack([
                 cropped(image, inside, background) for image, inside in zip(images, insides, strict=True)]))
         return self._parts_on[background]
-
-    @cached_property
-    def _parts_on(self):
-        return {}
 
 
 def in_place(scene: EmojiScene, image: np.ndarray) -> bool:

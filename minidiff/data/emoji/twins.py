@@ -27,7 +27,7 @@ def draw_twin(rng: np.random.Generator, scene: EmojiScene, words: Vocabulary) ->
         return on_background(related(rng, scene.stickers[1].emoji, emoji, scene.relation), scene.named_background)
     others = list(_others(scene, words))
     if not others:
-        return named(rng, pick(rng, words.split[0])) if scene.kind == "named" else draw_scene(rng, words, scene.kind)
+        return named(rng, pick(rng, words.named.seen)) if scene.kind == "named" else draw_scene(rng, words, scene.kind)
     if scene.kind == "named":
         return named(rng, pick(rng, others))
     make = {"coloured": coloured, "counted": counted, "placed": placed}[scene.kind]

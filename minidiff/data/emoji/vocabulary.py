@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from functools import cached_property
 from itertools import combinations
+from typing import NamedTuple
 
 from ..scenes import PLACES
 from .colours import HUES, OPAQUE
@@ -19,6 +20,13 @@ LEAST_OPAQUE = 0.2           # of its image that a thing in a scene fills
 KINDS = {"coloured": 0.25, "described": 0.25, "counted": 0.15, "placed": 0.1, "related": 0.25}  # and their fractions
 
 
+class Split(NamedTuple):
+    """What is trained on, and what never is. [False] and [True], "is it held out", are the same two."""
+
+    seen: list
+    held_out: list
+
+
 class Vocabulary:
     """The words for a list of emoji."""
 
@@ -26,11 +34,11 @@ class Vocabulary:
         self.emoji = emoji
 
     @cached_property
-    def split(self) -> tuple[list[Emoji], list[Emoji]]:
-        """Those whose names are trained on, and the held-out ones: combinations of a known thing and skin tone."""
+    def named(self) -> Split:
+        """The emoji by whether their names are trained on; held-out ones combine a known thing and a skin tone."""
         held_out = [one for one in self.emoji if one.has_tone and is_held_out(one.name, TONES_OUT)]
         files = {one.file for one in held_out}
-        return [one for one in self.emoji if one.file not in files], held_out
+        return Split([one for one in self.emoji if one.file not in files], held_out)
 
     def family(self, emoji: Emoji) -> list[Emoji]:
         """Those that are trained on and have the same name but for the skin tone; of a plain one, all of its group."""
@@ -39,23 +47,24 @@ class Vocabulary:
     @cached_property
     def _families(self):
         families = defaultdict(list)
-        for one in self.split[0]:
+        for one in self.named.seen:
             families[_family(one)].append(one)
         return families
 
     @cached_property
-    def kinds(self) -> dict[bool, list[str]]:
-        """The kinds of scenes that there are words for: of words seen together (False) and held out (True)."""
+    def kinds(self) -> Split:
+        """The kinds of scenes that there are words for."""
         names = [one.name for one in self.nouns]
-        found = {}
-        for out in (False, True):
+
+        def found(out):
             there = {
                 "coloured": self.coloured[out], "described": self.descriptions[out],
                 "counted": any(never_counted(name, number) == out for name in names for number in NUMBERS),
                 "placed": any(never_placed(name, place) == out for name in names for place in PLACES),
                 "related": any(never_related(*pair) == out for pair in combinations({*names}, 2))}
-            found[out] = [kind for kind in KINDS if there[kind]]
-        return found
+            return [kind for kind in KINDS if there[kind]]
+
+        return Split(found(False), found(True))
 
     @cached_property
     def plain(self) -> list[Emoji]:
@@ -81,14 +90,14 @@ class Vocabulary:
     def colours_of(self) -> dict[str, list[str]]:
         """The colours that a thing, by its file, is seen in."""
         colours = defaultdict(list)
-        for one, colour in self.coloured[False]:
+        for one, colour in self.coloured.seen:
             colours[one.file].append(colour)
         return colours
 
     @cached_property
-    def coloured(self) -> dict[bool, list[tuple[Emoji, str]]]:
-        """Things and the colours that they are shown in: seen (False) and held out (True)."""
-        pairs = defaultdict(list)
+    def coloured(self) -> Split:
+        """Things and the colours that they are shown in: (emoji, colour)."""
+        pairs = Split([], [])
         for one in self.colourable:
             base = without_colour(one.name)
             for colour in HUES:
@@ -97,14 +106,14 @@ class Vocabulary:
         return pairs
 
     @cached_property
-    def descriptions(self) -> dict[bool, list[tuple[str, tuple[Emoji, ...]]]]:
-        """One or two tags that fit few emoji, and these: seen (False) and held out (True); one alone never is."""
+    def descriptions(self) -> Split:
+        """One or two tags that fit few emoji, and these: (text, (emoji, ...)). One tag alone is never held out."""
         meant, names = defaultdict(list), {one.name for one in self.emoji}
         for one in self.plain:
             tags = sorted({tag.lower() for tag in one.tags if tag.isalpha()})
             for words in (*combinations(tags, 1), *combinations(tags, 2)):
                 meant[words].append(one)
-        found = defaultdict(list)
+        found = Split([], [])
         for words, fitting in meant.items():
             text = " ".join(words)
             if len(fitting) <= MOST_MEANT[len(words)] and text not in names:

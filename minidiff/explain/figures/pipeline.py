@@ -9,7 +9,7 @@ from ..canvas import BLUE, GREEN, INK, ORANGE, PAPER, RED, SOFT, Canvas, blend
 
 PROMPT, SEED, SEEN = "a red heart above a blue square", 3, (0, 3, 7, 19)
 SCALES = (0, 1, 3, 6, 12)
-REMARKS = {0: ("the empty", "prompt"), 1: ("the prompt", "alone"), 3: ("the model's", "default")}
+REMARKS = {0: ("the empty", "one instead"), 1: ("the prompt", "alone"), 3: ("the model's", "default")}
 NEGATIVES, FIRST = ("", "a small green star", "a large green star"), 9
 
 
@@ -94,7 +94,7 @@ def guidance(canvas, pipe, left, top):
         [image] = pipe(prompt, seed=SEED, guidance_scale=used)
         framed(canvas, np.asarray(image), left + 188 * i, top + 18, 92)
         x, y = left + 188 * i + 102, top + 56
-        canvas.text((x, y), f"scale {scale}", INK, 13, "lm")
+        canvas.text((x, y), f"scale {scale}" if scale else "no prompt", INK, 13, "lm")
         for k, line in enumerate(REMARKS.get(scale, ())):
             canvas.text((x, y + 18 + 14 * k), line, SOFT, 12, "lm")
 

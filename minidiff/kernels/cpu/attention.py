@@ -34,7 +34,7 @@ def attention(q, k, v, heads, causal=False):
     blocks = list(score_blocks(*qh.shape[:3], k.shape[1]))
 
     def exponentials(block):
-        """exp(scores), divided by the largest one of their query."""
+        """exp(scores − the largest one of their query)"""
         weights = full_precision(matmul(kh[block[:2]], qh[block].swapaxes(-1, -2)))
         if causal:
             later = np.arange(k.shape[1])[:, None] > np.arange(q.shape[1])[block[2]]

@@ -19,9 +19,9 @@ STACK = 1 << 18  # elements of the matrices that are updated together: after sho
 
 
 class Muon:
-    """w ← w − r lr (0.2 √max(M, N) orthogonal(μ m + (1 − μ) g) + λ w) for each matrix (M, N); AdamW for all else.
+    """Of each matrix (M, N), with AdamW for all else:
 
-    m ← μ m + (1 − μ) g
+    m ← μ m + (1 − μ) g, then w ← w − r lr (0.2 √max(M, N) orthogonal(μ m + (1 − μ) g) + λ w)
 
     A matrix is the weight of a linear layer, or of a convolution with its taps and input channels as one axis. Biases,
     norms and embeddings (of tokens, positions, times and patches) are left to AdamW. Neighbours of the same shape are

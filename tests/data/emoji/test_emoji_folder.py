@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,21 @@ def test_files_without_a_name_of_their_own_are_named_and_left_out(tmp_path):
     assert len(list((tmp_path / "emoji").iterdir())) == 31
     assert write_folder(images, tmp_path / "again").unnamed == [
         "1f34e.png", "cafe.png", "face.png", "more/1F34E.webp", "photo.jpg"]
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")])
+def test_a_folder_that_was_not_finished_is_not_there(tmp_path, monkeypatch, ending):
+    images, names = raw_set(tmp_path)
+
+    def copied_in_part(file, target):
+        target.touch()
+        raise ending
+
+    with monkeypatch.context() as patched, pytest.raises((KeyboardInterrupt, UserError)):
+        patched.setattr(shutil, "copyfile", copied_in_part)
+        write_folder(images, tmp_path / "emoji", names)
+    assert {path.name for path in tmp_path.iterdir()} == {"set", "data.json"}
+    assert write_folder(images, tmp_path / "emoji", names).count == 30
 
 
 def test_what_is_no_set_is_refused_and_nothing_is_written(tmp_path):

@@ -92,9 +92,9 @@ def test_held_out_words_are_about_one_in_ten_and_do_not_depend_on_the_set():
     assert all(never_related(a, b) == never_related(b, a) for a in NAMES for b in NAMES)
     lonely = {name for name in map(str, range(100)) if is_held_out(name, LONELY)}
     assert lonely and all(never_related(name, other) for name in lonely for other in NAMES)
-    few, many = words_of(THINGS[:8]), WORDS
-    kept = {(one.name, colour) for one, colour in few.coloured[True]}
-    assert kept == {(one.name, colour) for one, colour in many.coloured[True] if one.name in {t[1] for t in THINGS[:8]}}
+    few, names = words_of(THINGS[:8]), {thing[1] for thing in THINGS[:8]}
+    kept = {(one.name, colour) for one, colour in few.coloured.held_out}
+    assert kept == {(one.name, colour) for one, colour in WORDS.coloured.held_out if one.name in names}
 
 
 def test_every_colour_of_a_thing_is_seen_or_held_out():
@@ -117,7 +117,7 @@ def test_a_kind_that_a_set_has_no_words_for_is_left_out(things, kinds, rng):
         assert {*words.kinds[out]} <= {*kinds}
         shown = {draw_scene(rng, words, split=split).kind for _ in range(150 if words.kinds[out] else 0)}
         assert shown == {*words.kinds[out]}
-    assert {*words.kinds[False]} >= {*kinds} - {"described"}
+    assert {*words.kinds.seen} >= {*kinds} - {"described"}
 
 
 def test_descriptions_fit_few_and_are_no_names():
@@ -131,7 +131,7 @@ def test_descriptions_fit_few_and_are_no_names():
 
 
 def test_skin_tones_are_held_out_but_never_the_plain_emoji():
-    seen, held_out = WORDS.split
+    seen, held_out = WORDS.named
     assert [one.name for one in held_out] == ["waving hand: light skin tone"]
     assert len(seen) == 29 and held_out[0] not in seen
     assert plainly_named(held_out[0]).caption == held_out[0].name
