@@ -90,7 +90,7 @@ def measure(what: str, args) -> None:
         options = options | {"ceilings": ceilings}
     device = signature(MEASURES[what]).parameters.get("device")
     folder = args.out / folder_name(results["machine"], device and options.get("device", device.default))
-    name = f"{what}-busy" if options.get("busy") else what
+    name = "-".join([what, *(option for option in ("busy", "compiled") if options.get(option))])
     file = folder / f"{name}.json"
     for _ in kept(shown(MEASURES[what](**options)), results, file):
         pass
