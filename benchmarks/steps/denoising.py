@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from minidiff.backend import to_device, to_host
-from minidiff.nn.threads import share_rows
+from minidiff.pipeline.predict import predictor
 
 from ..measure.checks import check
 from ..measure.packages import PEERS, installed
@@ -16,6 +16,8 @@ from ..measure.timing import interleaved
 from .training import TOLERANCE
 
 BATCHES = (1, 2, 8, 32)
+STEPS = 20  # for which a denoising step is recorded on a CPU
+T = 500.0
 
 
 def measure_denoising(stage, size, rounds, pause, threads, device, compiled=False) -> Iterator[dict]:
@@ -30,9 +32,9 @@ def measure_denoising(stage, size, rounds, pause, threads, device, compiled=Fals
 
         theirs = {layout: twin(unet).to(device=device, memory_format=format) for layout, format in LAYOUTS.items()}
     for count in BATCHES:
-        arrays = [rng.standard_normal((count, side, side, channels), "float32"), np.full(count, 500.0, np.float32),
+        arrays = [rng.standard_normal((count, side, side, channels), "float32"), np.full(count, T, np.float32),
                   rng.standard_normal((count, *words), "float32")]
-        runs = {own: our_forward(unet, [to_device(array, device) for array in arrays])}
+        runs = {own: our_forward(unet, [to_device(array, device) for array in arrays], device)}
         y = to_host(runs[own]())
         peers = {their + layout: denoising(model, arrays, LAYOUTS[layout], device) for layout, model in theirs.items()}
         if compiled and theirs and device == "cpu":
@@ -45,5 +47,6 @@ def measure_denoising(stage, size, rounds, pause, threads, device, compiled=Fals
         yield row("denoising forward", f"{size}: batch {count}", times) | {"largest error": errors}
 
 
-def our_forward(unet, arrays):
-    return lambda: share_rows(lambda x, t, context: unet(x, t, context)[0], *arrays)
+def our_forward(unet, arrays, device):
+    predict, (x, _, context) = predictor(unet, STEPS if device == "cpu" else 1), arrays
+    return lambda: predict(x, T, context)

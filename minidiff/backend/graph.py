@@ -21,12 +21,16 @@ from collections.abc import Callable
 import numpy as np
 
 from .devices import resolve_device, to_device
+from .tape import taped
 
 _enabled = contextvars.ContextVar("whether functions are recorded", default=True)
 
 
-def captured(run: Callable, device: str = "auto") -> Callable:
-    """A function of `run`'s arguments that replays it on a GPU; on a CPU it is `run` itself.
+def captured(run: Callable, device: str = "auto", pure: bool = False) -> Callable:
+    """A function of `run`'s arguments that replays it on a GPU.
+
+    On a CPU it is `run` itself, unless that is `pure`, a function of arrays whose result depends on nothing else that
+    may ever change: then its calls of NumPy are recorded (see `taped`).
 
     Arrays, of the host or the device, and tuples of numbers may change from call to call: `run` gets them as arrays on
     the device. All other arguments are recorded as they are. There is one graph for each combination of shapes, dtypes
@@ -39,24 +43,27 @@ def captured(run: Callable, device: str = "auto") -> Callable:
     library refuses to be recorded, it runs as it is in each call, after one warning.
     """
     if resolve_device(device) == "cpu":
-        return run
+        return optional(taped(run), run) if pure else run
     graphs = {}
 
     def call(*arguments):
-        if not _enabled.get():
-            return run(*map(on_device, arguments))
         kinds = tuple(map(kind, arguments))
         if kinds in graphs:
             return graphs[kinds].replay(arguments)
         graphs[kinds] = graph = Graph(run, arguments)
         return graph.record()
 
-    return call
+    return optional(call, lambda *arguments: run(*map(on_device, arguments)))
+
+
+def optional(replaying, run):
+    """The first function, or the second one `without_graphs`."""
+    return lambda *arguments: (replaying if _enabled.get() else run)(*arguments)
 
 
 @contextlib.contextmanager
 def without_graphs():
-    """Within this context, captured functions run as they are, kernel by kernel."""
+    """Within this context, captured functions run as they are, call by call."""
     token = _enabled.set(False)
     try:
         yield

@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
+from functools import cache
 
 import numpy as np
 
@@ -18,28 +20,45 @@ from ..backend import array_module, keep_memory
 from ..ops import fast, no_grad
 from .blas import blas_threads, set_blas_threads
 
-LEAST_ROWS = 8  # per thread; with fewer, threads are slower than one, since they wait for Python's global lock
-most = None     # cores to use, if fewer than there are: see `at_most`
+LEAST_ROWS = 8      # per thread; with fewer, threads are slower than one, since they wait for Python's global lock
+LEAST_RECORDED = 3  # of a recorded function, which leaves Python less to do
+most = None         # cores to use, if fewer than there are: see `at_most`
 
 
-def share_rows(function, *arrays, wide=False):
+def share_rows(function, *arrays, wide=False, least=LEAST_ROWS):
     """function(*arrays) under no_grad() and fast(), by parts of the batch; each row must be computed on its own.
 
-    `wide` is for models so wide that one row is enough work for a thread.
+    A thread gets `least` rows or more. `wide` is for models so wide that one row is enough work for it.
     """
     keep_memory()
-    function = no_grad()(fast()(function))
-    count = min(cores(), len(arrays[0]) // (1 if wide else LEAST_ROWS))
-    if array_module(arrays[0]) is not np:
-        return function(*arrays)
-    if wide and count < cores():
-        with blas_threads(None):
+    count = min(cores(), len(arrays[0]) // (1 if wide else least))
+    with no_grad(), fast():
+        if array_module(arrays[0]) is not np:
             return function(*arrays)
-    with blas_threads(1):
-        if count < 2:
-            return function(*arrays)
-        with ThreadPoolExecutor(count) as pool:
-            return np.concatenate(list(pool.map(function, *(np.array_split(array, count) for array in arrays))))
+        if wide and count < cores():
+            with blas_threads(None):
+                return function(*arrays)
+        with blas_threads(1):
+            if count < 2:
+                return function(*arrays)
+            parts = zip(*(np.array_split(array, count) for array in arrays), strict=True)
+            return np.concatenate(list(pool(count).map(in_context(function), parts)))
+
+
+def in_context(function):
+    """function(*arrays), in whatever thread, within the contexts that this one is in."""
+    context = copy_context()
+    return lambda arrays: context.copy().run(function, *arrays)
+
+
+@cache
+def pool(count):
+    """Threads that stay, as do the tapes that they have recorded."""
+    return ThreadPoolExecutor(count)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=pool.cache_clear)  # a forked process has none of them
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
         """The pixels of a padded image under tap (a, b) of the kernel, one for each pixel of y, as a view."""
         return image[:, a : a + stride * rows : stride, b : b + stride * columns : stride]
 
-    windows = xp.empty((n, rows, columns, k * k, inputs), x.dtype)
+    windows = xp.empty_like(x, shape=(n, rows, columns, k * k, inputs))
     for index, (a, b) in enumerate(taps):
         windows[:, :, :, index] = under_tap(padded, a, b)
     windows_flat = windows.reshape(n * rows * columns, k * k * inputs)

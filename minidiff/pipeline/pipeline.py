@@ -24,7 +24,7 @@ from PIL import Image
 
 from .. import arguments
 from ..arguments import number, whole
-from ..backend import array_module, captured, device_of, normal, resolve_device, to_host
+from ..backend import array_module, normal, resolve_device, to_host
 from ..data.images import ImageLike, to_pillow
 from ..diffusion.guidance import guided, inpainted, inpainting
 from ..diffusion.samplers import step_noise
@@ -36,7 +36,6 @@ from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
 from ..models.unet_inputs import check_inputs
 from ..nn.blas import blas_threads
-from ..nn.threads import share_rows
 from ..ops import no_grad
 from ..storage.lora import merge_lora
 from ..storage.pipeline_folder import Parts, load_pipeline, save_pipeline
@@ -44,10 +43,10 @@ from ..storage.single_file import load_single_file
 from ..tokenizer import Tokenizer
 from .canvas import canvas_for
 from .finite import check_finite, finite_steps, quiet
+from .predict import first_of, forward, predictor
 
 STEPS, GUIDANCE = 50, 7.5  # Stable Diffusion's, for models that do not set their own
 PART = 4096                # latent pixels sampled at once: 16 images of 16 x 16, or one of Stable Diffusion's
-WIDE = 512                 # channels from which on a UNet is wide in the sense of `share_rows`
 
 
 class Moment(NamedTuple):
@@ -153,7 +152,7 @@ class Pipeline:
         start = None if canvas.masked is not None and strength == 1 else canvas.latents
 
         size = max(1, PART // (canvas.h * canvas.w))
-        done, total, predict = 0, math.ceil(count / size) * len(steps), self._replayed()
+        done, total, predict = 0, math.ceil(count / size) * len(steps), predictor(self.unet, len(steps))
         for begin in range(0, count, size):
             rows = range(begin, min(begin + size, count))
             part, own = slice(rows.start, rows.stop), [first + row % each for row in rows]
@@ -199,7 +198,7 @@ class Pipeline:
                 warnings.warn(fault, stacklevel=4)
         ids, places = self.tokenizer(texts), {text: i for i, text in enumerate(texts)}
         xp = array_module(self.unet.conv_in.weight.value)
-        contexts = self._forward(lambda ids: self.text_encoder(ids)[0], xp.asarray(ids))
+        contexts = self._forward(first_of(self.text_encoder), xp.asarray(ids))
         check_finite("the text encoder's output", contexts)
         return ids, contexts, *(np.repeat([places[text] for text in chosen], each) for chosen in (prompts, negatives))
 
@@ -213,15 +212,7 @@ class Pipeline:
 
         x (N, h, w, C) -> y (N, h, w, C)
         """
-        return self._answer(x, (t,) * len(x), *read)
-
-    def _answer(self, x, times, *read):
-        return self._forward(lambda *arrays: self.unet(*arrays)[0], x, array_module(x).asarray(times), *read)
-
-    def _replayed(self):
-        """`predict`, recorded at its first call where the UNet is on a GPU. Its weights must stay as they are."""
-        answer = captured(self._answer, device_of(self.unet.conv_in.weight.value))
-        return lambda x, t, *read: answer(x, (t,) * len(x), *read).copy()  # the next replay overwrites the original
+        return predictor(self.unet)(x, t, *read)
 
     def encode(self, images):
         """The mean of the latents, scaled for the UNet.
@@ -241,5 +232,4 @@ class Pipeline:
         return check_finite("the autoencoder's decoder", images)
 
     def _forward(self, function, *arrays):
-        wide = max(self.unet.config.block_out_channels) >= WIDE
-        return share_rows(quiet(function), *arrays, wide=wide)
+        return forward(self.unet, function, *arrays)

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from minidiff.backend import graph, without_graphs
 from minidiff.nn import blas, threads
 from minidiff.nn.layers import Conv2d
 from minidiff.ops.op import grad_enabled
+from minidiff.training.forked import Forked
 
 
 @pytest.mark.parametrize("rows, wide, parts",
@@ -25,6 +27,25 @@ def test_rows_are_divided_among_cores_with_one_blas_thread_each(rows, wide, part
 
     assert_array_equal(threads.share_rows(double, np.arange(rows), wide=wide), 2 * np.arange(rows))
     assert len(seen) == parts and sum(size for size, _ in seen) == rows and {count for _, count in seen} == {1}
+
+
+def test_rows_are_computed_within_the_contexts_of_who_asks(monkeypatch):
+    monkeypatch.setattr(threads, "cores", lambda: 2)
+    seen = []
+    with without_graphs(), np.errstate(over="raise"):
+        threads.share_rows(lambda x: (seen.append((grad_enabled(), graph._enabled.get(), np.geterr()["over"])), x)[1],
+                           np.arange(16))
+    assert seen == 2 * [(False, False, "raise")]
+
+
+def test_a_forked_process_has_threads_of_its_own(monkeypatch):
+    monkeypatch.setattr(threads, "cores", lambda: 2)
+    threads.share_rows(np.sqrt, np.ones(16))
+    forked = Forked()
+    forked.add(lambda: threads.share_rows(np.sqrt, np.full(16, 4.0)))
+    forked.send(0)
+    assert_array_equal(forked.receive(0)[0], np.full(16, 2.0))
+    forked.close()
 
 
 def test_a_wide_model_with_fewer_rows_than_cores_keeps_the_threads_of_blas(monkeypatch):

@@ -13,6 +13,7 @@ from op_subjects import SUBJECTS
 from shape_line import bind, shape_of
 
 from minidiff.backend import gpu_available, to_device, to_host
+from minidiff.backend.tape import Tape
 from minidiff.ops import no_grad
 
 STEP = 1e-5  # of the central difference: its error is about STEP² + 1e-16 / STEP
@@ -114,6 +115,26 @@ def test_no_grad_gives_the_same_and_drops_backward(case, data):
     assert_same(in_tuple(y), in_tuple(expected))
     with pytest.raises(RuntimeError, match="no_grad"):
         backward(like(rng, y))
+
+
+NOT_RECORDED = ("split", "cross_entropy", "contrastive")  # two results, and elements picked one by one
+
+
+@FEW
+@given(data=st.data())
+def test_a_tape_gives_the_same(case, data):
+    if case.device == "gpu" or case.op.__name__ in NOT_RECORDED:
+        return
+    _, arrays, _ = data.draw(case.draws())
+    count = data.draw(st.sampled_from([1, len(arrays)]))  # that change from call to call
+
+    def run(*changing):
+        with no_grad():
+            return case(*changing, *arrays[count:])[0]
+
+    tape = Tape(run, [np.zeros_like(x) for x in arrays[:count]])
+    with np.errstate(all="ignore"):
+        assert_allclose(tape.replay(arrays[:count]), run(*arrays[:count]), rtol=1e-14, atol=1e-14)
 
 
 @FEW

@@ -18,7 +18,7 @@ from ...backend import full_precision, matmul
 from ...ops.attention import split_heads
 from ...ops.op import grad_enabled
 from .. import replaces
-from .passes import column_sums
+from .passes import column_sums, empty
 
 BLOCK = 1 << 18              # scores computed at once
 LEAST_RECOMPUTED = 1 << 26   # scores, 268 MB in float32, from which on backward computes them again
@@ -28,9 +28,9 @@ LEAST_RECOMPUTED = 1 << 26   # scores, 268 MB in float32, from which on backward
 def attention(q, k, v, heads, causal=False):
     scale = math.sqrt(heads / q.shape[-1])
     qh, kh, vh = split_heads(q * scale, heads), split_heads(k, heads), split_heads(full_precision(v), heads)
-    y = np.empty(q.shape, q.dtype)
+    y = empty(q.shape, q)
     yh = split_heads(y, heads)
-    total = np.empty((*qh.shape[:3], 1), vh.dtype)
+    total = empty((*qh.shape[:3], 1), q, vh.dtype)
     blocks = list(score_blocks(*qh.shape[:3], k.shape[1]))
 
     def exponentials(block):

@@ -15,7 +15,7 @@ import numpy as np
 from ... import ops
 from ...backend import matmul
 from .. import replaces
-from .passes import add_bias, column_sums
+from .passes import add_bias, column_sums, contiguous, empty, strided
 
 BLOCK = 1_200_000  # bytes of windows in a band, to stay in a core's L2 cache; larger bands were up to 1.5x slower
 
@@ -49,7 +49,8 @@ def pad(x, size, top, left):
     """`x` within zeros of `size` (N, H, W), its first pixel at (top, left)."""
     if size == x.shape[:3]:
         return x
-    padded = np.zeros((*size, x.shape[-1]), x.dtype)
+    padded = empty((*size, x.shape[-1]), x)
+    padded[...] = 0
     padded[:, top : top + x.shape[1], left : left + x.shape[2]] = x
     return padded
 
@@ -63,14 +64,14 @@ def bands(x, k, outputs, stride, rows, columns):
     if k == 1 and stride == 1:
         yield slice(0, n), slice(0, rows), x.reshape(-1, channels)
         return
-    x = np.ascontiguousarray(x)  # so that k neighbours are one contiguous run
+    x = contiguous(x)  # so that k neighbours are one run
     s = x.strides
-    view = np.lib.stride_tricks.as_strided(
+    view = strided(
         x, (n, rows, columns, k, k * channels), (s[0], stride * s[1], stride * s[2], s[1], s[3]))
     pixels = max(outputs, BLOCK // (k * k * channels * x.itemsize))
     samples = min(n, max(1, pixels // (rows * columns)))
     band = min(rows, max(1, pixels // columns))
-    buffer = np.empty((samples, band, columns, k, k * channels), x.dtype)
+    buffer = empty((samples, band, columns, k, k * channels), x)
     for i in range(0, n, samples):
         for j in range(0, rows, band):
             source = view[i : i + samples, j : j + band]
@@ -83,7 +84,7 @@ def correlate(x, weight, stride, rows, columns):
     """y[n, p, q] = Σ x[n, stride·p + a, stride·q + b] · weight[a, b], over a padded x."""
     k, outputs = weight.shape[0], weight.shape[-1]
     flat = weight.reshape(-1, outputs)
-    y = np.empty((x.shape[0], rows, columns, outputs), x.dtype)
+    y = empty((x.shape[0], rows, columns, outputs), x)
     for samples, band, windows in bands(x, k, outputs, stride, rows, columns):
         matmul(windows, flat, out=y[samples, band].reshape(-1, outputs))
     return y

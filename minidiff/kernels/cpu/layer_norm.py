@@ -10,7 +10,7 @@ import numpy as np
 from ... import ops
 from ...backend import blocks, full_precision, matmul
 from .. import replaces
-from .passes import column_sums
+from .passes import column_sums, empty
 
 BLOCK = 1 << 16  # elements in a block of rows
 
@@ -20,7 +20,7 @@ def layer_norm(x, weight, bias, eps=1e-5):
     channels = x.shape[-1]
     rows = full_precision(x).reshape(-1, channels)
     average = np.full((channels, 1), 1 / channels, rows.dtype)
-    xhat, y, rstd = np.empty_like(rows), np.empty_like(rows), np.empty((len(rows), 1), rows.dtype)
+    xhat, y, rstd = np.empty_like(rows), np.empty_like(rows), empty((len(rows), 1), rows)
     parts = list(blocks(rows, BLOCK))
     for part in parts:
         centred = np.subtract(rows[part], matmul(rows[part], average), out=xhat[part])

@@ -32,6 +32,20 @@ def add_bias(y, bias):
     y.reshape(n * height, width * channels)[...] += tiled(bias, width)
 
 
+def empty(shape, like, dtype=None):
+    """A contiguous array, by default of the dtype of another one; recorded on a tape if that one is."""
+    return np.empty_like(like, shape=shape, dtype=dtype, order="C")
+
+
+def contiguous(x):
+    return x if x.flags.c_contiguous else x.copy()
+
+
+def strided(x, shape, strides):
+    """A view of a contiguous array by other strides."""
+    return np.ndarray(shape, x.dtype, x, strides=strides) if isinstance(x, np.ndarray) else x.strided(shape, strides)
+
+
 def in_blocks(function, size, *arrays):
     """function(*arrays), block by block along their first axis; `function` must treat each row on its own.
 
@@ -42,7 +56,7 @@ def in_blocks(function, size, *arrays):
     y = function(*(x[first] for x in arrays))
     if not others:
         return y
-    whole = np.empty((len(arrays[0]), *y.shape[1:]), y.dtype)
+    whole = empty((len(arrays[0]), *y.shape[1:]), y)
     whole[first] = y
     for part in others:
         whole[part] = function(*(x[part] for x in arrays))

@@ -10,7 +10,7 @@ import numpy as np
 from ... import ops
 from ...backend import matmul
 from .. import replaces
-from .passes import add_bias, column_sums
+from .passes import add_bias, column_sums, empty
 
 # The pixels (2p + a, 2q + b) of y are a convolution of x with a 2 x 2 kernel of their own, one for each phase (a, b):
 # two of the three rows of the 3 x 3 kernel w fall on the same row of x, so that the rows of the 2 x 2 kernel are
@@ -25,7 +25,7 @@ def upsample_conv2d(x, weight, bias):
     n, height, width, inputs = x.shape
     fold = FOLD.astype(weight.dtype)
     kernels = matmul(fold, weight.reshape(9, -1)).reshape(4, 2, 2, inputs, len(bias))
-    y = np.empty((n, 2 * height, 2 * width, len(bias)), x.dtype)
+    y = empty((n, 2 * height, 2 * width, len(bias)), x)
     backs = []
     for (a, b), kernel in zip(PHASES, kernels, strict=True):
         y[:, a::2, b::2], back = ops.conv2d(x, kernel, padding=((1 - a, a), (1 - b, b)))

@@ -20,7 +20,7 @@ from ... import ops
 from ...backend import matmul
 from .. import replaces
 from .convolution import pad
-from .passes import add_bias, column_sums
+from .passes import add_bias, column_sums, contiguous, empty, strided
 
 B_T = np.array([[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0],
                 [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]])
@@ -59,7 +59,7 @@ def correlate(x, weight):
     tiles = tile_view(y)
     for index, points in bands(x, weight.shape[-1]):
         tiles[index] = transform(A_T, matmul(points, kernel)).reshape(tiles[index].shape)
-    return np.ascontiguousarray(y[:, :height, :width])
+    return contiguous(y[:, :height, :width])
 
 
 def correlate_and_dweight(dy, weight, x):
@@ -94,7 +94,7 @@ def bands(x, outputs):
     rows, columns = -(-height // 4), -(-width // 4)
     x = pad(x, (n, 4 * rows + 2, 4 * columns + 2), 1, 1)
     s = x.strides
-    tiles = np.lib.stride_tricks.as_strided(
+    tiles = strided(
         x, (6, 6, n, rows, columns, channels), (s[1], s[2], s[0], 4 * s[1], 4 * s[2], s[3]))
     widths = channels + outputs
     band = max(channels * outputs // widths, BLOCK // (36 * widths * x.itemsize))
@@ -109,7 +109,7 @@ def bands(x, outputs):
 def empty_map(x, channels):
     """An empty feature map of whole tiles, up to 3 pixels taller and wider than `x`."""
     n, height, width, _ = x.shape
-    return np.empty((n, height + -height % 4, width + -width % 4, channels), x.dtype)
+    return empty((n, height + -height % 4, width + -width % 4, channels), x)
 
 
 def tile_view(x):

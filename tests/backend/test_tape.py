@@ -1,0 +1,180 @@
+"""Functions recorded on a tape: a replay gives what a call gives, on other arrays, or the function is not recorded."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from minidiff.backend import captured, matmul, without_graphs
+from minidiff.backend.tape import Tape, taped
+
+CONSTANT = np.arange(12.0).reshape(3, 4)
+
+
+def in_place(x, y):
+    z = x * 2
+    z += y
+    z[:, 1:] *= CONSTANT[:, 1:]
+    z[0] = y[1]
+    z[1] = 7
+    return np.tanh(z, out=z)
+
+
+def copies(x, y):
+    parts = x.repeat(2, axis=-1), y.T.reshape(3, 4), x.astype("float32").astype(float), y.copy()
+    return np.concatenate(parts, axis=1)
+
+
+def views(x, y):
+    parts = [row + 1 for row in x] + [y.swapaxes(0, 1)[:3, 2], x.transpose(1, 0)[2, :]]
+    return sum(part[..., None] for part in parts[:3]) + parts[4]
+
+
+def sums(x, y):
+    return x.sum(axis=0, keepdims=True) / x.max(axis=-1, keepdims=True) + y.mean(axis=1, keepdims=True) - x.sum()
+
+
+def functions(x, y):
+    padded = np.pad(np.where(CONSTANT > 3, x, y), ((0, 0), (1, 2)))
+    return np.take(padded.clip(-1, 1), [2, 0, 2], axis=1) - np.clip(1 / y[:, :3], 0, None)
+
+
+def products(x, y):
+    return 1 - matmul(matmul(x, CONSTANT.T), matmul(CONSTANT, y.T)) ** 2
+
+
+def memory(x, y):
+    z = np.empty_like(x, shape=(2, *x.shape))
+    z[0], z[1] = x, -y
+    return z.reshape(-1)
+
+
+@pytest.mark.parametrize("run", [in_place, copies, views, sums, functions, products, memory])
+def test_a_replay_gives_what_the_function_gives_for_other_arrays(run, rng):
+    tape = Tape(run, rng.standard_normal((2, 3, 4)))
+    for _ in range(3):
+        arguments = rng.standard_normal((2, 3, 4))
+        before = arguments.copy()
+        assert_allclose(tape.replay(arguments), run(*arguments), rtol=1e-14, atol=1e-14)
+        assert_array_equal(arguments, before)
+
+
+def test_the_first_result_is_that_of_the_first_arguments(rng):
+    x, y = rng.standard_normal((2, 3, 4))
+    assert_array_equal(taped(in_place)(x, y), in_place(x, y))
+
+
+def test_what_depends_on_constants_alone_is_computed_once(rng):
+    computed = []
+
+    def run(x):
+        computed.append(np.exp(CONSTANT))
+        return x * computed[-1]
+
+    tape = Tape(run, [CONSTANT])
+    assert len(tape.calls) == 1 and len(computed) == 1
+    x = rng.standard_normal((3, 4))
+    assert_array_equal(tape.replay([x]), x * np.exp(CONSTANT))
+    assert len(computed) == 1
+
+
+def test_memory_is_used_again_as_soon_as_nothing_refers_to_it(rng):
+    def run(x):
+        for _ in range(50):
+            x = (x + 1) * 0.5
+        return x
+
+    tape, x = Tape(run, [np.zeros((100, 100))]), rng.standard_normal((100, 100))
+    assert len({call.keywords["out"].ctypes.data for call in tape.calls}) <= 3
+    assert_array_equal(tape.replay([x]), run(x))
+
+
+def test_each_combination_of_shapes_and_dtypes_is_recorded_once(rng):
+    seen = []
+
+    def run(x):
+        seen.append((x.shape, x.dtype.name))
+        return x + x
+
+    replay = taped(run)
+    for _ in range(3):
+        for shape in ((2, 3), (4,), (0, 2)):
+            for dtype in (np.float32, np.int64):
+                x = rng.integers(0, 9, shape).astype(dtype)
+                assert_array_equal(replay(x), 2 * x, strict=True)
+    assert len(seen) == len(set(seen)) == 6
+
+
+def test_results_stay_when_later_calls_are_made(rng):
+    replay, xs = taped(lambda x: x * 3), rng.standard_normal((4, 5))
+    for found, x in zip([replay(x) for x in xs], xs, strict=True):
+        assert_array_equal(found, 3 * x)
+
+
+def test_threads_do_not_write_into_each_others_tapes(rng):
+    replay, met = taped(lambda x: np.tanh(x) + matmul(x, x)), threading.Barrier(4, timeout=20)
+    xs = rng.standard_normal((4, 60, 60))
+
+    def compute(x):
+        met.wait()
+        return [replay(x * i) for i in range(50)]
+
+    with ThreadPoolExecutor(4) as pool:
+        for x, found in zip(xs, pool.map(compute, xs), strict=True):
+            for i, one in enumerate(found):
+                assert_allclose(one, np.tanh(x * i) + (x * i) @ (x * i), rtol=1e-12)
+
+
+@pytest.mark.parametrize("run", [
+    lambda x: x if x[0, 0] > 0 else -x, lambda x: x * float(x.sum()), lambda x: np.asarray(x) + 1,
+    lambda x: x[[0, 1]], lambda x: np.sort(x), lambda x: x.cumsum(axis=0), lambda x: np.modf(x)[0],
+    lambda x: np.add.accumulate(x), lambda x: np.ones((3, 4)), lambda x: np.add(x, 1, out=np.empty((3, 4))),
+    lambda x: written(np.zeros((3, 4)), x), lambda x: added(np.zeros((3, 4)), x), lambda x: scattered(x)])
+def test_what_a_tape_cannot_hold_is_computed_call_by_call_after_one_warning(run, rng):
+    replay = taped(run)
+    x = rng.standard_normal((3, 4))
+    with pytest.warns(UserWarning, match=r"computed call by call, .* as it can't be recorded: ."):
+        assert_array_equal(replay(x), run(x))
+    for x in rng.standard_normal((3, 3, 4)):
+        assert_array_equal(replay(x), run(x))
+
+
+def written(y, x):
+    y[...] = x
+    return y
+
+
+def added(y, x):
+    y += x
+    return y
+
+
+def scattered(x):
+    y = x * 1
+    y[[0, 2]] = 5
+    return y
+
+
+def test_an_error_of_the_function_is_raised_as_it_is():
+    def wrong(x):
+        raise error("wrong")
+
+    for error in (TypeError, ValueError):
+        with pytest.raises(error, match="wrong"):
+            taped(wrong)(np.ones(3))
+
+
+def test_a_pure_function_is_recorded_on_a_cpu_and_without_graphs_it_is_called_each_time(rng):
+    calls = []
+    replay = captured(lambda x: (calls.append(1), x * 2)[1], "cpu", pure=True)
+    for x in rng.standard_normal((3, 4)):
+        assert_array_equal(replay(x), 2 * x)
+    assert len(calls) == 1
+    with without_graphs():
+        replay(x)
+        replay(x)
+    assert len(calls) == 3
