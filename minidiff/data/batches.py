@@ -1,7 +1,7 @@
 """Endless batches of captioned scenes, resumable from one number.
 
 Batch i depends on (seed, i) alone: its random generator is Philox with the seed in the key and i in the counter.
-The other word of the key separates training from evaluation, so no scored image was ever trained on.
+The other word of the key, its purpose, separates training from evaluation, so no scored image was ever trained on.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..backend import random_stream
+from .purposes import Purpose
 from .scenes import Scene, draw_scene, images_of, to_float
-from .source import Batch, batch_stream
-
-TRAINING, EVALUATION = 1, 2
+from .source import Batch
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class SceneBatches:
         return self
 
     def __next__(self) -> SceneBatch:
-        rng = batch_stream(self.seed, TRAINING, self.position)
+        rng = random_stream(self.seed, Purpose.SCENES, self.position)
         self.position += 1
         return as_batch([draw_scene(rng, self.split) for _ in range(self.batch_size)], self.size)
 
@@ -45,11 +45,11 @@ def as_batch(scenes: list[Scene], size: int = 64) -> SceneBatch:
 
 def evaluation_scenes(count: int, split: str = "seen", seed: int = 0) -> list[Scene]:
     """Scenes for scoring a model, never used in training; a larger `count` only appends more."""
-    return [draw_scene(batch_stream(seed, EVALUATION, index), split) for index in range(count)]
+    return [draw_scene(random_stream(seed, Purpose.SCORED_SCENES, index), split) for index in range(count)]
 
 
 def preview(count: int, size: int = 64, seed: int = 0, split: str = "seen") -> list[tuple[np.ndarray, str]]:
     """The first scenes of a training run, as (image uint8 (size, size, 3), caption)."""
-    rng = batch_stream(seed, TRAINING, 0)
+    rng = random_stream(seed, Purpose.SCENES)
     scenes = [draw_scene(rng, split) for _ in range(count)]
     return [(scene.image(size), scene.caption) for scene in scenes]

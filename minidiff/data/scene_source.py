@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .batches import TRAINING, SceneBatches, as_batch, evaluation_scenes
-from .source import Batch, batch_stream
+from ..backend import random_stream
+from .batches import SceneBatches, as_batch, evaluation_scenes
+from .purposes import Purpose
+from .source import Batch
 from .twins import twin_batch
 
 CAPTIONS = 4000  # enough for every word of the scenes to be one token
@@ -24,7 +26,7 @@ class SceneSource:
         return next(SceneBatches(batch_size, self.size, self.seed, position=index))
 
     def contrastive_batch(self, index: int, batch_size: int) -> Batch:
-        return twin_batch(batch_stream(self.seed + 1, TRAINING, index), batch_size, self.size)
+        return twin_batch(random_stream(self.seed + 1, Purpose.SCENES, index), batch_size, self.size)
 
     def latent_batch(self, index: int, batch_size: int) -> Batch:
         drawn = next(SceneBatches(batch_size, self.size, self.seed + 2, position=index))
