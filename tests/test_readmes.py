@@ -16,8 +16,10 @@ TREES = (ROOT.parent, Path(__file__).parents[1])  # of the installed package and
 WHERE = ("README.md", "benchmarks/README.md", "weights/README.md", "minidiff/*/README.md")
 PATHS = {path.relative_to(tree).as_posix(): path
          for tree in TREES for pattern in WHERE for path in sorted(tree.glob(pattern))}
+FOLDERS = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
 EXCERPT = re.compile(r"^ *\.\.\.$", re.MULTILINE)
 READMES = {name: path.read_text("utf-8") for name, path in PATHS.items()}
+LISTED = [folder for folder in FOLDERS if "\n## The files" in READMES.get(f"minidiff/{folder}/README.md", "")]
 SNIPPETS = [(name, code) for name, text in READMES.items()
             for code in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]
 
@@ -48,13 +50,21 @@ def test_a_line_of_code_that_a_readme_quotes_is_in_the_source(name):
     assert quoted or name != "minidiff/pipeline/README.md"
 
 
-@pytest.mark.parametrize("folder", NAMES)
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_a_folder_explains_itself_on_a_few_screens(folder):
     text = READMES[f"minidiff/{folder}/README.md"]
     assert len(text.splitlines()) <= 220
-    assert "](figure.png)" in text
     assert "```python\n" in text
     assert max(len(code.splitlines()) for name, code in SNIPPETS if name == f"minidiff/{folder}/README.md") <= 20
+    assert ("](figure.png)" in text) == (folder in NAMES)
+    assert f"](minidiff/{folder}/README.md)" in READMES["README.md"]
+
+
+@pytest.mark.parametrize("folder", LISTED)
+def test_a_table_of_files_names_all(folder):
+    files = {path.name for path in (ROOT / folder).glob("*.py")}
+    linked = {*re.findall(r"\]\((\w+\.py)\)", READMES[f"minidiff/{folder}/README.md"])}
+    assert files - linked <= {"__init__.py", "__main__.py"}
 
 
 def test_the_first_page_stays_short():

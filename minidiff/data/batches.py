@@ -1,7 +1,7 @@
 """Endless batches of captioned scenes, resumable from one number.
 
 Batch i depends on (seed, i) alone: its random generator is Philox with the seed in the key and i in the counter.
-The other word of the key separates training from evaluation, so no scored image was ever trained on.
+The other word of the key, its purpose, separates training from evaluation, so no scored image was ever trained on.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..backend import random_stream
+from .purposes import Purpose
 from .scene_captions import captions_of, worded
 from .scenes import Scene, draw_scene, images_of, to_float
-from .source import Batch, batch_stream
+from .source import Batch
 
-TRAINING, EVALUATION, OTHER_WORDS = 1, 2, 10
 FREE_WORDING = 0.5  # of training captions
 
 
@@ -40,7 +41,7 @@ class SceneBatches:
         return self
 
     def __next__(self) -> SceneBatch:
-        rng = batch_stream(self.seed, TRAINING, self.position)
+        rng = random_stream(self.seed, Purpose.SCENES, self.position)
         self.position += 1
         scenes = [draw_scene(rng, self.split) for _ in range(self.batch_size)]
         return as_batch(scenes, self.size, captions_of(rng, scenes, self.free_wording))
@@ -53,17 +54,18 @@ def as_batch(scenes: list[Scene], size: int = 64, captions: list[str] | None = N
 
 def evaluation_scenes(count: int, split: str = "seen", seed: int = 0) -> list[Scene]:
     """Scenes for scoring a model, never used in training; a larger `count` only appends more."""
-    return [draw_scene(batch_stream(seed, EVALUATION, index), split) for index in range(count)]
+    return [draw_scene(random_stream(seed, Purpose.SCORED_SCENES, index), split) for index in range(count)]
 
 
 def in_other_words(scenes: list[Scene], seed: int = 0) -> list[str]:
     """For each of the `evaluation_scenes`, a caption in other words than the plain ones."""
-    return [worded(batch_stream(seed, OTHER_WORDS, index), scene) for index, scene in enumerate(scenes)]
+    return [worded(random_stream(seed, Purpose.SCENES_IN_OTHER_WORDS, index), scene)
+            for index, scene in enumerate(scenes)]
 
 
 def preview(count: int, size: int = 64, seed: int = 0, split: str = "seen") -> list[tuple[np.ndarray, str]]:
     """The first scenes of a training run, as (image uint8 (size, size, 3), caption)."""
-    rng = batch_stream(seed, TRAINING, 0)
+    rng = random_stream(seed, Purpose.SCENES)
     scenes = [draw_scene(rng, split) for _ in range(count)]
     captions = captions_of(rng, scenes, FREE_WORDING)
     return [(scene.image(size), caption) for scene, caption in zip(scenes, captions, strict=True)]

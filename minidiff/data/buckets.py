@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..backend import random_stream
 from ..errors import UserError
-from .source import batch_stream
+from .purposes import Purpose
 
-BUCKET = 6         # key of the random stream that chooses a bucket for each batch
 LARGEST_RATIO = 2  # of the longer side to the shorter one
 
 Shape = tuple[int, int]
@@ -41,4 +41,4 @@ def nearest(shapes: Sequence[Shape], width: int, height: int) -> Shape:
 
 def bucket_of(seed: int, index: int, counts: Sequence[int]) -> int:
     """The number of the bucket that batch `index` comes from: drawn with probabilities in proportion to `counts`."""
-    return int(batch_stream(seed, BUCKET, index).choice(len(counts), p=np.divide(counts, sum(counts))))
+    return int(random_stream(seed, Purpose.BUCKET, index).choice(len(counts), p=np.divide(counts, sum(counts))))

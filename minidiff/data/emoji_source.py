@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..backend import random_stream
 from ..errors import UserError
 from ..storage.files import new_file
 from .emoji.emoji import Emoji
@@ -23,12 +24,12 @@ from .emoji.twins import draw_twin
 from .emoji.vocabulary import Vocabulary
 from .folder_source import check_captions
 from .image_cache import ImageCache
+from .purposes import Purpose
 from .reading.found import Found
 from .reading.metadata import parsed
 from .scenes import pick, to_float
-from .source import Batch, batch_stream
+from .source import Batch
 
-IMAGES, CONTRAST, LATENTS, HELD_OUT = 6, 7, 8, 9  # keys of random streams
 CAPTIONS = 20_000  # of scenes: enough for every word of the vocabulary
 TRIES = 8          # draws for each caption of a contrastive batch
 
@@ -90,13 +91,13 @@ class EmojiSource:
         return self.wanted if self.words.kinds.seen else 0.0
 
     def captions(self) -> Sequence[str]:
-        rng = batch_stream(self.seed, IMAGES, 0)
+        rng = random_stream(self.seed, Purpose.EMOJI)
         scenes = [draw_scene(rng, self.words).caption for _ in range(CAPTIONS if self.free_wording else 0)]
         return [one.name for one in self.words.named.seen] + [
             tag for one in self.words.named.seen for tag in one.tags] + scenes
 
     def training_batch(self, index: int, batch_size: int) -> Batch:
-        rng = batch_stream(self.seed, IMAGES, 1 + index)
+        rng = random_stream(self.seed, Purpose.EMOJI, 1 + index)
         return self.as_batch([self._draw(rng) for _ in range(batch_size)])
 
     def contrastive_batch(self, index: int, batch_size: int) -> Batch:
@@ -104,7 +105,7 @@ class EmojiSource:
 
         A small set may have fewer captions than batch_size. Raises UserError if it has only one.
         """
-        rng = batch_stream(self.seed, CONTRAST, index)
+        rng = random_stream(self.seed, Purpose.CONTRASTED_EMOJI, index)
         scenes: dict[str, EmojiScene] = {}
         for _ in range(TRIES * batch_size):
             if len(scenes) >= batch_size:
@@ -117,7 +118,7 @@ class EmojiSource:
 
     def latent_batch(self, index: int, batch_size: int) -> Batch:
         """Every name is encoded equally often, but for one time."""
-        rng = batch_stream(self.seed, LATENTS, index)
+        rng = random_stream(self.seed, Purpose.ENCODED_EMOJI, index)
         shown, seen = [], self.words.named.seen
         for place in range(index * batch_size, min((index + 1) * batch_size, self.latent_count)):
             before, after = (math.floor(number * (1 - self.free_wording)) for number in (place, place + 1))
@@ -126,7 +127,7 @@ class EmojiSource:
 
     def held_out(self, count: int) -> Batch:
         """Skin tones that are never trained on, each followed by a scene of held-out words; then scenes only."""
-        rng, shown = batch_stream(self.seed, HELD_OUT, 0), []
+        rng, shown = random_stream(self.seed, Purpose.HELD_OUT_EMOJI), []
         tones, has_scenes = self.words.named.held_out, self.free_wording and self.words.kinds.held_out
         for place in range(count):
             shown += [plainly_named(one) for one in tones[place:place + 1]]

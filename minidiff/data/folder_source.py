@@ -13,14 +13,15 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..backend import random_stream
 from ..errors import UserError
 from .buckets import Shape, bucket_of
 from .image_cache import ImageCache
+from .purposes import Purpose
 from .reading.captions import folded
 from .scenes import to_float
-from .source import Batch, batch_stream
+from .source import Batch
 
-IMAGES, CONTRAST, LATENTS = 3, 4, 5  # keys of random streams, one for each stage
 CROPS = ("center", "random")
 LEAST_TO_HOLD_OUT, MOST_HELD_OUT = 8, 512
 COPIES = 4  # of an image among the latents, if each is cropped or captioned anew
@@ -104,13 +105,13 @@ class FolderSource:
         return list(dict.fromkeys(self.cache.entries[row].caption for row in self.split[0]))
 
     def training_batch(self, index: int, batch_size: int) -> Batch:
-        rng = batch_stream(self.seed, IMAGES, index)
+        rng = random_stream(self.seed, Purpose.IMAGES, index)
         bucket = self.buckets[bucket_of(self.seed, index, [len(bucket.split[0]) for bucket in self.buckets])]
         return bucket._draw(rng, rng.choice(bucket.split[0], batch_size), self._mirrored(rng, batch_size))
 
     def contrastive_batch(self, index: int, batch_size: int) -> Batch:
         """No caption occurs twice: it would be the negative of its own image. So there may be fewer than batch_size."""
-        rng, groups = batch_stream(self.seed, CONTRAST, index), list(self.rows_of.values())
+        rng, groups = random_stream(self.seed, Purpose.CONTRASTED_IMAGES, index), list(self.rows_of.values())
         check_captions(len(groups), self.name)
         chosen = rng.choice(len(groups), min(batch_size, len(groups)), replace=False)
         rows = np.array([rng.choice(groups[i]) for i in chosen])
@@ -119,7 +120,8 @@ class FolderSource:
     def latent_batch(self, index: int, batch_size: int) -> Batch:
         places = np.arange(index * batch_size, min((index + 1) * batch_size, self.latent_count))
         copy, place = np.divmod(places, len(self.split[0]))
-        return self._draw(batch_stream(self.seed, LATENTS, index), self.split[0][place], self.flip & (copy % 2 == 1))
+        rng = random_stream(self.seed, Purpose.ENCODED_IMAGES, index)
+        return self._draw(rng, self.split[0][place], self.flip & (copy % 2 == 1))
 
     def held_out(self, count: int) -> Batch:
         rows = self.split[1][:count]

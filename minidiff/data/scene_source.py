@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .batches import FREE_WORDING, TRAINING, SceneBatches, as_batch, evaluation_scenes
-from .source import Batch, batch_stream
+from ..backend import random_stream
+from .batches import FREE_WORDING, SceneBatches, as_batch, evaluation_scenes
+from .purposes import Purpose
+from .source import Batch
 from .twins import twin_batch
 
 CAPTIONS = 4000  # enough for every word of the scenes to be one token
@@ -27,7 +29,7 @@ class SceneSource:
         return self._batch(batch_size, self.size, self.seed, index)
 
     def contrastive_batch(self, index: int, batch_size: int) -> Batch:
-        return twin_batch(batch_stream(self.seed + 1, TRAINING, index), batch_size, self.size, self.free_wording)
+        return twin_batch(random_stream(self.seed + 1, Purpose.SCENES, index), batch_size, self.size, self.free_wording)
 
     def latent_batch(self, index: int, batch_size: int) -> Batch:
         drawn = self._batch(batch_size, self.size, self.seed + 2, index)

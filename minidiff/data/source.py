@@ -20,11 +20,6 @@ class Batch:
     captions: list[str]
 
 
-def batch_stream(seed: int, purpose: int, index: int) -> np.random.Generator:
-    """The random generator of batch `index`, independent of those with any other arguments."""
-    return np.random.Generator(np.random.Philox(key=[seed, purpose], counter=[0, 0, 0, index]))
-
-
 class Source(Protocol):
     """Captioned images for one seed: squares, except that training batches can have other shapes (`buckets_of`)."""
 

@@ -87,7 +87,6 @@ def slope(kind, denoised, x, time):
 def step_noise(seeds, shape, like=None):
     """`noise(i)` from a random stream of its own for each image and step, so an image is the same alone or in a batch.
 
-    The generator's key has 128 bits: the seed is the lower half, and i + 1 is the upper half. The starting noise has
-    the seed alone as its key, which is an upper half of 0, so no step repeats it.
+    Its purpose is i + 1, and that of the starting noise is 0, so no step repeats it.
     """
-    return lambda i: normal([seed + ((i + 1) << 64) for seed in seeds], shape, like)
+    return lambda i: normal(seeds, shape, like, i + 1)

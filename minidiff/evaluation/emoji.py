@@ -11,13 +11,14 @@ from itertools import chain
 
 import numpy as np
 
+from ..backend import random_stream
 from ..data.emoji.judge import Judge, whole
 from ..data.emoji.random_scenes import draw_scene
 from ..data.emoji.scenes import EmojiScene, plainly_named
 from ..data.emoji.vocabulary import KINDS
 from ..data.emoji_source import EmojiSource
+from ..data.purposes import Purpose
 from ..data.scenes import to_float
-from ..data.source import batch_stream
 from ..errors import UserError
 from ..pipeline import Pipeline
 from ..storage.pipeline_folder import load_clip
@@ -28,7 +29,6 @@ from .scenes import SPLITS
 
 WORDS = 200         # prompts of each kind of scene, seen and held out
 ENCODER = "scenes"  # the shipped model whose image encoder compares
-EVALUATION = 10     # key of the random stream of prompts
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ def prompts(source: EmojiSource, count: int | None) -> dict[str, list[EmojiScene
     for number, kind in enumerate(KINDS if source.free_wording else ()):
         for place, split in enumerate(SPLITS):
             if kind in source.words.kinds[split == "held_out"]:
-                streams = (batch_stream(2 * number + place, EVALUATION, index) for index in range(count or WORDS))
+                streams = (random_stream(2 * number + place, Purpose.SCORED_EMOJI, index)
+                           for index in range(count or WORDS))
                 groups[f"{kind} {split}"] = [draw_scene(rng, source.words, kind, split) for rng in streams]
     return groups
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from .. import ops
 from ..backend import array_module, random_stream
-from ..data.source import Source, batch_stream
+from ..data.purposes import Purpose
+from ..data.source import Source
 from ..data.sources import open_source
 from ..models.autoencoder import AutoencoderKL
 from ..models.configs import AutoencoderConfig
 from .presets import Settings
 from .workers import Workers
 
-INITIAL, NOISE = 11, 12  # keys of random streams: initial parameters, noise of the latents
 INITIAL_LOGVAR = -6.0
 
 
@@ -47,7 +47,7 @@ class AutoencoderTraining:
 
     def __init__(self, settings: Settings, device: str = "cpu", source: Source | None = None):
         self.settings, self.device, self.source = settings, device, source or open_source(settings)
-        self.model = AutoencoderKL(random_stream([settings.seed, INITIAL]), autoencoder_config(settings))
+        self.model = AutoencoderKL(random_stream(settings.seed, Purpose.AUTOENCODER), autoencoder_config(settings))
         # Start with little noise in the latents: a variance of 1 took the first thousand steps to unlearn.
         self.model.quant_conv.bias.value[settings.autoencoder.latent_channels :] = INITIAL_LOGVAR
         self.models = [self.model]
@@ -56,7 +56,8 @@ class AutoencoderTraining:
         """The images and the noise of batch `index`."""
         images = self.source.training_batch(index, self.settings.train_autoencoder.batch_size).images
         shape = latent_shape(self.model.config, images)
-        return images, batch_stream(self.settings.seed, NOISE, index).standard_normal(shape, dtype="float32")
+        rng = random_stream(self.settings.seed, Purpose.LATENT_NOISE, index)
+        return images, rng.standard_normal(shape, dtype="float32")
 
     def step(self, workers: Workers, fraction: float, images, noise) -> dict:
         """The losses of a batch; adds its gradient times `fraction`."""

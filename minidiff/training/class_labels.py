@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from ..backend import random_stream
+from ..data.purposes import Purpose
 from ..errors import UserError
 from ..models.text_encoder import CLIPTextModel
 from ..tokenizer import AddedToken, Tokenizer
@@ -18,8 +19,7 @@ from ..tokenizer.words import normalized
 from .contrastive import text_config
 from .presets import Settings
 
-INITIAL = 22       # key of the random stream of the initial parameters
-LENGTH = 3         # tokens: start, class, end
+LENGTH = 3           # tokens: start, class, end
 MOST_CLASSES = 1000  # ImageNet's
 
 
@@ -33,7 +33,7 @@ def class_tokenizer(captions: Iterable[str], max_length: int = LENGTH) -> Tokeni
 
 def class_encoder(settings: Settings, tokenizer: Tokenizer) -> CLIPTextModel:
     """A text encoder with new vectors."""
-    return CLIPTextModel(random_stream([settings.seed, INITIAL]), text_config(settings, tokenizer))
+    return CLIPTextModel(random_stream(settings.seed, Purpose.CLASS_LABELS), text_config(settings, tokenizer))
 
 
 def check_count(count: int) -> None:

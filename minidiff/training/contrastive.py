@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..backend import random_stream, to_device
+from ..data.purposes import Purpose
 from ..data.source import Source
 from ..data.sources import open_source
 from ..errors import UserError
@@ -12,7 +13,6 @@ from ..tokenizer import Tokenizer
 from .presets import Settings
 from .workers import Workers
 
-INITIAL = 21  # key of the random stream of the initial parameters
 LARGEST_SCALE = 4.605170185988092  # ln 100: Radford et al. 2021, section 2.5
 
 
@@ -32,7 +32,7 @@ class ContrastiveTraining:
     def __init__(self, settings: Settings, tokenizer: Tokenizer, device: str = "cpu", source: Source | None = None):
         self.settings, self.tokenizer, self.device = settings, tokenizer, device
         self.source = source or open_source(settings)
-        self.model = CLIPModel(random_stream([settings.seed, INITIAL]), clip_config(settings, tokenizer))
+        self.model = CLIPModel(random_stream(settings.seed, Purpose.CLIP), clip_config(settings, tokenizer))
         self.models = [self.model]
 
     def draw(self, index: int) -> tuple:

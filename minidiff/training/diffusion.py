@@ -14,7 +14,8 @@ from .. import ops
 from ..backend import random_stream, to_device, to_host
 from ..data.buckets import bucket_of
 from ..data.images import at_once
-from ..data.source import Source, batch_stream
+from ..data.purposes import Purpose
+from ..data.source import Source
 from ..diffusion.objectives import add_noise, draw_times, loss_weight, mixture, target
 from ..diffusion.schedules import Schedule
 from ..errors import UserError
@@ -29,9 +30,8 @@ from .ahead import Ahead, drawers
 from .presets import Settings
 from .workers import Workers, worker_count
 
-INITIAL, DRAWS = 31, 32  # keys of random streams: initial parameters, everything drawn for a batch
-ENCODE_BATCH = 32        # images of 64 x 64 pixels encoded at once
-ROWS = 1024              # latents whose moments are summed at once: in float64 all would take four times their memory
+ENCODE_BATCH = 32  # images of 64 x 64 pixels encoded at once
+ROWS = 1024        # latents whose moments are summed at once: in float64 all would take four times their memory
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class DiffusionTraining:
         if any(part.ids.shape[1:] != self.empty.shape for part in latents):
             raise UserError(f"the latents have captions of another length than the tokenizer's {len(self.empty)} "
                             "tokens: bring back the tokenizer that encoded them, or remove latents.safetensors")
-        self.unet = unet or UNet2DConditionModel(random_stream([settings.seed, INITIAL]),
+        self.unet = unet or UNet2DConditionModel(random_stream(settings.seed, Purpose.UNET),
                                                  unet_config(settings, text_encoder.config.hidden_size))
         self.text_encoder = text_encoder
         learns = settings.diffusion.train_text_encoder
@@ -130,7 +130,7 @@ class DiffusionTraining:
 
     def draw(self, index: int) -> tuple:
         """The arguments of `denoising_loss` for batch `index`."""
-        rng = batch_stream(self.settings.seed, DRAWS, index)
+        rng = random_stream(self.settings.seed, Purpose.DENOISING, index)
         latents = self.latents[bucket_of(self.settings.seed, index, [len(one.ids) for one in self.latents])]
         rows = rng.integers(len(latents.ids), size=self.settings.train_diffusion.batch_size)
         mean, ids = latents.mean[rows], latents.ids[rows]

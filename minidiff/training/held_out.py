@@ -17,6 +17,7 @@ import numpy as np
 
 from ..backend import array_module, product_precision, random_stream, to_device, to_host
 from ..data.images import at_once
+from ..data.purposes import Purpose
 from ..data.source import Source
 from ..models.autoencoder import AutoencoderKL
 from ..ops import fast, no_grad
@@ -27,7 +28,6 @@ from .presets import StageSettings
 
 SAMPLES = 64
 PART = 16         # samples computed at once, of images of 64 x 64 pixels
-HELD_OUT = 41     # key of the random stream of noise and noise levels
 DRAWN = 4096      # training times, from which each band takes its own
 EDGES = (0.5, 2, 8)  # of bands of σ/α
 BANDS = ("0-0.5", "0.5-2", "2-8", "8-inf")
@@ -145,7 +145,7 @@ def sample_count(settings: StageSettings) -> int:
 
 
 def stream(stage):
-    return random_stream([stage.settings.seed, HELD_OUT])
+    return random_stream(stage.settings.seed, Purpose.HELD_OUT_NOISE)
 
 
 def in_parts(stage, *arrays):

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..backend import check_precision, random_stream
+from ..data.purposes import Purpose
 from ..data.reading.found import Found
 from ..data.sources import open_source
 from ..diffusion.scheduler_config import from_config
@@ -33,8 +34,6 @@ from .presets import Settings
 from .run import MOST_ENCODING, Run, read_settings
 from .run_folder import check_new, model_of, remove_leftovers, write_settings
 
-FACTORS = 33  # key of the random stream of the initial factors
-
 
 def enough_latents(settings: Settings) -> Settings:
     """The settings with no more scenes to encode than all batches together have images."""
@@ -52,7 +51,7 @@ def lora_training(settings: Settings, parts: Parts, latents: Sequence[Latents],
     stage.name = "lora"
     stage.schedule = from_config(parts.scheduler).schedule
     stage.scaling_factor = parts.vae.config.scaling_factor
-    rank, rng = settings.lora.rank, random_stream([settings.seed, FACTORS])
+    rank, rng = settings.lora.rank, random_stream(settings.seed, Purpose.LORA)
     stage.models = [add_lora(parts.unet, rank, settings.lora.alpha or rank, rng)]
     return stage
 

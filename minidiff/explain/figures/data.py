@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ...data.batches import TRAINING
+from ...backend import random_stream
 from ...data.emoji.colours import HUES, hue_of, recoloured
 from ...data.judge import MIN_OVERLAP, OBJECT_DISTANCE, read, shape_overlaps
+from ...data.purposes import Purpose
 from ...data.scenes import BACKGROUNDS, COLOURS, HELD_OUT, SHAPES, Scene, Thing, draw_scene
-from ...data.source import batch_stream
 from ..canvas import BLUE, FAINT, GREEN, INK, PAPER, RED, SOFT, Canvas, blend, heat
 
 READ = Scene((Thing("pink", "star", (20.0, 23.0), 13.0), Thing("cyan", "ring", (45.0, 44.0), 11.0)), "gray")
@@ -127,7 +127,7 @@ def batches(canvas, left, top):
     for row, index in enumerate((0, 1, 41_872)):
         y = top + 18 + 47 * row
         canvas.text((left + 44, y + 21), f"{index:,}", BLUE, 13, "rm")
-        rng = batch_stream(0, TRAINING, index)
+        rng = random_stream(0, Purpose.SCENES, index)
         for i in range(11):
             x = left + 54 + 45 * i
             canvas.place(draw_scene(rng).image(64), x, y, 42, 42)
