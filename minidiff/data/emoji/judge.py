@@ -24,7 +24,7 @@ from .wording import without_colour
 SIDE = 32                # pixels at which whole images are compared
 ALIKE = 2.5              # root of the mean squared difference of such images, in levels of 255
 MAX_PLACE_DISTANCE = 7   # pixels of 64, as the next
-MAX_SIDE = 32            # of one of several things; two that are taken for one reach over the 30 between their centres
+MAX_SIDE = 36            # of one of several things; two that are taken for one reach over the 31 between their centres
 
 
 class Nearest:
