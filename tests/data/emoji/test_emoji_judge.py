@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from emoji_words import JUDGE, WORDS
+from PIL import Image
 
+from minidiff.data.emoji.judge import Judge
 from minidiff.data.emoji.parts import background_and_inside, extent_in
 from minidiff.data.emoji.random_scenes import draw_scene
 from minidiff.data.emoji.scenes import BACKGROUNDS, coloured, counted, described, on_background, placed, plainly_named
 from minidiff.data.emoji.scenes import related as related_
-from minidiff.data.emoji.vocabulary import KINDS
+from minidiff.data.emoji.vocabulary import KINDS, Vocabulary
 
 BY_NAME = {one.name: one for one in WORDS.emoji}
 NOUNS = {one.name: one for one in WORDS.common}
@@ -84,6 +86,18 @@ def test_the_background_is_read_from_the_border():
         centre, side = extent_in(inside, (slice(None), slice(None)))
         assert np.hypot(*np.subtract(centre, (18, 18))) < 1.5 and 27 < side < 31
     assert extent_in(np.zeros((8, 8), bool), (slice(0, 4), slice(4))) == ((np.inf, np.inf), 0)
+
+
+def test_a_thing_whose_finest_details_vanish_when_it_is_small_is_still_read_as_itself():
+    cat = BY_NAME["cat"]
+    pale = cat.image + np.uint8([30, 30, 30, 0]) * (cat.image[..., 3:] > 0)
+    snowy = np.pad(np.asarray(Image.fromarray(pale).resize((44, 44))), ((10, 10), (10, 10), (0, 0)))
+    snowy[[1, 1, 62, 62], [1, 62, 1, 62]] = 205, 205, 205, 150
+    snowy = replace(cat, file="snowy", name="snowy cat", image=snowy)
+    judge = Judge(Vocabulary([*WORDS.emoji, snowy]))
+    for number in (2, 3, 4):
+        scene = counted(rng(), snowy, number)
+        assert judge.reading(scene, scene.image(64)) == " and ".join(number * ["snowy cat"])
 
 
 def test_images_that_cannot_be_told_apart_count_as_the_same():
