@@ -5,7 +5,7 @@
     car · brainy nerd                             described: one or two words that fit few emoji
     two penguins                                  counted: two, three or four of a thing
     a pizza at the top left                       placed
-    a red apple above a soccer ball               related
+    a red apple above a penguin                   related
 
 Those of the last three kinds may go on with "on a blue background". Lengths are in pixels of a 64 x 64 image, with y
 pointing down, and scale with the image size.
