@@ -27,7 +27,7 @@ def words_of(things=THINGS, size: int = 64) -> Vocabulary:
 
 WORDS = words_of()
 JUDGE = Judge(WORDS)
-NAMES = {one.name for one in WORDS.nouns}
+NAMES = {one.name for one in WORDS.common}
 WITH_BACKGROUND = re.compile(f"(.*?)(?: on a ({'|'.join(BACKGROUNDS)}) background)?")
 
 

@@ -20,8 +20,8 @@ from ..steps.stages import diffusion
 from .job import Job, Setup
 
 # The order in which kernels are switched on, by the file that they are in; those of other files follow.
-ORDER = ("accumulate", "adamw", "convolution", "winograd", "upsampling", "activations", "group_norm", "layer_norm",
-         "softmax", "attention", "linear", "embedding")
+ORDER = ("accumulate", "clipping", "adamw", "convolution", "winograd", "upsampling", "activations", "group_norm",
+         "layer_norm", "softmax", "attention", "linear", "embedding")
 
 
 def jobs(setup: Setup) -> Iterator[Job]:

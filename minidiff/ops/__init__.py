@@ -1,5 +1,5 @@
-"""Functions of arrays that return `(y, backward)`, forward and backward side by side (accumulate and adamw, which
-change arrays in place, have neither).
+"""Functions of arrays that return `(y, backward)`, forward and backward side by side (what only an update needs,
+accumulate, clipping, adamw and follow, has neither).
 
 Letters in shape lines: N batch · H W pixels (P Q after a convolution) · C channels · I O channels in and out · T tokens
 (Q queries, K keys) · D context width · A attention heads · E head width · G groups · k kernel size · V vocabulary size
@@ -11,6 +11,7 @@ from .activations import geglu, gelu, quick_gelu, silu
 from .adamw import adamw
 from .attention import attention
 from .average import follow
+from .clipping import clipping
 from .contrastive import contrastive, cross_entropy
 from .convolution import conv2d
 from .dispatch import fast, plain

@@ -8,7 +8,7 @@ from host_kernels import MISSING, on_the_host
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minidiff import ops
-from minidiff.kernels.gpu import accumulate, adamw, attention, average, embedding, group_norm, layer_norm, softmax
+from minidiff.kernels.gpu import accumulate, attention, embedding, group_norm, layer_norm, softmax
 from minidiff.ops import plain
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
@@ -88,33 +88,6 @@ def test_gradient_of_an_embedding_is_the_same_in_every_run(rng):
     assert_array_equal(first, second)
     assert_array_equal(first[4], np.zeros(40))
     assert_allclose(first[ids[0, 0]], dy[ids == ids[0, 0]].sum(axis=0), rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("on_device", [False, True])
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-14)])
-def test_adamw_is_its_op(rng, monkeypatch, dtype, tolerance, on_device):
-    monkeypatch.setattr(adamw, "BLOCKS", 2)  # so that a thread updates several parameters
-    found, exact = ([np.zeros(1500, dtype) for _ in range(3)] for _ in range(2))
-    for step in range(1, 4):
-        g = rng.standard_normal(1500).astype(dtype)
-        numbers = (np.array(step, dtype), np.array(1e-2)) if on_device else (step, 1e-2)
-        adamw.adamw(found[0], g, *found[1:], *numbers, 0.9, 0.999, 1e-8, 0.01)
-        with plain():
-            ops.adamw(exact[0], g, *exact[1:], step, 1e-2, 0.9, 0.999, 1e-8, 0.01)
-    for one, other in zip(found, exact, strict=True):
-        assert_allclose(one, other, rtol=0, atol=tolerance * np.abs(other).max())
-
-
-@pytest.mark.parametrize("on_device", [False, True])
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-14)])
-def test_the_moving_average_is_its_op(rng, monkeypatch, dtype, tolerance, on_device):
-    monkeypatch.setattr(average, "BLOCKS", 2)
-    found, w = rng.standard_normal((2, 1500)).astype(dtype)
-    exact = found.copy()
-    average.follow(found, w, np.array(0.9) if on_device else 0.9)
-    with plain():
-        ops.follow(exact, w, 0.9)
-    assert_allclose(found, exact, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("pairs", [1, 5, 128])

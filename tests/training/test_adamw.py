@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -38,14 +39,15 @@ def test_adamw_follows_its_formula_for_ten_steps():
 def test_the_kernel_of_the_update_equals_the_plain_one_to_rounding(dtype):
     rng, eps = np.random.default_rng(0), np.finfo(dtype).eps
     w = rng.standard_normal(1000).astype(dtype)
-    ours, theirs = ([w.copy(), np.zeros_like(w), np.zeros_like(w)] for _ in range(2))
+    ours, theirs = ([w.copy(), np.zeros_like(w), np.zeros_like(w), w.copy()] for _ in range(2))
     for step in range(1, 11):
         g = rng.standard_normal(1000).astype(dtype)
         g.flags.writeable = False
-        options = {"lr": 0.01, "beta1": 0.8, "beta2": 0.95, "eps": 1e-6, "weight_decay": 0.1}
-        ops.adamw(ours[0], g, *ours[1:], step, **options)
-        with plain():
-            ops.adamw(theirs[0], g, *theirs[1:], step, **options)
+        options = {"scale": g.dtype.type(0.3), "step": step, "lr": 0.01, "decay": 0.5}
+        options |= {"beta1": 0.8, "beta2": 0.95, "eps": 1e-6, "weight_decay": 0.1}
+        for (weights, first, second, average), kernels in ((ours, nullcontext), (theirs, plain)):
+            with kernels():
+                ops.adamw(weights, g, first, second, average=average, **options)
         for a, b in zip(ours, theirs, strict=True):
             assert a.dtype == b.dtype == dtype
             assert_allclose(a, b, rtol=10 * eps, atol=10 * eps)

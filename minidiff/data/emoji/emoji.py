@@ -27,6 +27,12 @@ class Emoji:
         return box_of(self.image[..., 3] >= OPAQUE)
 
     @cached_property
+    def filled(self) -> float:
+        """The fraction of the square around what is opaque that is opaque."""
+        left, top, right, bottom = self.box
+        return float((self.image[..., 3] >= OPAQUE).sum() / max(right - left, bottom - top) ** 2)
+
+    @cached_property
     def hue(self) -> float | None:
         """The hue in degrees that it is mostly of, if there is one."""
         return hue_of(self.image)

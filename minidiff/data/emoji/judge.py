@@ -17,14 +17,14 @@ from ..scenes import PLACES
 from .colours import LEAST_SATURATION, colour_of, dominant_hue, hsv
 from .emoji import Emoji
 from .parts import background_and_inside, cells, cropped, extent_in
-from .scenes import SPOTS, EmojiScene, Sticker
+from .scenes import SIDES, SPOTS, EmojiScene, Sticker
 from .vocabulary import Vocabulary
 from .wording import without_colour
 
 SIDE = 32                # pixels at which whole images are compared
 ALIKE = 2.5              # root of the mean squared difference of such images, in levels of 255
 MAX_PLACE_DISTANCE = 7   # pixels of 64, as the next
-MAX_SIDE = 32            # of one of several things; two that are taken for one reach over the 30 between their centres
+MAX_SIDE = 36            # of one of several things; two that are taken for one reach over the 31 between their centres
 
 
 class Nearest:
@@ -115,7 +115,7 @@ class Judge:
     def _parts(self, background):
         """The nouns on a background, cropped to what stands out of it; computed once."""
         if background not in self._parts_on:
-            images = [whole(one, background) for one in self.words.nouns]
+            images = [small(one, background) for one in self.words.nouns]
             insides = [background_and_inside(image)[1] for image in images]
             self._parts_on[background] = Nearest(np.stack([
                 cropped(image, inside, background) for image, inside in zip(images, insides, strict=True)]))
@@ -131,9 +131,14 @@ def in_place(scene: EmojiScene, image: np.ndarray) -> bool:
                for (centre, side), spot in zip(found, spots, strict=True))
 
 
-def whole(emoji: Emoji, background: str = "white") -> np.ndarray:
+def whole(emoji: Emoji) -> np.ndarray:
     """The true image of an emoji."""
-    return EmojiScene("named", "", (Sticker(emoji),), background).image(len(emoji.image))
+    return EmojiScene("named", "", (Sticker(emoji),)).image(len(emoji.image))
+
+
+def small(emoji: Emoji, background: str) -> np.ndarray:
+    """An image with the emoji as large as one of several things: finer details are gone, and may change its extent."""
+    return EmojiScene("placed", "", (Sticker(emoji, (32, 32), sum(SIDES) / 2),), background).image(len(emoji.image))
 
 
 def base_name(emoji: Emoji) -> str:

@@ -34,21 +34,21 @@ def _draw_described(rng, words, out):
 
 def _draw_counted(rng, words, out):
     while True:
-        emoji, number = pick(rng, words.nouns), pick(rng, list(NUMBERS))
+        emoji, number = pick(rng, words.common), pick(rng, list(NUMBERS))
         if never_counted(emoji.name, number) == out:
             return on_background(counted(rng, emoji, number), any_background(rng))
 
 
 def _draw_placed(rng, words, out):
     while True:
-        emoji, place = pick(rng, words.nouns), pick(rng, list(PLACES))
+        emoji, place = pick(rng, words.common), pick(rng, list(PLACES))
         if never_placed(emoji.name, place) == out:
             return on_background(placed(rng, emoji, place), any_background(rng))
 
 
 def _draw_related(rng, words, out):
     while True:
-        first, second = pick(rng, words.nouns), pick(rng, words.nouns)
+        first, second = pick(rng, words.common), pick(rng, words.common)
         if first.name != second.name and never_related(first.name, second.name) == out:
             return on_background(related(rng, first, second, pick(rng, list(RELATIONS))), any_background(rng))
 

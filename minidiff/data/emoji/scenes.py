@@ -5,7 +5,7 @@
     car · brainy nerd                             described: one or two words that fit few emoji
     two penguins                                  counted: two, three or four of a thing
     a pizza at the top left                       placed
-    a red apple above a soccer ball               related
+    a red apple above a penguin                   related
 
 Those of the last three kinds may go on with "on a blue background". Lengths are in pixels of a 64 x 64 image, with y
 pointing down, and scale with the image size.
@@ -24,11 +24,11 @@ from .emoji import Emoji
 from .wording import NUMBERS, plural, with_article, without_colour
 
 BACKGROUNDS = {"white": (255, 255, 255), "blue": (150, 195, 245), "gray": (200, 200, 200)}
-SPOTS = {2: ((17, 32), (47, 32)), 3: ((32, 17), (17, 47), (47, 47)), 4: ((17, 17), (47, 17), (17, 47), (47, 47))}
-SIDES = (23.0, 27.0)           # the range of the longer side of a thing among others
-PLACED_SIDES = (24.0, 30.0)
-APART = 30                     # between the centres of two things in a relation
-JITTER, ACROSS = 1.0, 5.0
+# Two things beside each other are as large as 64 pixels allow where they neither overlap nor touch the border.
+SIDES, JITTER = (28.0, 30.0), 0.5  # the range of a thing's longer side, and how far its centre may be from its place
+NEAR, FAR = 16.5, 47.5             # centres
+SPOTS = {2: ((NEAR, 32), (FAR, 32)), 3: ((32, NEAR), (NEAR, FAR), (FAR, FAR)),
+         4: ((NEAR, NEAR), (FAR, NEAR), (NEAR, FAR), (FAR, FAR))}
 
 
 @dataclass(frozen=True)
@@ -107,19 +107,18 @@ def described(rng: np.random.Generator, text: str, fitting: tuple[Emoji, ...]) -
 
 def counted(rng: np.random.Generator, emoji: Emoji, number: int) -> EmojiScene:
     side = rng.uniform(*SIDES)
-    stickers = tuple(Sticker(emoji, _near(rng, spot, JITTER, JITTER), side) for spot in SPOTS[number])
+    stickers = tuple(Sticker(emoji, _near(rng, spot), side) for spot in SPOTS[number])
     return EmojiScene("counted", f"{NUMBERS[number]} {plural(emoji.name)}", stickers)
 
 
 def placed(rng: np.random.Generator, emoji: Emoji, place: str) -> EmojiScene:
-    sticker = Sticker(emoji, _near(rng, PLACES[place], JITTER, JITTER), rng.uniform(*PLACED_SIDES))
+    sticker = Sticker(emoji, _near(rng, PLACES[place]), rng.uniform(*SIDES))
     return EmojiScene("placed", f"{with_article(emoji.name)} {place}", (sticker,), place=place)
 
 
 def related(rng: np.random.Generator, first: Emoji, second: Emoji, relation: str) -> EmojiScene:
     axis = np.array(RELATIONS[relation])  # towards the second
-    jitter = ACROSS - (ACROSS - JITTER) * np.abs(axis)
-    stickers = tuple(Sticker(emoji, _near(rng, 32 + way * APART / 2 * axis, *jitter), rng.uniform(*SIDES))
+    stickers = tuple(Sticker(emoji, _near(rng, 32 + way * (FAR - NEAR) / 2 * axis), rng.uniform(*SIDES))
                      for emoji, way in ((first, -1), (second, 1)))
     text = f"{with_article(first.name)} {relation} {with_article(second.name)}"
     return EmojiScene("related", text, stickers, relation=relation)
@@ -132,5 +131,6 @@ def on_background(scene: EmojiScene, background: str | None) -> EmojiScene:
     return replace(scene, background=background, caption=f"{scene.caption} on a {background} background")
 
 
-def _near(rng, spot, x, y):
-    return float(spot[0] + rng.uniform(-x, x)), float(spot[1] + rng.uniform(-y, y))
+def _near(rng, spot):
+    x, y = spot + rng.uniform(-JITTER, JITTER, 2)
+    return float(x), float(y)

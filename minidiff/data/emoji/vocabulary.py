@@ -11,13 +11,15 @@ from ..scenes import PLACES
 from .colours import HUES, OPAQUE
 from .emoji import Emoji
 from .held_out import TONES_OUT, WORDS_OUT, is_held_out, never_counted, never_placed, never_related
-from .wording import NUMBERS, is_thing, without_colour
+from .wording import NUMBERS, is_mass, is_thing, without_colour
 
 NO_NOUNS = ("people", "symbols", "flags", "component", "")  # groups whose emoji are not put into scenes
 LONGEST_NOUN = 3             # words
 MOST_MEANT = {1: 6, 2: 3}    # emoji that a description of so many words may fit
-LEAST_OPAQUE = 0.2           # of its image that a thing in a scene fills
-KINDS = {"coloured": 0.25, "described": 0.25, "counted": 0.15, "placed": 0.1, "related": 0.25}  # and their fractions
+LEAST_OPAQUE = 0.2           # of its image that a thing fills
+LONGEST_WORD = 7             # letters of a common noun: what people name often has a short name (Zipf 1935)
+LEAST_FILLED = 0.4           # of the square around it that a common noun fills, and so can be seen when it is small
+KINDS = {"coloured": 0.1, "described": 0.2, "counted": 0.25, "placed": 0.1, "related": 0.35}  # and their fractions
 
 
 class Split(NamedTuple):
@@ -54,7 +56,7 @@ class Vocabulary:
     @cached_property
     def kinds(self) -> Split:
         """The kinds of scenes that there are words for."""
-        names = [one.name for one in self.nouns]
+        names = [one.name for one in self.common]
 
         def found(out):
             there = {
@@ -73,9 +75,14 @@ class Vocabulary:
 
     @cached_property
     def nouns(self) -> list[Emoji]:
-        """Things that can be counted and put beside each other."""
+        """Things, one each."""
         return [one for one in self.plain if one.group not in NO_NOUNS and _is_short(one.name)
                 and is_thing(one.name) and (one.image[..., 3] >= OPAQUE).mean() >= LEAST_OPAQUE]
+
+    @cached_property
+    def common(self) -> list[Emoji]:
+        """The nouns that are counted, placed and put beside each other: few, so that each is seen often."""
+        return [one for one in self.nouns if _is_common(one.name) and one.filled >= LEAST_FILLED]
 
     @cached_property
     def colourable(self) -> list[Emoji]:
@@ -123,6 +130,11 @@ class Vocabulary:
 
 def _family(emoji):
     return emoji.name.partition(":")[0] if emoji.has_tone else emoji.group
+
+
+def _is_common(name):
+    word = without_colour(name)
+    return " " not in word and len(word) <= LONGEST_WORD and not is_mass(word)
 
 
 def _is_short(name):

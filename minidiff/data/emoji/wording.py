@@ -12,15 +12,18 @@ IRREGULAR = {"man": "men", "woman": "women", "person": "people", "child": "child
              "tooth": "teeth", "goose": "geese", "leaf": "leaves", "wolf": "wolves", "knife": "knives", "elf": "elves",
              "sheep": "sheep", "fish": "fish", "shrimp": "shrimp", "squid": "squid", "deer": "deer", "bison": "bison",
              "moose": "moose", "ox": "oxen", "potato": "potatoes", "tomato": "tomatoes",
-             "mango": "mangoes", "volcano": "volcanoes"}
+             "mango": "mangoes", "volcano": "volcanoes", "tornado": "tornadoes", "scarf": "scarves"}
 NO_HEADS = {"away", "camping", "construction", "cooking", "decreasing", "dizzy", "done", "exhaling", "foggy",
             "increasing", "locked", "skis", "struck", "thirty", "unlocked", "up", "volume", "vomiting"}
+MASS = {"bacon", "badminton", "bowling", "bread", "butter", "custard", "dna", "fog", "garlic", "hockey", "ice",
+        "lacrosse", "luggage", "mate", "meat", "money", "oden", "popcorn", "rice", "sake", "salt", "soap", "spaghetti",
+        "sushi", "tennis", "wood", "yarn"}
 NUMBERS = {2: "two", 3: "three", 4: "four"}
 
 
 def with_article(name: str) -> str:
-    """'a penguin', 'an octopus'; names of many things stay without"""
-    if is_plural(name):
+    """'a penguin', 'an octopus'; names of many things, and of what can't be counted, stay without"""
+    if is_plural(name) or is_mass(name):
         return name
     return f"an {name}" if VOWEL.match(name) else f"a {name}"
 
@@ -30,8 +33,13 @@ def is_thing(name: str) -> bool:
     return not is_plural(name) and not NO_HEADS & {*TAIL.sub("", name).replace("-", " ").split()[-1:]}
 
 
+def is_mass(name: str) -> bool:
+    """Whether a name is that of something that can't be counted: bread, ice hockey."""
+    return TAIL.sub("", name).rpartition(" ")[2] in MASS
+
+
 def is_plural(name: str) -> bool:
-    """Whether a name is that of many things, or of something that can't be counted."""
+    """Whether a name is that of many things."""
     head = TAIL.sub("", name)
     return (head.endswith("s") and not head.endswith(("ss", "us", "is", "os"))) or head.endswith("people")
 

@@ -12,11 +12,12 @@ from .. import replaces
 
 
 @replaces(ops.adamw)
-def adamw(w, g, m, v, step, lr, beta1, beta2, eps, weight_decay):
+def adamw(w, g, m, v, step, lr, beta1, beta2, eps, weight_decay, *, scale=1.0, average=None, decay=0.0):
     """w ← w − lr (m̂ / (√v̂ + ε) + λ w): see ops/adamw.py.
 
     β m + (1 − β) g is computed as m + (1 − β) (g − m), and the bias corrections as factors of whole blocks.
     """
+    g = scale * g
     m += (1 - beta1) * (g - m)
     change = g * g
     change -= v
@@ -29,3 +30,5 @@ def adamw(w, g, m, v, step, lr, beta1, beta2, eps, weight_decay):
     change *= lr / (1 - beta1**step)
     change += (lr * weight_decay) * w
     w -= change
+    if average is not None:
+        ops.follow(average, w, decay)

@@ -1,4 +1,4 @@
-"""AdamW's update in one launch. `step` and `lr` may be numbers or arrays () on the device."""
+"""AdamW with clipping and a moving average in one launch. Its numbers may be arrays () on the device."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ THREADS = 256   # of a block
 BLOCKS = 2048   # at most: they fill the largest GPUs, and each computes its own bias corrections
 
 
-@replaces(ops.adamw)
-def adamw(w, g, m, v, step, lr, beta1, beta2, eps, weight_decay):
+@replaces(ops.adamw, when=lambda *args, average=None, **options: average is not None)
+def adamw(w, g, m, v, step, lr, beta1, beta2, eps, weight_decay, *, scale=1.0, average=None, decay=0.0):
     xp = array_module(w)
-    step, lr = xp.asarray(step, "float64"), xp.asarray(lr, "float64")
-    launch("adamw.cu", "adamw", min(BLOCKS, -(-w.size // THREADS)), THREADS, w, g, m, v, step, lr, w.size,
-           beta1, beta2, eps, weight_decay)
+    numbers = (xp.asarray(number, "float64") for number in (step, lr, decay))
+    launch("adamw.cu", "adamw", min(BLOCKS, -(-w.size // THREADS)), THREADS, w, g, m, v, average,
+           xp.asarray(scale, w.dtype), *numbers, w.size, beta1, beta2, eps, weight_decay)

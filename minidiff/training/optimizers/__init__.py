@@ -2,8 +2,10 @@
 
     optimizer = Optimizer(flat, models, settings)    settings has beta1, beta2, weight_decay ... (see presets.py)
     optimizer.parts                                  slices of the flat buffers, to be updated one by one, in any order
-    optimizer.update(part, w, g, step, lr)           changes w, the parameters of one part, by their clipped gradient g;
-                                                     step and lr are numbers on a CPU, arrays () on a GPU
+    optimizer.update(part, w, g, average, scale, step, lr, decay)
+                                                     changes w, the parameters of one part, by their gradient scale · g,
+                                                     and has their average follow (ops/average.py); the last four are
+                                                     numbers on a CPU, arrays () on a GPU
     optimizer.state()                                its own buffers by name: what a checkpoint has to hold
 """
 

@@ -19,6 +19,7 @@ class AdamW:
     def state(self) -> dict:
         return {"first": self.first, "second": self.second}
 
-    def update(self, part: slice, w, g, step: int, lr: float) -> None:
+    def update(self, part: slice, w, g, average, scale, step: int, lr: float, decay: float) -> None:
         own = self.settings
-        adamw(w, g, self.first[part], self.second[part], step, lr, own.beta1, own.beta2, self.eps, own.weight_decay)
+        adamw(w, g, self.first[part], self.second[part], step, lr, own.beta1, own.beta2, self.eps, own.weight_decay,
+              scale=scale, average=average, decay=decay)

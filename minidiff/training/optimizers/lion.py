@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...backend import array_module
+from ...ops import follow
 from ..flat import Flat
 
 
@@ -23,8 +24,10 @@ class Lion:
     def state(self) -> dict:
         return {"momentum": self.momentum}
 
-    def update(self, part: slice, w, g, step: int, lr: float) -> None:
+    def update(self, part: slice, w, g, average, scale, step: int, lr: float, decay: float) -> None:
         beta1, beta2, m = self.settings.beta1, self.settings.beta2, self.momentum[part]
+        g = scale * g
         direction = array_module(w).sign(beta1 * m + (1 - beta1) * g)
         w -= lr * (direction + self.settings.weight_decay * w)
         m[...] = beta2 * m + (1 - beta2) * g
+        follow(average, w, decay)

@@ -11,6 +11,7 @@ import math
 from itertools import groupby
 
 from ...backend import array_module, matmul
+from ...ops import follow
 from ..flat import Flat
 from .adamw import AdamW
 
@@ -47,15 +48,17 @@ class Muon:
     def state(self) -> dict:
         return self.adamw.state()
 
-    def update(self, part: slice, w, g, step: int, lr: float) -> None:
+    def update(self, part: slice, w, g, average, scale, step: int, lr: float, decay: float) -> None:
         if part.start not in self.shapes:
-            self.adamw.update(part, w, g, step, lr)
+            self.adamw.update(part, w, g, average, scale, step, lr, decay)
             return
         m, mu, shape = self.matrix_momentum[part], self.momentum, self.shapes[part.start]
+        g = scale * g
         m += (1 - mu) * (g - m)
         change = orthogonal((mu * m + (1 - mu) * g).reshape(-1, *shape)).reshape(-1)
         change *= 0.2 * math.sqrt(max(shape))
         w -= self.settings.muon_rate * lr * (change + self.settings.weight_decay * w)
+        follow(average, w, decay)
 
 
 def _matrix_shape(parameter, name):

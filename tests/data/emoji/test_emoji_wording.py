@@ -8,7 +8,8 @@ from minidiff.data.emoji.wording import is_plural, is_thing, plural, with_articl
 @pytest.mark.parametrize("named", [
     "a penguin", "an octopus", "an ice cream", "a unicorn", "an umbrella", "an unamused face", "a one-piece swimsuit",
     "a one o’clock", "an onion", "a euro banknote", "a ewe", "an hourglass done", "a house", "an x-ray", "an OK hand",
-    "an Easter egg", "glasses", "grapes", "people holding hands", "a glass of milk", "a bus", "a tennis", "a cactus"])
+    "an Easter egg", "glasses", "grapes", "people holding hands", "a glass of milk", "a bus", "tennis", "a cactus",
+    "bread", "a bread knife"])
 def test_an_article_goes_by_the_sound_and_names_of_many_have_none(named):
     name = named.partition(" ")[2] if named.startswith(("a ", "an ")) else named
     assert with_article(name) == named
@@ -19,7 +20,8 @@ def test_an_article_goes_by_the_sound_and_names_of_many_have_none(named):
     ("cherry blossom", "cherry blossoms"), ("glass of milk", "glasses of milk"), ("snowman", "snowmen"),
     ("snowman without snow", "snowmen without snow"), ("human", "humans"), ("potted plant", "potted plants"),
     ("mouse", "mice"), ("computer mouse", "computer mice"), ("maple leaf", "maple leaves"), ("fish", "fish"),
-    ("bus", "buses"), ("tooth", "teeth"), ("bow and arrow", "bows and arrow"), ("T-Rex", "T-Rexes")])
+    ("bus", "buses"), ("tooth", "teeth"), ("bow and arrow", "bows and arrow"), ("T-Rex", "T-Rexes"),
+    ("tornado", "tornadoes")])
 def test_plurals(one, many):
     assert plural(one) == many
 
