@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..backend import random_stream
 from .purposes import Purpose
 from .scene_captions import captions_of, worded
@@ -26,25 +24,12 @@ class SceneBatch(Batch):
     scenes: list[Scene]
 
 
-class SceneBatches:
-    """An endless iterator of training batches; `position`, the index of the next batch, is its whole state.
-
-    A fraction `free_wording` of the captions is in other words than the plain ones.
-    """
-
-    def __init__(self, batch_size: int, size: int = 64, seed: int = 0, split: str = "seen", position: int = 0,
-                 free_wording: float = FREE_WORDING):
-        self.batch_size, self.size, self.seed, self.split, self.position = batch_size, size, seed, split, position
-        self.free_wording = free_wording
-
-    def __iter__(self) -> SceneBatches:
-        return self
-
-    def __next__(self) -> SceneBatch:
-        rng = random_stream(self.seed, Purpose.SCENES, self.position)
-        self.position += 1
-        scenes = [draw_scene(rng, self.split) for _ in range(self.batch_size)]
-        return as_batch(scenes, self.size, captions_of(rng, scenes, self.free_wording))
+def scene_batch(index: int, batch_size: int, size: int = 64, seed: int = 0, split: str = "seen",
+                free_wording: float = FREE_WORDING) -> SceneBatch:
+    """Training batch `index`; a fraction `free_wording` of its captions is in other words than the plain ones."""
+    rng = random_stream(seed, Purpose.SCENES, index)
+    scenes = [draw_scene(rng, split) for _ in range(batch_size)]
+    return as_batch(scenes, size, captions_of(rng, scenes, free_wording))
 
 
 def as_batch(scenes: list[Scene], size: int = 64, captions: list[str] | None = None) -> SceneBatch:
@@ -61,11 +46,3 @@ def in_other_words(scenes: list[Scene], seed: int = 0) -> list[str]:
     """For each of the `evaluation_scenes`, a caption in other words than the plain ones."""
     return [worded(random_stream(seed, Purpose.SCENES_IN_OTHER_WORDS, index), scene)
             for index, scene in enumerate(scenes)]
-
-
-def preview(count: int, size: int = 64, seed: int = 0, split: str = "seen") -> list[tuple[np.ndarray, str]]:
-    """The first scenes of a training run, as (image uint8 (size, size, 3), caption)."""
-    rng = random_stream(seed, Purpose.SCENES)
-    scenes = [draw_scene(rng, split) for _ in range(count)]
-    captions = captions_of(rng, scenes, FREE_WORDING)
-    return [(scene.image(size), caption) for scene, caption in zip(scenes, captions, strict=True)]

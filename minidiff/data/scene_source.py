@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..backend import random_stream
-from .batches import FREE_WORDING, SceneBatches, as_batch, evaluation_scenes
+from .batches import FREE_WORDING, as_batch, evaluation_scenes, scene_batch
 from .purposes import Purpose
 from .source import Batch
 from .twins import twin_batch
@@ -23,21 +23,21 @@ class SceneSource:
         self.size, self.seed, self.latent_count, self.free_wording = size, seed, latent_count, free_wording
 
     def captions(self) -> list[str]:
-        return self._batch(CAPTIONS, 8, self.seed).captions
+        return self._batch(0, CAPTIONS, 8, self.seed).captions
 
     def training_batch(self, index: int, batch_size: int) -> Batch:
-        return self._batch(batch_size, self.size, self.seed, index)
+        return self._batch(index, batch_size, self.size, self.seed)
 
     def contrastive_batch(self, index: int, batch_size: int) -> Batch:
         return twin_batch(random_stream(self.seed + 1, Purpose.SCENES, index), batch_size, self.size, self.free_wording)
 
     def latent_batch(self, index: int, batch_size: int) -> Batch:
-        drawn = self._batch(batch_size, self.size, self.seed + 2, index)
+        drawn = self._batch(index, batch_size, self.size, self.seed + 2)
         rest = self.latent_count - index * batch_size
         return Batch(drawn.images[:rest], drawn.captions[:rest])
 
     def held_out(self, count: int) -> Batch:
         return as_batch(evaluation_scenes(count, "held_out"), self.size)
 
-    def _batch(self, batch_size, size, seed, index=0):
-        return next(SceneBatches(batch_size, size, seed, position=index, free_wording=self.free_wording))
+    def _batch(self, index, batch_size, size, seed):
+        return scene_batch(index, batch_size, size, seed, free_wording=self.free_wording)
