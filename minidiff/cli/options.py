@@ -112,7 +112,7 @@ def check_image_name(path: Path) -> None:
 
 def save_image(image, path: Path) -> None:
     """Write a Pillow image in the format of its name; what was there stays whole until it is complete."""
-    from ..storage.files import new_file
+    from ..writing import new_file
 
     with new_file(path) as temporary:
         try:

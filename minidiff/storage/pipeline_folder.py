@@ -19,7 +19,7 @@ from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
 from ..reading import read_json
 from ..tokenizer import Tokenizer
-from .files import new_folder, surviving, write_json
+from ..writing import new_folder, surviving, write_json
 from .folders import float_dtype, load_model, read_config, save_model
 from .weight_files import refuse_pickle
 

@@ -23,7 +23,6 @@ from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
 from ..errors import UserError
 from ..storage.checkpoint import list_checkpoints
-from ..storage.files import new_folder
 from ..storage.lock import held
 from ..storage.pipeline_folder import Parts, save_pipeline
 from ..tokenizer import Tokenizer
@@ -96,7 +95,8 @@ class Run:
         with held(self.folder):
             copy_start(model, self.folder / "start", self.settings)
             if not (self.folder / "tokenizer").exists():
-                self._save_tokenizer(Tokenizer.from_pretrained(self.folder / "start" / "tokenizer"))
+                Tokenizer.from_pretrained(self.folder / "start" / "tokenizer").save_pretrained(
+                    self.folder / "tokenizer")
             for stage in stages:
                 self.trainer(stage).end()
 
@@ -191,13 +191,10 @@ class Run:
         folder = self.folder / "tokenizer"
         if train and not folder.exists():
             own, captions = self.settings.text, self.source.captions()
-            self._save_tokenizer(class_tokenizer(captions, own.max_length) if own.class_labels else
-                                 Tokenizer.train(captions, own.vocab_size, own.max_length))
+            made = (class_tokenizer(captions, own.max_length) if own.class_labels else
+                    Tokenizer.train(captions, own.vocab_size, own.max_length))
+            made.save_pretrained(folder)
         return Tokenizer.from_pretrained(folder)
-
-    def _save_tokenizer(self, tokenizer):
-        with new_folder(self.folder / "tokenizer") as temporary:
-            tokenizer.save_pretrained(temporary)
 
     def _encode(self, seconds) -> Iterator[Progress]:
         """Encode the images of the diffusion stage into latents.safetensors, unless it exists."""

@@ -16,9 +16,9 @@ from minidiff.models.configs import AutoencoderConfig, CLIPConfig, TextConfig, U
 from minidiff.models.text_encoder import CLIPTextModel
 from minidiff.models.unet import UNet2DConditionModel
 from minidiff.storage import pipeline_folder
-from minidiff.storage.files import write_json
 from minidiff.storage.pipeline_folder import Parts, find_model, load_clip, load_pipeline, save_pipeline
 from minidiff.tokenizer import Tokenizer
+from minidiff.writing import write_json
 
 TEXT = TextConfig(vocab_size=514, hidden_size=8, intermediate_size=12, num_hidden_layers=1, num_attention_heads=2,
                   max_position_embeddings=9, bos_token_id=512, eos_token_id=513, pad_token_id=513)
