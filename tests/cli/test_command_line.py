@@ -98,6 +98,7 @@ from minidiff.errors import UserError
     ("train --resume --out new --size 32", "keeps its own settings"),
     ("train --resume --out new --from scenes", "keeps its own settings"),
     ("train --from gone --out new", "unknown model 'gone'"),
+    ("train --from= --out new", "is not a model"),
     ("train --from scenes --size 32 --out new", "size = 32 cannot start from a model with 64"),
     ("train --unet.layers_per_block many --out new", "layers_per_block is 'many': use a whole number from 1 to 100"),
     ("train --out photo.png", "cannot write into photo.png"),

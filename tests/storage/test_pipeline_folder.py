@@ -92,6 +92,11 @@ def test_shipped_models_are_found_by_name_in_the_package_or_beside_it(model, tmp
         find_model("tinny")
 
 
+def test_in_the_place_of_a_model_the_folder_of_its_run_is_told_where_it_is(model):
+    with pytest.raises(UserError, match=f"the folder that contains model_index.json, as {model} does$"):
+        find_model(model.parent)
+
+
 def test_what_is_not_a_model_is_refused_in_one_line(model, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "v1-5.ckpt").touch()
