@@ -13,8 +13,8 @@ from run_python import run_python
 from source_tree import FILES, ROOT, TREES, part, targets
 
 TESTS = Path(__file__).parent
-ORDER = ["errors", "fields", "reading", "backend", "arguments", "ops", "kernels", "nn", "models", "tokenizer",
-         "diffusion", "storage", "data", "training", "pipeline", "evaluation", "report", "explain", "cli",
+ORDER = ["errors", "fields", "reading", "writing", "backend", "arguments", "ops", "kernels", "nn", "models",
+         "tokenizer", "diffusion", "storage", "data", "training", "pipeline", "evaluation", "report", "explain", "cli",
          "__init__", "__main__"]  # a file imports only from above
 KERNELS_IMPORT = {"kernels", "ops", "backend"}  # and are imported by nobody: ops/dispatch.py loads them by name
 KNOWS_CUPY = "backend/"

@@ -13,7 +13,7 @@ import numpy as np
 from minidiff.backend import to_device, to_host
 from minidiff.training.loop import Trainer
 
-from .stages import batch_of, settings_of
+from .stages import settings_of
 
 
 class OurStep:
@@ -23,20 +23,20 @@ class OurStep:
         self.stage, self.settings = stage, replace(settings_of(stage), optimizer="adamw")
         self.trainer = Trainer(stage, self.settings, Path(), threads)
         self.workers = self.trainer.workers()
-        self.processes, batch = self.workers.others.processes, stage.draw(0)
-        self.workers.draw = lambda index: batch  # drawing it is not part of what is compared
+        self.processes, self.drawn = self.workers.others.processes, stage.draw(0)
+        self.workers.draw = lambda index: self.drawn  # drawing is not part of what is compared
 
     def gradients(self) -> dict[str, np.ndarray]:
         """The gradients of the first batch, by model and parameter."""
         self.workers.clear()
-        self.stage.step(self.workers, 1.0, *self.workers.draw(0))
+        self.stage.step(self.workers, 1.0, *self.drawn)
         self.workers.add_gradients()
         return {f"{index}.{name}": to_host(parameter.grad).copy() for index, model in enumerate(self.stage.models)
                 for name, parameter in model.named_parameters()}
 
     @cached_property
     def batch(self) -> list:
-        return [to_device(array, self.stage.device) for array in batch_of(self.stage)]
+        return [to_device(array, self.stage.device) for array in self.drawn]
 
     def learn(self) -> None:
         """Forward and backward of the diffusion stage's first batch, which is on the device already."""

@@ -6,10 +6,11 @@ import shlex
 from pathlib import Path
 
 from ..errors import UserError
-from .options import check_image_name, reading, save_image, say, show, whole_number
+from .options import as_words, check_image_name, reading, save_image, say, show, whole_number
 
 MOST_IMAGES = 1000  # in one grid
 SHOWN = 200         # letters of a caption
+COLUMN, TEMPLATE = "text", "a {}"  # where captions come from, unless it is said
 
 
 def add_to(commands) -> None:
@@ -48,10 +49,19 @@ def add_to(commands) -> None:
 
 
 def add_captions(parser) -> None:
-    parser.add_argument("--caption-column", default="text", metavar="NAME",
+    parser.add_argument("--caption-column", default=COLUMN, metavar="NAME",
                         help="column of a table that holds the captions (default: text)")
-    parser.add_argument("--caption-template", default="a {}", metavar="TEXT", help="caption of an image that has only "
-                        "the name of its folder, which replaces {} (default: 'a {}')")
+    parser.add_argument("--caption-template", default=TEMPLATE, metavar="TEXT", help="caption of an image that has "
+                        "only the name of its folder, which replaces {} (default: 'a {}')")
+
+
+def for_training(args) -> str:
+    """The command that trains on the images that were checked, with the same captions, quoted for a shell."""
+    words = ["minidiff", "train", *as_words("--data", args.path)]
+    for name, default in (("caption_column", COLUMN), ("caption_template", TEMPLATE)):
+        if (value := getattr(args, name)) != default:
+            words += as_words(f"--data.{name}", value)
+    return shlex.join(words + ["--buckets"] * args.buckets)
 
 
 def run_preview(args) -> None:
@@ -144,7 +154,7 @@ def run_check(args) -> None:
     check_captions(len(distinct_captions(items)), str(args.path))
     if args.buckets:
         show(bucket_line(usable, found))
-    show(f"to train on them: minidiff train --data {shlex.quote(str(args.path))}{' --buckets' * args.buckets}")
+    show(f"to train on them: {for_training(args)}")
 
 
 def lines(usable, items) -> list[str]:

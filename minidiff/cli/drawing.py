@@ -9,7 +9,7 @@ import argparse
 import shlex
 from pathlib import Path
 
-from .options import SHIPPED, add_device, add_tokenizer, whole_number
+from .options import SHIPPED, add_device, add_tokenizer, as_words, whole_number
 
 
 def file_and_scale(text: str) -> tuple[Path, float]:
@@ -77,7 +77,7 @@ def written(command: str, args: argparse.Namespace, *more: tuple[str, object]) -
              *((flag, getattr(args, dest(flag))) for flag in SAMPLING), *more]
     words = []
     for flag, value in given:
-        if value is not None:  # a value that begins with - would be taken for an option
-            words += [f"{flag}={value}"] if str(value).startswith("-") else [flag, str(value)]
+        if value is not None:
+            words += as_words(flag, value)
     first, last = ([], ["--", args.prompt]) if args.prompt.startswith("-") else ([args.prompt], [])
     return shlex.join(["minidiff", command, *first, *words, *last])

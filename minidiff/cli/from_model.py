@@ -15,15 +15,19 @@ NO_EFFECT_ON_LORA = (*NO_EFFECT, "train_diffusion.", "autoencoder.", "text.", "i
 
 
 class Start:
-    """A trained model, given by its name or folder, and the settings that a run from it has: `own`."""
+    """A trained model, given by its name or folder, and the settings that a run from it has: `own`.
+
+    `model` is what that run is given: a LoRA's loads the parts on its device, any other copies these.
+    """
 
     def __init__(self, name: str, preset, lora: bool):
         from ..storage.pipeline_folder import load_clip, load_pipeline
-        from ..training.start import settings_of
+        from ..training.start import StartModel, settings_of
 
         self.name, self.preset, self.lora, self.parts = name, preset, lora, load_pipeline(name)
         self.clip = None if lora or self.parts.tokenizer.classes else load_clip(name)
         self.own = settings_of(self.parts, self.clip, preset)
+        self.model = name if lora else StartModel(name, self.parts, self.clip)
 
     def check(self, settings, chosen: Collection[str], preset_name: str | None, found) -> None:
         """Say what a run with these settings, of which some were `chosen`, on the files `found` cannot keep or read.

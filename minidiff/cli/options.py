@@ -62,6 +62,11 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda", help="device to use (default: auto)")
 
 
+def as_words(flag: str, value: object) -> list[str]:
+    """An option as words of a command: a value that begins with - would be taken for another option."""
+    return [f"{flag}={value}"] if str(value).startswith("-") else [flag, str(value)]
+
+
 def check_writable(path: Path) -> None:
     """Raises UserError if a file cannot be written, before the work that would be lost. Makes missing folders."""
     if "\0" in str(path) or len(os.fsencode(path.name)) > LONGEST_NAME:
@@ -107,7 +112,7 @@ def check_image_name(path: Path) -> None:
 
 def save_image(image, path: Path) -> None:
     """Write a Pillow image in the format of its name; what was there stays whole until it is complete."""
-    from ..storage.files import new_file
+    from ..writing import new_file
 
     with new_file(path) as temporary:
         try:

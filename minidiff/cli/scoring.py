@@ -13,8 +13,8 @@ def score(run, count: int) -> tuple[dict | None, str]:
     """
     from ..evaluation import LEAST
     from ..pipeline import Pipeline
-    from ..storage.files import new_file, write_json
     from ..storage.pipeline_folder import find_clip
+    from ..writing import new_file, write_json
 
     if run.source.kind == "images" and len(run.source.held_out(LEAST).captions) < LEAST:
         return None, "is trained"

@@ -29,15 +29,13 @@ def add_to(commands) -> None:
 
 
 def run_train(args) -> None:
-    from ..storage.files import new_folder
     from ..tokenizer import Tokenizer
     from ..tokenizer.files import read_captions
 
     captions = [caption for path in args.captions for caption in read_captions(path)]
     make_folder(args.out)
     tokenizer = Tokenizer.train(captions, args.vocab_size, args.max_length)
-    with new_folder(args.out) as temporary:
-        tokenizer.save_pretrained(temporary)
+    tokenizer.save_pretrained(args.out)
     show(f"{args.out}: {len(tokenizer)} tokens from {len(captions)} captions")
 
 

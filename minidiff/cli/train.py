@@ -103,13 +103,13 @@ def lead(ranks, folder: Path, args) -> int:
     from ..training.checks import check_stages
     from ..training.run import read_settings
 
-    changes, found = changed_settings(args), None
+    changes, found, model = changed_settings(args), None, None
     if args.resume:
         settings = read_settings(folder)
         for name, text in changes.items():
             settings = override(settings, name, text)
     else:
-        settings, found = new_settings(args, changes)
+        settings, found, model = new_settings(args, changes)
     check_stages(args.stage or (), settings)
     if args.dry_run:
         print(json.dumps(asdict(settings), indent=2))
@@ -128,7 +128,8 @@ def lead(ranks, folder: Path, args) -> int:
         check_events()
     device = ranks.device(args.device)
     run = (resume(folder, device, args.threads) if args.resume
-           else (LoRARun if settings.lora.rank else Run)(folder, settings, device, args.threads, args.start, found))
+           else (LoRARun if settings.lora.rank else Run)(folder, settings, device, args.threads, model, found))
+    del model  # it has been copied, and takes as much memory again
     with held(folder), output_may_vanish(), shortage_explained(), at_most(args.threads):
         for name in changes if args.resume else ():
             group = name.partition(".")[0]
@@ -155,13 +156,16 @@ def changed_settings(args) -> dict[str, str]:
 
 
 def new_settings(args, changes: dict[str, str]):
-    """The settings of a new run, and the files of its images, if they are a person's own. UserError for bad ones."""
+    """The settings of a new run, the files of a person's own images or None, and the model to start from or None.
+
+    Raises UserError for what cannot be trained.
+    """
     from ..data.sources import full_name, kind_of
     from ..training.checks import check_settings
     from ..training.lora import enough_latents
 
     name = args.preset or "small"
-    start = Start(args.start, preset(name), "lora.rank" in changes) if args.start else None
+    start = Start(args.start, preset(name), "lora.rank" in changes) if args.start is not None else None
     settings = start.own if start else preset(name)
     if "data.source" in changes:
         changes["data.source"] = full_name(changes["data.source"])
@@ -177,7 +181,7 @@ def new_settings(args, changes: dict[str, str]):
     check_settings(settings)
     if start:
         start.check(settings, changes, args.preset, found)
-    return settings, found
+    return settings, found, start and start.model
 
 
 def train(run, stages, minutes: float | None, tensorboard: bool, no_samples: bool) -> int:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..storage.files import new_file
+from ..writing import new_file
 
 
 class Rows:

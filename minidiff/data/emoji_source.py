@@ -14,7 +14,7 @@ import numpy as np
 
 from ..backend import random_stream
 from ..errors import UserError
-from ..storage.files import new_file
+from ..writing import new_file
 from .emoji.emoji import Emoji
 from .emoji.folder import TABLE
 from .emoji.names import code_points, has_tone

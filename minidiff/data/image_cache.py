@@ -25,7 +25,7 @@ from PIL import Image, ImageOps
 from ..errors import UserError
 from ..nn.threads import cores
 from ..reading import read_json, reason
-from ..storage.files import new_file
+from ..writing import new_file
 from .array_file import new_rows
 from .buckets import Shape, nearest
 from .reading.decode import decode

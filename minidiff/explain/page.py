@@ -109,7 +109,7 @@ def asset(name: str) -> str:
 
 
 def write_page(text: str, path: Path) -> None:
-    from ..storage.files import new_file
+    from ..writing import new_file
 
     with new_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -15,8 +15,8 @@ import numpy as np
 from ..errors import UserError
 from ..fields import fits
 from ..reading import read_text, reason
-from ..storage.files import new_file
 from ..training.loop import Progress
+from ..writing import new_file
 
 NOT_LOSSES = {field.name for field in fields(Progress)} | {"time"}
 HELD_OUT_STYLE = {"linestyle": "--", "marker": "."}

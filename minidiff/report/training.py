@@ -15,7 +15,7 @@ from ..evaluation import reconstruct
 from ..models.autoencoder import AutoencoderKL
 from ..nn.lora import lora_layers, without_factors
 from ..pipeline import Pipeline
-from ..storage.files import new_file
+from ..writing import new_file
 from .images import grid
 from .plots import plot_losses, plot_scores, read_metrics
 from .tables import score_table, stage_table

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..backend import to_host
 from ..errors import UserError
-from .files import new_file
+from ..writing import new_file
 from .tensors import map_tensors, write_tensors
 
 Arrays = dict[str, np.ndarray]

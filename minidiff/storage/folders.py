@@ -17,7 +17,7 @@ from ..errors import UserError
 from ..fields import shown
 from ..nn.module import Module
 from ..reading import read_json
-from .files import new_folder, write_json
+from ..writing import new_folder, write_json
 from .tensors import write_tensors
 from .weight_files import DIFFUSERS, TRANSFORMERS, read_weights
 

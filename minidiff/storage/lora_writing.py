@@ -14,7 +14,7 @@ from pathlib import Path
 from ..backend import to_host
 from ..models.unet import UNet2DConditionModel
 from ..nn.lora import Factors, lora_layers
-from .files import new_file
+from ..writing import new_file
 from .tensors import write_tensors
 
 LAYERS = ["to_k", "to_out.0", "to_q", "to_v"]

@@ -19,7 +19,7 @@ from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
 from ..reading import read_json
 from ..tokenizer import Tokenizer
-from .files import new_folder, surviving, write_json
+from ..writing import new_folder, surviving, write_json
 from .folders import float_dtype, load_model, read_config, save_model
 from .weight_files import refuse_pickle
 
@@ -93,7 +93,9 @@ def find_model(model: str | Path) -> Path:
         names = ", ".join(shipped) or "(none)"
         raise UserError(f"unknown model {str(model)!r}: give a folder, or the name of a shipped model: {names}")
     if not (folder / INDEX).is_file():
-        raise UserError(f"{folder} is not a model: give the folder that contains {INDEX}")
+        inside = sorted(folder.glob(f"*/{INDEX}"))  # as in the folder of a run
+        such = f", as {inside[0].parent} does" if inside else ""
+        raise UserError(f"{folder} is not a model: give the folder that contains {INDEX}{such}")
     return folder
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 from ..errors import UserError
 from ..fields import Between, Checked, Length, fits, read, shown
 from ..reading import LARGEST_VOCABULARY, read_json, read_text, reason
+from ..writing import new_folder
 from .added_tokens import AddedToken
 from .merges import Pair
 from .words import MIN_VOCAB_SIZE
@@ -98,17 +99,14 @@ def _added(token):
 
 def write_folder(folder: Path, vocabulary: dict[str, int], added: dict[int, AddedToken], merges: list[Pair],
                  specials: dict[str, str], max_length: int) -> None:
-    """Write the files of CLIPTokenizer. Raises UserError where there can be no such folder."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write a tokenizer to {folder} ({reason(error)}): give a folder") from error
+    """Write the files of CLIPTokenizer, atomically. Raises UserError if the folder cannot be written."""
     config = {"tokenizer_class": "CLIPTokenizer", "model_max_length": max_length, "do_lower_case": True}
     if added:
         config["added_tokens_decoder"] = {
             str(i): token._asdict() | {"lstrip": False, "rstrip": False, "special": token.content in specials.values()}
             for i, token in added.items()}
-    for name, content in (("vocab.json", vocabulary), (SPECIALS, specials), (CONFIG, config | specials)):
-        (folder / name).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     lines = ["#version: 0.2", *map(" ".join, merges), ""]
-    (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8")
+    with new_folder(folder) as new:
+        for name, content in (("vocab.json", vocabulary), (SPECIALS, specials), (CONFIG, config | specials)):
+            (new / name).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        (new / "merges.txt").write_text("\n".join(lines), encoding="utf-8")

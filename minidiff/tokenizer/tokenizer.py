@@ -152,7 +152,10 @@ class Tokenizer:
         return text.replace(END_OF_WORD, " ").strip()
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write a folder that CLIPTokenizer of transformers can open."""
+        """Write a folder that CLIPTokenizer of transformers can open, atomically.
+
+        Raises UserError if it cannot be written, or if there are other files in it.
+        """
         specials = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": self.pad_token}
         added = {self.vocabulary[token.content]: token for token in self.added}
         write_folder(path("folder", folder), self._base(), added, self.merges, specials, self.max_length)

@@ -23,7 +23,6 @@ from ..diffusion.scheduler import Scheduler
 from ..diffusion.scheduler_config import to_config
 from ..errors import UserError
 from ..storage.checkpoint import list_checkpoints
-from ..storage.files import new_folder
 from ..storage.lock import held
 from ..storage.pipeline_folder import Parts, save_pipeline
 from ..tokenizer import Tokenizer
@@ -39,7 +38,7 @@ from .loop import Progress, Trainer
 from .memory import shortage_explained
 from .presets import Settings, from_dict
 from .run_folder import SETTINGS_FILE, check_new, model_of, remove_leftovers, settings_file, write_settings
-from .start import copy_start, load_start, take_over
+from .start import StartModel, copy_start, load_start, take_over
 
 LATENTS_FRACTION = 0.02  # of the minutes of a run
 MOST_ENCODING = 0.2      # of the minutes that are left: what is encoded by then is trained on
@@ -51,21 +50,20 @@ class Run:
     lora_file = None  # all that it learns is in its model
 
     def __init__(self, folder: Path, settings: Settings, device: str = "cpu", threads: int | None = None,
-                 start: str | Path | None = None, found: Found | None = None):
+                 start: str | Path | StartModel | None = None, found: Found | None = None):
         """Start a run, from nothing or from the model `start`: its autoencoder and contrastive model stay as they are.
 
-        `found`, if the files of the settings' source have been listed already, saves listing them again.
+        A `start` that has been read, and `found`, the listed files of the settings' source, save doing that again.
         Raises UserError where the folder holds a run already, where the settings have unknown names or sizes that do
         not fit together, or where the model has other sizes than the settings.
         """
         check_settings(settings)
         check_precision(settings.precision, device)
         check_new(folder)
-        if start is not None:
-            load_start(start, settings)
+        start = None if start is None else load_start(start, settings)
         with held(folder):
-            write_settings(folder, settings, start)
-            self._open(folder, settings, device, threads, found)
+            write_settings(folder, settings, start and start.name)
+            self._open(folder, settings, device, threads, found, start)
 
     @classmethod
     def resume(cls, folder: Path, device: str = "cpu", threads: int | None = None) -> Run:
@@ -77,7 +75,7 @@ class Run:
             run.cache.check_unchanged()
         return run
 
-    def _open(self, folder, settings, device, threads, found=None):
+    def _open(self, folder, settings, device, threads, found=None, start=None):
         self.folder, self.settings, self.device, self.threads = folder, settings, device, threads
         self.model_folder = folder / "model"
         self.stages = stages_of(settings)
@@ -85,7 +83,7 @@ class Run:
         self.cache = getattr(self.source, "cache", None)
         self.trainers: dict[str, Trainer] = {}
         if (model := model_of(folder)) is not None:
-            self._take_over(model)
+            self._take_over(start or model)
 
     def _take_over(self, model):
         """Copy the model that the run starts from, and mark the stages done that go no further; what is done stays."""
@@ -96,7 +94,8 @@ class Run:
         with held(self.folder):
             copy_start(model, self.folder / "start", self.settings)
             if not (self.folder / "tokenizer").exists():
-                self._save_tokenizer(Tokenizer.from_pretrained(self.folder / "start" / "tokenizer"))
+                Tokenizer.from_pretrained(self.folder / "start" / "tokenizer").save_pretrained(
+                    self.folder / "tokenizer")
             for stage in stages:
                 self.trainer(stage).end()
 
@@ -191,13 +190,10 @@ class Run:
         folder = self.folder / "tokenizer"
         if train and not folder.exists():
             own, captions = self.settings.text, self.source.captions()
-            self._save_tokenizer(class_tokenizer(captions, own.max_length) if own.class_labels else
-                                 Tokenizer.train(captions, own.vocab_size, own.max_length))
+            made = (class_tokenizer(captions, own.max_length) if own.class_labels else
+                    Tokenizer.train(captions, own.vocab_size, own.max_length))
+            made.save_pretrained(folder)
         return Tokenizer.from_pretrained(folder)
-
-    def _save_tokenizer(self, tokenizer):
-        with new_folder(self.folder / "tokenizer") as temporary:
-            tokenizer.save_pretrained(temporary)
 
     def _encode(self, seconds) -> Iterator[Progress]:
         """Encode the images of the diffusion stage into latents.safetensors, unless it exists."""

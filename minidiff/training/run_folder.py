@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..reading import read_json, reason
-from ..storage.files import NEW, OLD, PREFIX, clear_left_behind, new_file, write_json
 from ..storage.pipeline_folder import shipped_models
+from ..writing import NEW, OLD, PREFIX, clear_left_behind, new_file, write_json
 from .presets import Settings
 
 SETTINGS_FILE = "settings.json"

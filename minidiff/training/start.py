@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from ..diffusion.scheduler_config import from_config
 from ..errors import UserError
@@ -13,6 +14,15 @@ from .autoencoder import autoencoder_config
 from .contrastive import clip_config, text_config
 from .diffusion import unet_config
 from .presets import Settings
+
+
+class StartModel(NamedTuple):
+    """A trained model that a run starts from: its name or folder, and what is in it."""
+
+    name: str | Path
+    parts: Parts
+    clip: CLIPModel | None  # of classes there is none
+
 
 SETTING = {"sample_size": "size", "image_size": "size", "max_position_embeddings": "max_length"}
 
@@ -34,18 +44,22 @@ def settings_of(parts: Parts, clip: CLIPModel | None, settings: Settings) -> Set
         unet=_sized(settings.unet, unet, attention_levels=tuple("CrossAttn" in name for name in unet.down_block_types)))
 
 
-def load_start(model: str | Path, settings: Settings) -> tuple[Parts, CLIPModel | None]:
-    """The model that a run with these settings starts from. Raises UserError where it has other sizes."""
-    parts, clip = load_pipeline(model), None if settings.text.class_labels else load_clip(model)
-    check_sizes(settings, parts, clip)
-    return parts, clip
+def load_start(model: str | Path | StartModel, settings: Settings) -> StartModel:
+    """The model that a run with these settings starts from, read unless it is already.
+
+    Raises UserError where it has other sizes.
+    """
+    if not isinstance(model, StartModel):
+        model = StartModel(model, load_pipeline(model), None if settings.text.class_labels else load_clip(model))
+    check_sizes(settings, model.parts, model.clip)
+    return model
 
 
-def copy_start(model: str | Path, folder: Path, settings: Settings) -> None:
+def copy_start(model: str | Path | StartModel, folder: Path, settings: Settings) -> None:
     """Write a copy of the model that a run starts from, unless there is one: it outlives the model's own folder."""
     if not folder.exists():
-        parts, clip = load_start(model, settings)
-        save_pipeline(parts, folder, clip, "float32")
+        start = load_start(model, settings)
+        save_pipeline(start.parts, folder, start.clip, "float32")
 
 
 def check_sizes(settings: Settings, parts: Parts, clip: CLIPModel | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,7 @@ from minidiff.errors import UserError
     ("train --resume --out new --size 32", "keeps its own settings"),
     ("train --resume --out new --from scenes", "keeps its own settings"),
     ("train --from gone --out new", "unknown model 'gone'"),
+    ("train --from= --out new", "is not a model"),
     ("train --from scenes --size 32 --out new", "size = 32 cannot start from a model with 64"),
     ("train --unet.layers_per_block many --out new", "layers_per_block is 'many': use a whole number from 1 to 100"),
     ("train --out photo.png", "cannot write into photo.png"),
@@ -153,6 +155,27 @@ def test_the_commands_load_no_package_before_they_need_it_and_run_as_a_module():
     assert run_python("-c", code).stdout == "[]\n"
     done = run_python("-m", "minidiff", "generate", check=False)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+INTERRUPTED = """
+import runpy, signal, sys, types
+def interrupt(name, *_):
+    if name == "minidiff.cli.options":
+        signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, types.SimpleNamespace(find_spec=interrupt))
+"""
+SCRIPT = "from minidiff.__main__ import main; sys.exit(main())"  # what an installed `minidiff` runs
+
+
+@pytest.mark.parametrize("start", ["runpy.run_module('minidiff', run_name='__main__')", SCRIPT])
+def test_control_c_during_imports_ends_quietly(start):
+    done = run_python("-c", INTERRUPTED + start, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_an_installed_command_starts_like_the_module():
+    settings = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["project"]["scripts"] == {"minidiff": "minidiff.__main__:main"}
 
 
 def run_in_a_shell(line, **environment):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from minidiff.cli import main
+from minidiff.storage import pipeline_folder
+from minidiff.storage.pipeline_folder import load_pipeline
+from minidiff.training import start
 
 SHORT, LONG = "a red heart", "a red heart above a blue elephant " * 5
 
@@ -52,6 +56,19 @@ def test_settings_that_are_the_models_are_named(capsys):
     assert "no effect: unet.layers_per_block;" in notes(capsys, "--lora", "4", "--unet.layers_per_block", "2")
     assert notes(capsys, "--diffusion.prediction", "epsilon") == (
         "minidiff: note: the UNet of scenes has learned v_prediction, and must learn epsilon anew\n")
+
+
+def test_the_model_is_read_once_and_copied(monkeypatch):
+    read = []
+
+    def counted(model, *arguments, **options):
+        read.append(str(model))
+        return load_pipeline(model, *arguments, **options)
+
+    for module in (pipeline_folder, start):
+        monkeypatch.setattr(module, "load_pipeline", counted)
+    assert main(["train", "--from", "scenes", "--out", "run", "--stage", "tokenizer"]) == 0
+    assert read.count("scenes") == 1 and Path("run/start/unet").is_dir()
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -153,6 +153,18 @@ def test_the_command_that_check_prints_is_one_for_a_shell(own, capsys):
     assert shlex.split(command) == ["minidiff", "train", "--data", "my cat's; photos"]
 
 
+def test_the_command_that_check_prints_reads_the_same_captions(own, capsys):
+    rows = [{"file_name": file.name, "-in my words": f"image {file.stem}"} for file in own.glob("*.png")]
+    (own / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    options = ["--caption-column=-in my words", "--caption-template", "$HOME, a {}", "--buckets"]
+    assert main(["data", "check", "own", *options]) == 0
+    [program, *words] = shlex.split(capsys.readouterr().out.rpartition("to train on them: ")[2])
+    assert (program, main([*words, "--dry-run"])) == ("minidiff", 0)
+    settings = json.loads(capsys.readouterr().out)["data"]
+    assert (settings["caption_column"], settings["caption_template"]) == ("-in my words", "$HOME, a {}")
+    assert settings["buckets"]
+
+
 @pytest.mark.parametrize("command", ["check ~/own", "preview ~/own", "preview emoji:~/set/emoji"])
 def test_a_tilde_is_the_home_of_a_person_as_it_is_to_train(own, monkeypatch, command):
     emoji_folder(Path("set"))

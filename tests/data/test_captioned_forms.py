@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 
 import pytest
 from image_files import found_in, png, write_files
@@ -43,6 +44,18 @@ def test_the_first_row_of_an_image_is_used_and_json_lines_before_csv(tmp_path):
     assert items == {"a.png": ("one", 1)}
     assert problems == {"a.png": "more than one row of metadata.jsonl: the first is used",
                         "metadata.csv": "not used, as metadata.jsonl is beside it"}
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_long_table_takes_little_more_memory_than_its_bytes(tmp_path, form):
+    texts = [f"{number} " + 5000 * "x" for number in range(1000)]
+    table = (rows(*((f"{number}.png", text) for number, text in enumerate(texts))) if form == "jsonl" else
+             "file_name,text\n" + "\n".join(f"{number}.png,{text}" for number, text in enumerate(texts)))
+    write_files(tmp_path, {"0.png": 1, f"metadata.{form}": table})
+    tracemalloc.start()
+    assert len(find(tmp_path).items) == 1
+    assert tracemalloc.get_traced_memory()[1] < 1.5 * len(table)
+    tracemalloc.stop()
 
 
 def test_the_caption_column_is_named_by_the_user(tmp_path):

@@ -15,9 +15,9 @@ from minidiff.models.configs import AutoencoderConfig, TextConfig
 from minidiff.models.text_encoder import CLIPTextModel
 from minidiff.nn.layers import Linear
 from minidiff.nn.module import Module
-from minidiff.storage.files import write_json
 from minidiff.storage.folders import load_model, save_model
 from minidiff.storage.tensors import map_tensors
+from minidiff.writing import write_json
 
 SMALL = AutoencoderConfig(block_out_channels=(4, 6), layers_per_block=1, norm_num_groups=2, sample_size=16)
 TEXT = TextConfig(vocab_size=20, hidden_size=8, intermediate_size=12, num_hidden_layers=1, num_attention_heads=2,

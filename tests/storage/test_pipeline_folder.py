@@ -16,9 +16,9 @@ from minidiff.models.configs import AutoencoderConfig, CLIPConfig, TextConfig, U
 from minidiff.models.text_encoder import CLIPTextModel
 from minidiff.models.unet import UNet2DConditionModel
 from minidiff.storage import pipeline_folder
-from minidiff.storage.files import write_json
 from minidiff.storage.pipeline_folder import Parts, find_model, load_clip, load_pipeline, save_pipeline
 from minidiff.tokenizer import Tokenizer
+from minidiff.writing import write_json
 
 TEXT = TextConfig(vocab_size=514, hidden_size=8, intermediate_size=12, num_hidden_layers=1, num_attention_heads=2,
                   max_position_embeddings=9, bos_token_id=512, eos_token_id=513, pad_token_id=513)
@@ -90,6 +90,11 @@ def test_shipped_models_are_found_by_name_in_the_package_or_beside_it(model, tmp
         assert find_model("./tiny") == Path("tiny")
     with pytest.raises(UserError, match=r"unknown model 'tinny'.*: tiny$"):
         find_model("tinny")
+
+
+def test_in_the_place_of_a_model_the_folder_of_its_run_is_told_where_it_is(model):
+    with pytest.raises(UserError, match=f"the folder that contains model_index.json, as {model} does$"):
+        find_model(model.parent)
 
 
 def test_what_is_not_a_model_is_refused_in_one_line(model, tmp_path):

@@ -6,6 +6,7 @@ import json
 import unicodedata
 from collections import Counter
 from itertools import pairwise, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -248,6 +249,21 @@ def test_ids_and_vocabulary_sizes_out_of_range_are_refused():
 
 def test_a_tokenizer_is_not_saved_over_a_file(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match=r"cannot write a tokenizer to .*notes\.txt \(File exists\): give a folder"):
+    with pytest.raises(UserError, match=r"cannot write .*notes\.txt \(Not a directory\)"):
         SCENES.save_pretrained(tmp_path / "notes.txt")
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_tokenizer_that_could_not_be_written_keeps_the_old_one(tmp_path, monkeypatch):
+    def full_disk(path, text, **_):
+        if path.name == "merges.txt":
+            raise OSError(28, "No space left on device")
+        path.write_bytes(text.encode())
+
+    Tokenizer([]).save_pretrained(tmp_path / "tokenizer")
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    for name in ("tokenizer", "new"):
+        with pytest.raises(UserError, match="No space left on device"):
+            SCENES.save_pretrained(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["tokenizer"]
+    assert len(Tokenizer.from_pretrained(tmp_path / "tokenizer")) == len(Tokenizer([]))

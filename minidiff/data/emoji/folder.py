@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import UserError
-from ...storage.files import new_folder
+from ...writing import new_folder
 from .names import code_points, read_names, unicode_name
 
 TABLE = "metadata.jsonl"

@@ -59,4 +59,4 @@ def check_column(name: str, columns: Iterable[str], column: str) -> None:
     """Raises UserError if the table has no such column."""
     if column not in columns:
         raise UserError(f"{name} has no column {column!r}, only {', '.join(map(repr, columns)) or 'none'}: "
-                        "name the column with the captions by --caption-column")
+                        "name the column with the captions by --caption-column, or in train --data.caption_column")

@@ -11,7 +11,7 @@ import json
 import posixpath
 
 from ...errors import UserError
-from .captions import check_column, text_of
+from .captions import check_column
 from .file_tree import FileTree
 
 TABLES = ("metadata.jsonl", "metadata.csv")
@@ -25,45 +25,49 @@ def from_metadata(tree: FileTree, images: list[str], column: str, template: str)
         if table.endswith(".csv") and table[:-3] + "jsonl" in tables:
             tree.refuse(table, "not used, as metadata.jsonl is beside it")
             continue
-        rows = _rows(tree, table)
-        columns = {key: None for row in rows for key in row if isinstance(key, str)}  # in their order
+        columns: dict[str, None] = {}  # in their order
+        for row in _rows(tree, table):
+            columns |= {key: None for key in row if isinstance(key, str)}
+            _add_row(captions, tree, known, table, row, column)
         if "file_name" not in columns:
             raise UserError(f"{table} has no column 'file_name', only {', '.join(map(repr, columns)) or 'none'}: "
                             "give this name to the column with the files of the images")
         check_column(table, columns, column)
-        _add_rows(captions, tree, known, table, rows, column)
     return captions if tables else None
 
 
-def _add_rows(captions, tree, images, table, rows, column):
-    for row in rows:
-        file, caption = row.get("file_name"), row.get(column)
-        name = posixpath.normpath(posixpath.join(posixpath.dirname(table), str(file)))
-        if not file or name not in images:
-            tree.refuse(str(file), f"a row of {table}, but there is no such image")
-        elif name in captions:
-            tree.refuse(name, f"more than one row of {table}: the first is used")
-        else:
-            captions[name] = caption if isinstance(caption, str) else ""
+def _add_row(captions, tree, images, table, row, column):
+    file, caption = row.get("file_name"), row.get(column)
+    name = posixpath.normpath(posixpath.join(posixpath.dirname(table), str(file)))
+    if not file or name not in images:
+        tree.refuse(str(file), f"a row of {table}, but there is no such image")
+    elif name in captions:
+        tree.refuse(name, f"more than one row of {table}: the first is used")
+    else:
+        captions[name] = caption if isinstance(caption, str) else ""
 
 
 def _rows(tree, table):
-    """The rows as dictionaries; lines that are none become problems."""
+    """The rows as dictionaries, one by one: a table may have millions. Lines that are none become problems."""
     try:
-        text = text_of(tree.files[table]())
+        file = io.BytesIO(tree.files[table]())
         if table.endswith(".csv"):
-            return [*csv.DictReader(io.StringIO(text, newline=""))]
-    except (UserError, csv.Error) as error:
-        raise UserError(f"cannot read {table} ({error}): save it as CSV or JSON lines in UTF-8") from error
-    rows = []
-    for number, line in enumerate(text.split("\n"), start=1):
+            yield from csv.DictReader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
+        else:
+            yield from _json_lines(tree, table, io.TextIOWrapper(file, "utf-8-sig", newline="\n"))
+    except (UserError, UnicodeDecodeError, csv.Error) as error:
+        fault = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error
+        raise UserError(f"cannot read {table} ({fault}): save it as CSV or JSON lines in UTF-8") from error
+
+
+def _json_lines(tree, table, lines):
+    for number, line in enumerate(lines, start=1):
         if line.strip():
             row = parsed(line)
             if row is None:
                 tree.refuse(f"{table}, line {number}", "not a JSON object")
             else:
-                rows.append(row)
-    return rows
+                yield row
 
 
 def parsed(text: str) -> dict | None:

@@ -23,8 +23,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import UserError
-from ..reading import reason
+from .errors import UserError
+from .reading import reason
 
 try:
     import fcntl

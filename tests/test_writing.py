@@ -16,8 +16,8 @@ from run_python import ENVIRONMENT
 from minidiff.errors import UserError
 from minidiff.models.autoencoder import AutoencoderKL
 from minidiff.models.configs import AutoencoderConfig
-from minidiff.storage.files import new_file, new_folder, surviving
 from minidiff.storage.folders import load_model, save_model
+from minidiff.writing import new_file, new_folder, surviving
 
 SMALL = AutoencoderConfig(block_out_channels=(4, 6), layers_per_block=1, norm_num_groups=2, sample_size=16)
 
@@ -55,15 +55,15 @@ def test_a_folder_that_could_not_be_written_keeps_the_old_one(folder, monkeypatc
 DIES = """
 import os, signal, sys
 from pathlib import Path
-from minidiff.storage import files
+from minidiff import writing
 real, calls = os.rename, []
 def rename(*paths):
     calls.append(paths)
     if len(calls) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
     real(*paths)
-files.os.rename = rename
-with files.new_folder(Path(sys.argv[1])) as new:
+writing.os.rename = rename
+with writing.new_folder(Path(sys.argv[1])) as new:
     (new / "config.json").write_text("new")
 """
 
