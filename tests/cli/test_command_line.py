@@ -159,6 +159,7 @@ def test_the_commands_load_no_package_before_they_need_it_and_run_as_a_module():
 
 INTERRUPTED = """
 import runpy, signal, sys, types
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what runs in the background ignore it
 def interrupt(name, *_):
     if name == "minidiff.cli.options":
         signal.raise_signal(signal.SIGINT)
