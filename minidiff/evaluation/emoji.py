@@ -75,7 +75,8 @@ def evaluate_emoji(pipe: Pipeline, source: EmojiSource, count: int | None = None
         **{name: rates(drawn[name]) for name in ("named", "composed")},
         "by_encoder": by_encoder(judge, {name: drawn[name] for name in ("named", "composed")}),
         "words": by_kind(drawn),
-        "judge": {title: {name: fraction(map(judge.right, groups[name], images)) for name, images in shown.items()}
+        "judge": {title: {name: fraction(judge.judge(*each).right for each in zip(groups[name], images, strict=True))
+                          for name, images in shown.items()}
                   for title, shown in (("truth", true), ("reconstruction", rebuilt))},
         "psnr": psnr(true["named"], rebuilt["named"]),
         "crispness": {"truth": crispness(true["named"]), "drawn": crispness(images_of(drawn["named"]))},
@@ -132,7 +133,7 @@ def spread(items: list, count: int | None) -> list:
 def draw(pipe: Pipeline, judge: Judge, scenes: list[EmojiScene]) -> Iterator[JudgedEmoji]:
     """Draw the captions of the scenes, scene i from the noise of seed i, and judge the images."""
     for scene, image in zip(scenes, drawings(pipe, [scene.caption for scene in scenes]), strict=True):
-        yield JudgedEmoji(scene, image, judge.right(scene, image), judge.reading(scene, image))
+        yield JudgedEmoji(scene, image, *judge.judge(scene, image))
 
 
 def rates(found: list[JudgedEmoji]) -> dict[str, float | int]:

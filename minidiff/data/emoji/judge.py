@@ -7,8 +7,8 @@ stands out from the background. The rules know the kind of a scene, but not its 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -38,6 +38,13 @@ class Nearest:
         return int((self.squares - 2 * self.rows @ image.ravel().astype(np.float32)).argmin())
 
 
+class Verdict(NamedTuple):
+    """`seen` in an image: 'green apple', 'pizza and cat'."""
+
+    right: bool
+    seen: str
+
+
 class Judge:
     """Reads images, uint8 (S, S, 3), with the words and true images of a set of emoji."""
 
@@ -45,32 +52,20 @@ class Judge:
         self.words = words
         self._parts_on: dict[str, Nearest] = {}
 
-    def right(self, scene: EmojiScene, image: np.ndarray) -> bool:
-        """Whether an image shows what the caption of a scene says, but for the background."""
-        wanted = scene.stickers[0]
+    def judge(self, scene: EmojiScene, image: np.ndarray) -> Verdict:
+        """Whether an image shows what the caption of a scene says, but for the background, and what it does show."""
+        wanted = scene.stickers[0].emoji
         if scene.kind in ("named", "described"):
-            return self.shows(image, scene.fitting or (wanted.emoji,))
+            seen = self.nearest(image)
+            return Verdict(any(self.alike(seen, one) for one in scene.fitting or (wanted,)), seen.name)
         if scene.kind == "coloured":
-            colour, emoji = self.coloured(image)
-            return colour == wanted.colour and (base_name(emoji) == base_name(wanted.emoji)
-                                                or self.alike(emoji, wanted.emoji))
-        if scene.kind in ("counted", "placed") and not in_place(scene, image):
-            return False
-        return all(map(self.alike, self.nouns(scene, image), (sticker.emoji for sticker in scene.stickers)))
-
-    def reading(self, scene: EmojiScene, image: np.ndarray) -> str:
-        """What the judge sees in an image of such a scene: 'green apple', 'pizza and cat'."""
-        if scene.kind in ("named", "described"):
-            return self.nearest(image).name
-        if scene.kind == "coloured":
-            colour, emoji = self.coloured(image)
-            return f"{colour} {base_name(emoji)}"
-        return " and ".join(emoji.name for emoji in self.nouns(scene, image))
-
-    def shows(self, image: np.ndarray, fitting: Iterable[Emoji]) -> bool:
-        """Whether the true image that is nearest to this one is that of one of these emoji, or alike to it."""
-        nearest = self.nearest(image)
-        return any(self.alike(nearest, one) for one in fitting)
+            colour, seen = self.coloured(image)
+            right = base_name(seen) == base_name(wanted) or self.alike(seen, wanted)
+            return Verdict(right and colour == scene.stickers[0].colour, f"{colour} {base_name(seen)}")
+        seen = self.nouns(scene, image)
+        right = all(map(self.alike, seen, (sticker.emoji for sticker in scene.stickers)))
+        placed = scene.kind == "related" or in_place(scene, image)
+        return Verdict(right and placed, " and ".join(emoji.name for emoji in seen))
 
     def alike(self, a: Emoji, b: Emoji) -> bool:
         """Whether two have the same name, or true images that can't be told apart, as those of 'astronaut: dark skin

@@ -51,14 +51,14 @@ def test_what_is_exchanged_in_another_colour_or_number_or_elsewhere_is_wrong(sho
     if shown.kind in ("counted", "placed", "related"):
         shown = on_background(shown, background)
     image = shown.image(64)
-    assert not JUDGE.right(asked, image)
-    assert JUDGE.right(shown, image)
-    assert seen is None or JUDGE.reading(asked, image) == seen
+    assert not JUDGE.judge(asked, image).right
+    assert JUDGE.judge(shown, image).right
+    assert seen is None or JUDGE.judge(asked, image).seen == seen
 
 
 def test_another_background_than_the_named_one_is_no_mistake():
     scene = on_background(related("cat", "left of", "dog"), "blue")
-    assert JUDGE.right(scene, replace(scene, background="gray").image(64))
+    assert JUDGE.judge(scene, replace(scene, background="gray").image(64)).right
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -66,7 +66,7 @@ def test_noise_does_not_blind_the_judge(kind):
     random = np.random.default_rng(4)
     scenes = [draw_scene(random, WORDS, kind) for _ in range(40)]
     noisy = [(scene.image(64) + random.normal(0, 4, (64, 64, 3))).clip(0, 255).astype(np.uint8) for scene in scenes]
-    assert np.mean([*map(JUDGE.right, scenes, noisy)]) >= 0.95
+    assert np.mean([verdict.right for verdict in map(JUDGE.judge, scenes, noisy)]) >= 0.95
 
 
 @pytest.mark.parametrize("kind", ["named", *KINDS])
@@ -74,8 +74,8 @@ def test_noise_does_not_blind_the_judge(kind):
 def test_an_empty_image_is_wrong(kind, level):
     scene = plainly_named(BY_NAME["lemon"]) if kind == "named" else draw_scene(rng(), WORDS, kind)
     empty = np.full((64, 64, 3), level, np.uint8)
-    assert not JUDGE.right(scene, empty)
-    assert JUDGE.reading(scene, empty)
+    assert not JUDGE.judge(scene, empty).right
+    assert JUDGE.judge(scene, empty).seen
 
 
 def test_the_background_is_read_from_the_border():
@@ -97,7 +97,7 @@ def test_a_thing_whose_finest_details_vanish_when_it_is_small_is_still_read_as_i
     judge = Judge(Vocabulary([*WORDS.emoji, snowy]))
     for number in (2, 3, 4):
         scene = counted(rng(), snowy, number)
-        assert judge.reading(scene, scene.image(64)) == " and ".join(number * ["snowy cat"])
+        assert judge.judge(scene, scene.image(64)).seen == " and ".join(number * ["snowy cat"])
 
 
 def test_images_that_cannot_be_told_apart_count_as_the_same():

@@ -35,7 +35,7 @@ def test_a_scene_is_true_of_its_caption_and_its_words_are_of_its_split(kind, see
     scene = drawn(seed, kind, split)
     assert scene.kind == kind
     assert is_out(scene) == (split == "held_out")
-    assert JUDGE.right(scene, scene.image(64)), scene.caption
+    assert JUDGE.judge(scene, scene.image(64)).right, scene.caption
 
 
 @given(seeds)
@@ -67,7 +67,7 @@ def test_an_emoji_is_shown_by_its_name_perhaps_with_an_article_or_tags(seed, emo
     assert first in {emoji.name, with_article(emoji.name)}
     assert len(tags) <= 2 and {*tags} <= {*emoji.tags}
     assert first == emoji.name or not (tags or emoji.has_tone or emoji.group == "flags")
-    assert JUDGE.right(scene, scene.image(64))
+    assert JUDGE.judge(scene, scene.image(64)).right
 
 
 @pytest.mark.parametrize("size", [16, 64, 100])

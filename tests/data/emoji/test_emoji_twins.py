@@ -31,8 +31,8 @@ def pair(seed, kind, words=WORDS):
 def test_no_image_fits_the_captions_of_both(kind, seed):
     scene, twin = pair(seed, kind)
     for shown, other in ((scene, twin), (twin, scene)):
-        assert JUDGE.right(shown, shown.image(64))
-        assert not JUDGE.right(other, shown.image(64)), (shown.caption, other.caption)
+        assert JUDGE.judge(shown, shown.image(64)).right
+        assert not JUDGE.judge(other, shown.image(64)).right, (shown.caption, other.caption)
 
 
 @pytest.mark.parametrize("kind", KINDS)
