@@ -43,7 +43,7 @@ def taped(run: Callable) -> Callable:
         if not refused:
             try:
                 vars(own)[kind] = tape = Tape(run, arguments)
-                return tape.result.array.copy()
+                return tape.result.copy()
             except (TypeError, AttributeError) as error:
                 refused.append(error)
                 y = run(*arguments)  # raises the error if it was not about recording
@@ -63,17 +63,19 @@ class Tape:
 
     def __init__(self, run: Callable, arguments):
         self.calls, self.free = [], defaultdict(list)
-        self.arguments = [self.holding(x) for x in arguments]
-        self.result = run(*self.arguments)
-        if not isinstance(self.result, Recorded):
+        recorded = [self.holding(x) for x in arguments]
+        result = run(*recorded)
+        if not isinstance(result, Recorded):
             raise TypeError("its result does not depend on its arguments")
+        # Arrays alone: Recorded ones refer to the tape, and would keep its memory until Python looks for cycles.
+        self.arguments, self.result = plain(recorded), result.array
 
     def replay(self, arguments) -> np.ndarray:
-        for recorded, x in zip(self.arguments, arguments, strict=True):
-            recorded.array[...] = x
+        for own, x in zip(self.arguments, arguments, strict=True):
+            own[...] = x
         for call in self.calls:
             call()
-        return self.result.array.copy()
+        return self.result.copy()
 
     def call(self, function: Callable, *inputs, out: Recorded | None = None, **options) -> Recorded:
         """Call a function that can write into an array `out`, and write that down."""

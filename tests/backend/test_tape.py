@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -91,6 +93,17 @@ def test_memory_is_used_again_as_soon_as_nothing_refers_to_it(rng):
     tape, x = Tape(run, [np.zeros((100, 100))]), rng.standard_normal((100, 100))
     assert len({call.keywords["out"].ctypes.data for call in tape.calls}) <= 3
     assert_array_equal(tape.replay([x]), run(x))
+
+
+def test_the_memory_of_a_tape_goes_with_it(rng):
+    gc.disable()
+    try:
+        tape = Tape(in_place, rng.standard_normal((2, 3, 4)))
+        gone = weakref.ref(tape)
+        del tape
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_each_combination_of_shapes_and_dtypes_is_recorded_once(rng):
