@@ -38,3 +38,10 @@ def tiny_pipeline(scheduler: dict = FLOW, channels: int = 4, words: list[str] = 
                                                sample_size=SIDE))
     defaults = {"num_inference_steps": 3, "guidance_scale": 3.0} | defaults
     return Pipeline(tokenizer, text, unet, vae, scheduler | defaults)
+
+
+def unet_calls(monkeypatch):
+    """A list that grows by one at each call of a UNet."""
+    calls, call = [], UNet2DConditionModel.__call__
+    monkeypatch.setattr(UNet2DConditionModel, "__call__", lambda *args: (calls.append(1), call(*args))[1])
+    return calls

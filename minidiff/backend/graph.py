@@ -14,23 +14,22 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import functools
 import warnings
 from collections.abc import Callable
-
-import numpy as np
+from functools import cache, partial
 
 from .devices import resolve_device, to_device
-from .tape import taped
+from .tape import changes, kind, taped
 
 _enabled = contextvars.ContextVar("whether functions are recorded", default=True)
 
 
-def captured(run: Callable, device: str = "auto", pure: bool = False) -> Callable:
-    """A function of `run`'s arguments that replays it on a GPU.
+def captured(run: Callable, device: str = "auto", own=(), pure: bool = False) -> Callable:
+    """A function that replays run(*own, *arguments) on a GPU. `own` are arrays that stay where they are, whatever
+    changes in them.
 
-    On a CPU it is `run` itself, unless that is `pure`, a function of arrays whose result depends on nothing else that
-    may ever change: then its calls of NumPy are recorded (see `taped`).
+    On a CPU it calls `run`, unless that is `pure`: neither reads nor writes anything that may ever change but `own` and
+    the arguments. Then its calls of NumPy are recorded (see `taped`).
 
     Arrays, of the host or the device, and tuples of numbers may change from call to call: `run` gets them as arrays on
     the device. All other arguments are recorded as they are. There is one graph for each combination of shapes, dtypes
@@ -43,8 +42,9 @@ def captured(run: Callable, device: str = "auto", pure: bool = False) -> Callabl
     library refuses to be recorded, it runs as it is in each call, after one warning.
     """
     if resolve_device(device) == "cpu":
-        return optional(taped(run), run) if pure else run
-    graphs = {}
+        eager = partial(run, *own) if own else run
+        return optional(taped(run, own), eager) if pure else eager
+    run, graphs = partial(run, *own), {}
 
     def call(*arguments):
         kinds = tuple(map(kind, arguments))
@@ -116,17 +116,7 @@ def on_device(x):
     return to_device(x, "cuda") if changes(x) else x
 
 
-def changes(x) -> bool:
-    """Whether an argument is copied to the device for each call."""
-    return hasattr(x, "dtype") or isinstance(x, tuple)
-
-
-def kind(x):
-    """What a graph is made for: the shape and dtype of what changes, and everything else itself."""
-    return (np.shape(x), getattr(x, "dtype", tuple)) if changes(x) else x
-
-
-@functools.cache
+@cache
 def recording_stream():
     """CUDA records no work on the default stream. One stream serves all graphs, and so does its workspace of cuBLAS."""
     import cupy

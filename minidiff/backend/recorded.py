@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import operator
+from functools import partial
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-INTO_OUT = (np.clip, np.concatenate, np.mean, np.take)  # what can write into a given array, beside ufuncs
-NEW = (np.pad, np.where)                                # what can't
+# What can write into a given array, beside ufuncs, and what can't
+INTO_OUT = (np.argmax, np.clip, np.concatenate, np.einsum, np.mean, np.take)
+NEW = (np.pad, np.where)
 
 
 class Recorded(NDArrayOperatorsMixin):
@@ -34,6 +36,8 @@ class Recorded(NDArrayOperatorsMixin):
     __array__ = __bool__ = __float__ = __int__ = __index__ = _unreadable
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=(None,), **options):
+        if method == "at" and isinstance(inputs[0], Recorded):
+            return self.tape.do(partial(ufunc.at, *plain(inputs)))
         function = {"__call__": ufunc, "reduce": ufunc.reduce}.get(method)
         if function is None or ufunc.nout > 1 or not isinstance(out[0], Recorded | None):
             return NotImplemented
@@ -43,8 +47,17 @@ class Recorded(NDArrayOperatorsMixin):
         if function in INTO_OUT + NEW:
             return (self.tape.call if function in INTO_OUT else self.tape.call_and_copy)(function, *inputs, **options)
         if function is np.empty_like:
-            return self.tape.empty(options.get("shape", self.shape), options.get("dtype") or self.dtype)
+            return self._like(*inputs[1:], **options)
+        if function is np.zeros_like:
+            y = self._like(*inputs[1:], **options)
+            y[...] = 0
+            return y
+        if function is np.broadcast_to:
+            return self._view(np.broadcast_to(self.array, *inputs[1:]))
         return NotImplemented
+
+    def _like(self, dtype=None, order="C", shape=None):
+        return self.tape.empty(self.shape if shape is None else shape, dtype or self.dtype)
 
     def sum(self, axis=None, **options):
         return np.add.reduce(self, axis=axis, **options)
@@ -52,14 +65,18 @@ class Recorded(NDArrayOperatorsMixin):
     def max(self, axis=None, **options):
         return np.maximum.reduce(self, axis=axis, **options)
 
-    mean, clip = np.mean, np.clip
+    argmax, mean, clip = np.argmax, np.mean, np.clip
 
     # Copies
 
     def __setitem__(self, key, value):
-        target, source = self[key].array, plain(value)
-        if not same(target, source):  # as they are in the end of `y[...] += x`
-            self.tape.copy(target, source)
+        key, value = plain(key), plain(value)
+        target = self.array[key]
+        if self._overlaps(target):
+            if not same(target, value):  # as they are in the end of `y[...] += x`
+                self.tape.copy(target, value)
+        else:
+            self.tape.do(partial(operator.setitem, self.array, key, value))
 
     def astype(self, dtype, copy=True):
         if not copy and self.dtype == dtype:
@@ -82,14 +99,15 @@ class Recorded(NDArrayOperatorsMixin):
 
     def reshape(self, *shape):
         found = self.array.reshape(*shape)
-        if np.may_share_memory(found, self.array):
+        if self._overlaps(found):
             return self._view(found)
         y = self.tape.empty(found.shape, self.dtype)
         self.tape.copy(y.array.reshape(self.shape), self.array)
         return y
 
     def __getitem__(self, key):
-        return self._view(self.array[key])
+        found = self.array[plain(key)]
+        return self._view(found) if self._overlaps(found) else self.tape.call_and_copy(operator.getitem, self, key)
 
     def __iter__(self):
         return map(self._view, self.array)
@@ -106,13 +124,17 @@ class Recorded(NDArrayOperatorsMixin):
         return self._view(np.ndarray(shape, self.dtype, self.array, strides=strides))
 
     def _view(self, array):
-        if array.size and not np.may_share_memory(array, self.array):
-            raise TypeError("elements of an array are picked one by one")
         return Recorded(self.tape, self.block, array)
+
+    def _overlaps(self, array):
+        """Whether these elements, found in this array, are a view of it: those that are picked one by one are none."""
+        return isinstance(array, np.ndarray) and (not array.size or np.may_share_memory(array, self.array))
 
 
 def plain(x):
     """What NumPy is called with."""
+    if isinstance(x, dict):
+        return dict(zip(x, map(plain, x.values()), strict=True))
     if isinstance(x, list | tuple):
         return type(x)(map(plain, x))
     return x.array if isinstance(x, Recorded) else x

@@ -101,7 +101,7 @@ def first_token(x):
     shape = x.shape
 
     def backward(dy):
-        dx = array_module(dy).zeros(shape, dy.dtype)
+        dx = array_module(dy).zeros_like(dy, shape=shape)
         dx[:, 0] = dy
         return dx
 

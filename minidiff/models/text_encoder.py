@@ -75,7 +75,7 @@ def pick(x, position):
     shape, rows = x.shape, xp.arange(x.shape[0])
 
     def backward(dy):
-        dx = xp.zeros(shape, dy.dtype)
+        dx = xp.zeros_like(dy, shape=shape)
         dx[rows, position] = dy
         return dx, None
 

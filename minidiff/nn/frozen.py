@@ -37,7 +37,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
         xp, (rows, columns) = array_module(dy), dy.shape[1:3]
         wide = xp.zeros((stride * taps, stride * taps, *weight.shape[2:]), weight.dtype)
         wide[:k, :k] = weight
-        dpadded = xp.zeros((n, stride * (rows + taps), stride * (columns + taps), inputs), dy.dtype)
+        dpadded = xp.zeros_like(dy, shape=(n, stride * (rows + taps), stride * (columns + taps), inputs))
         last_row, last_column = stride * (rows + taps - 1), stride * (columns + taps - 1)
         for a in range(stride):
             for b in range(stride):

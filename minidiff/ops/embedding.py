@@ -15,7 +15,7 @@ def embedding(table, ids):
     xp = array_module(table)
 
     def backward(dy):
-        dtable = xp.zeros(table.shape, dy.dtype)
+        dtable = xp.zeros_like(dy, shape=table.shape)
         xp.add.at(dtable, ids, dy)
         return dtable, None
 

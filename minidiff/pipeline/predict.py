@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..backend import array_module, captured, device_of
+from ..models.autoencoder import AutoencoderKL
 from ..models.unet import UNet2DConditionModel
 from ..nn.threads import LEAST_RECORDED, LEAST_ROWS, share_rows
 from .finite import quiet
 
-WIDE = 512       # channels from which on a UNet is wide in the sense of `share_rows`
+WIDE = 512       # channels from which on a model is wide in the sense of `share_rows`
 LEAST_CALLS = 8  # of a UNet on a CPU that make up for recording it, if it is not wide
 
 
@@ -42,5 +43,5 @@ def first_of(model: Callable) -> Callable:
     return lambda *arrays: model(*arrays)[0]
 
 
-def is_wide(unet: UNet2DConditionModel) -> bool:
-    return max(unet.config.block_out_channels) >= WIDE
+def is_wide(model: UNet2DConditionModel | AutoencoderKL) -> bool:
+    return max(model.config.block_out_channels) >= WIDE

@@ -44,6 +44,7 @@ class AutoencoderTraining:
     """Step i depends on the parameters and on i alone: its images and its noise come from random streams keyed by i."""
 
     name = "autoencoder"
+    recordable = True
 
     def __init__(self, settings: Settings, device: str = "cpu", source: Source | None = None):
         self.settings, self.device, self.source = settings, device, source or open_source(settings)

@@ -28,6 +28,7 @@ class ContrastiveTraining:
     """
 
     name = "contrastive"
+    recordable = True
 
     def __init__(self, settings: Settings, tokenizer: Tokenizer, device: str = "cpu", source: Source | None = None):
         self.settings, self.tokenizer, self.device = settings, tokenizer, device

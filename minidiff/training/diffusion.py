@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import ops
-from ..backend import random_stream, to_device, to_host
+from ..backend import captured, random_stream, to_device, to_host
 from ..data.buckets import bucket_of
 from ..data.images import at_once
 from ..data.purposes import Purpose
@@ -25,6 +25,7 @@ from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
 from ..nn.blas import set_blas_threads
 from ..nn.module import frozen
+from ..pipeline.predict import is_wide
 from ..tokenizer import Tokenizer
 from .ahead import Ahead, drawers
 from .presets import Settings
@@ -64,11 +65,12 @@ def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: Autoencoder
         batch = source.latent_batch(index, size)
         return batch.images, tokenizer(batch.captions).astype(np.int32)
 
-    @ops.no_grad()
+    mean = captured(lambda images: autoencoder.encode(images)[0][0], device, pure=not is_wide(autoencoder))
+
     def encode(index):
         images, ids = drawn(index)
-        (mean, _), _ = autoencoder.encode(to_device(images, device))
-        return Latents(to_host(mean).astype(np.float16), np.array(ids))
+        with ops.no_grad(), ops.fast():
+            return Latents(to_host(mean(images)).astype(np.float16), np.array(ids))
 
     restore = set_blas_threads(1 if workers > 1 else threads)
     try:
@@ -109,6 +111,7 @@ class DiffusionTraining:
     """
 
     name = "diffusion"
+    recordable = True
 
     def __init__(self, settings: Settings, tokenizer: Tokenizer, text_encoder: CLIPTextModel,
                  latents: Sequence[Latents], device: str = "cpu", unet: UNet2DConditionModel | None = None):

@@ -5,6 +5,8 @@ An update is then one pass over memory, clipping one norm, and adding the gradie
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import numpy as np
 
 from ..backend import array_module, blocks, shared, to_device, to_host
@@ -24,15 +26,22 @@ class Flat:
         self.parameters = sorted({id(p): p for p in parameters}.values(), key=lambda p: p.value.shape)
         value = np.concatenate([to_host(p.value).reshape(-1) for p in self.parameters])
         self.value = shared(value) if device == "cpu" else to_device(value, device)
-        for parameter, view in self._views(self.value):
-            parameter.value = view
         self.collect_in(array_module(self.value).zeros_like(self.value))
 
     def collect_in(self, grad) -> None:
         """Have the gradients of the parameters summed in `grad`, a buffer like `value`."""
         self.grad = grad
-        for parameter, view in self._views(grad):
-            parameter.grad = view
+        self._point_to(self.value, grad)
+
+    @contextmanager
+    def within(self, value, grad):
+        """Inside, the parameters are views of `value`, and their gradients of `grad`."""
+        own = value is self.value and grad is self.grad
+        try:
+            own or self._point_to(value, grad)
+            yield
+        finally:
+            own or self._point_to(self.value, self.grad)
 
     def slices(self):
         """Each parameter with its slice of the buffers."""
@@ -49,5 +58,7 @@ class Flat:
         return [slice(start + rows.start * unit, min(stop, start + rows.stop * unit))
                 for rows in blocks(self.value[start:stop].reshape(-1, unit), size or BLOCK)]
 
-    def _views(self, buffer):
-        return [(parameter, buffer[part].reshape(parameter.value.shape)) for parameter, part in self.slices()]
+    def _point_to(self, value, grad):
+        for parameter, part in self.slices():
+            shape = parameter.value.shape
+            parameter.value, parameter.grad = value[part].reshape(shape), grad[part].reshape(shape)

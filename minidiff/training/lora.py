@@ -20,6 +20,7 @@ from ..data.sources import open_source
 from ..diffusion.scheduler_config import from_config
 from ..errors import UserError
 from ..nn.lora import add_lora
+from ..pipeline.predict import is_wide
 from ..storage.lock import held
 from ..storage.lora_writing import save_lora
 from ..storage.pipeline_folder import Parts, load_pipeline
@@ -49,6 +50,7 @@ def lora_training(settings: Settings, parts: Parts, latents: Sequence[Latents],
                   diffusion=replace(settings.diffusion, train_text_encoder=False))
     stage = DiffusionTraining(own, parts.tokenizer, parts.text_encoder, latents, device, parts.unet)
     stage.name = "lora"
+    stage.recordable = not is_wide(parts.unet)  # its weights are constants, and would be kept as kernels want them
     stage.schedule = from_config(parts.scheduler).schedule
     stage.scaling_factor = parts.vae.config.scaling_factor
     rank, rng = settings.lora.rank, random_stream(settings.seed, Purpose.LORA)

@@ -18,6 +18,7 @@ class Stage(Protocol):
     settings: Settings
     device: str             # 'cpu' or 'cuda'
     models: list[Module]    # all parameters of these are trained
+    recordable: bool        # whether `learn` may be recorded on a tape, which keeps what depends on constants alone
 
     def draw(self, index: int) -> Sequence[np.ndarray]:
         """The arrays of batch `index`, on the host: images or latents, noise, times, token ids."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 
 from ..backend import array_module, captured, keep_memory, product_precision, shared
 from ..nn.blas import set_blas_threads
@@ -44,7 +44,6 @@ class Workers:
         self.ahead = Ahead(stage.draw, drawers(stage.device, threads))
         self.pool = ThreadPoolExecutor(count) if count > 1 else None  # for the update of the parameters
         self.map = self.pool.map if self.pool else map
-        self.learn_rows = captured(self.learn_rows, stage.device)  # on a GPU: recorded once, and replayed
 
     def _call_in(self, grad, name, arguments):
         """What a forked process does; it collects its gradients in `grad`, which this process can read."""
@@ -53,6 +52,18 @@ class Workers:
         return self._call(name, arguments)
 
     def _call(self, name, arguments):
+        return self.recorded(*arguments) if name == "learn" else self._compute(name, arguments)
+
+    @cached_property
+    def recorded(self):
+        """The stage's `learn`, recorded once, for the gradients of this process, and replayed."""
+        def learn(value, grad, *arguments):
+            with self.flat.within(value, grad):
+                return self._compute("learn", arguments)
+
+        return captured(learn, self.stage.device, (self.flat.value, self.flat.grad), pure=self.stage.recordable)
+
+    def _compute(self, name, arguments):
         settings = self.stage.settings
         with (fast(settings.winograd), product_precision(settings.precision),
               gradients_together(self.stage.device == "cuda")):
@@ -113,6 +124,7 @@ class Workers:
     def close(self):
         self.others.close()
         self.ahead.close()
+        vars(self).pop("recorded", None)  # refers to this object, so its memory would stay for a while
         if self.pool is not None:
             self.pool.shutdown()
         self.restore()

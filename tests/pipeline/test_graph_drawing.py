@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from tiny_pipeline import STABLE_DIFFUSION, WORDS, tiny_pipeline
+from tiny_pipeline import STABLE_DIFFUSION, WORDS, tiny_pipeline, unet_calls
 
 from minidiff.backend import gpu_available, to_device, to_host, without_graphs
-from minidiff.models.unet import UNet2DConditionModel
 
 pytestmark = pytest.mark.skipif(not gpu_available(), reason="needs CuPy and an NVIDIA GPU")
 
@@ -37,8 +36,7 @@ def test_a_recorded_unet_draws_the_same_bits(scheduler, options):
 
 
 def test_the_unet_is_called_twice_for_each_batch_size_and_anew_for_each_drawing(monkeypatch):
-    pipe, calls, call = on_gpu(tiny_pipeline()), [], UNet2DConditionModel.__call__
-    monkeypatch.setattr(UNet2DConditionModel, "__call__", lambda *args: (calls.append(1), call(*args))[1])
+    pipe, calls = on_gpu(tiny_pipeline()), unet_calls(monkeypatch)
     before = states(pipe)
     assert len(calls) == 2
     pipe.unet.conv_out.bias.value = pipe.unet.conv_out.bias.value + 1

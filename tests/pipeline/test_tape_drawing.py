@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tiny_pipeline import STABLE_DIFFUSION, WORDS, tiny_pipeline
+from tiny_pipeline import STABLE_DIFFUSION, WORDS, tiny_pipeline, unet_calls
 
 from minidiff.backend import without_graphs
-from minidiff.models.unet import UNet2DConditionModel
 from minidiff.nn import threads
 from minidiff.ops import plain
 from minidiff.pipeline.predict import LEAST_CALLS
@@ -50,8 +49,7 @@ def test_parts_of_a_batch_are_recorded_by_threads(monkeypatch):
 
 def test_the_unet_is_called_once_for_each_drawing_and_always_if_that_is_soon_done(monkeypatch):
     monkeypatch.setattr(threads, "cores", lambda: 1)
-    pipe, calls, call = tiny_pipeline(), [], UNet2DConditionModel.__call__
-    monkeypatch.setattr(UNet2DConditionModel, "__call__", lambda *args: (calls.append(1), call(*args))[1])
+    pipe, calls = tiny_pipeline(), unet_calls(monkeypatch)
     before = states(pipe)
     assert len(calls) == 1
     pipe.unet.conv_out.bias.value = pipe.unet.conv_out.bias.value + 1

@@ -92,7 +92,7 @@ def two_workers(ctrl_c_works):
             raise ValueError("not an image")
         return learn(fraction, images, noise)
 
-    stage.learn = strict
+    stage.learn, stage.recordable = strict, False
     workers = Workers(stage, Flat(stage.model.parameters()), 2)
     yield workers
     workers.close()
@@ -134,7 +134,7 @@ def test_a_worker_whose_first_process_was_killed_ends_without_a_word(tmp_path):
     killed = run_python("-c", "import os, signal, time; from tiny_training import SETTINGS\n"
                         "from minidiff.training.autoencoder import *; from minidiff.training.flat import Flat\n"
                         "stage = AutoencoderTraining(SETTINGS)\n"
-                        "stage.learn = lambda *_: time.sleep(0.3)\n"
+                        "stage.learn, stage.recordable = lambda *_: time.sleep(0.3), False\n"
                         "workers = Workers(stage, Flat(stage.model.parameters()), 2)\n"
                         "workers.others.pipes[0].send(('learn', (1, None)))\n"
                         "print(workers.others.processes[0].pid, flush=True)\n"

@@ -30,7 +30,7 @@ def attention(q, k, v, heads, causal=False):
     qh, kh, vh = split_heads(q * scale, heads), split_heads(k, heads), split_heads(full_precision(v), heads)
     y = empty(q.shape, q)
     yh = split_heads(y, heads)
-    total = empty((*qh.shape[:3], 1), q, vh.dtype)
+    total = empty((*qh.shape[:3], 1), q, dtype=vh.dtype)
     blocks = list(score_blocks(*qh.shape[:3], k.shape[1]))
 
     def exponentials(block):
@@ -55,7 +55,7 @@ def attention(q, k, v, heads, causal=False):
         # dscores = p · (dp − Σ dp · p) with p = weights / total and dp = dy vᵀ; the sum over keys equals dy · y.
         dyh = split_heads(dy, heads) / total
         inner = np.einsum("naqe,naqe->naq", dyh, yh)[:, :, None]
-        dq, dk, dv = np.empty_like(q), np.zeros_like(k), np.zeros_like(v)
+        dq, dk, dv = np.empty_like(q), np.zeros_like(dy, shape=k.shape), np.zeros_like(dy, shape=v.shape)
         dqh, dkh, dvh = split_heads(dq, heads), split_heads(dk, heads), split_heads(dv, heads)
         for index, block in enumerate(blocks):
             weights, all_keys = kept[index] if keeps else exponentials(block), block[:2]

@@ -94,7 +94,7 @@ def correlate_and_dweight(dy, weight, x):
     """dx, the correlation of a padded dy with `weight`; dweight (k, k, O, I), windows of dy times pixels of x."""
     k, _, outputs, inputs = weight.shape
     flat = weight.reshape(-1, inputs)
-    dx, dweight = np.empty(x.shape, x.dtype), 0
+    dx, dweight = empty(x.shape, dy), 0
     for samples, band, windows in bands(dy, k, inputs, 1, x.shape[1], x.shape[2]):
         matmul(windows, flat, out=dx[samples, band].reshape(-1, inputs))
         dweight += matmul(windows.T, x[samples, band].reshape(-1, inputs))
@@ -108,7 +108,7 @@ def scatter_and_dweight(dy, weight, x, stride):
     """
     k, _, inputs, outputs = weight.shape
     flat = weight.reshape(-1, outputs)
-    dx, dweight = np.zeros(x.shape, x.dtype), 0
+    dx, dweight = np.zeros_like(dy, shape=x.shape), 0
     rows, columns = dy.shape[1:3]
     for samples, band, windows in bands(x, k, outputs, stride, rows, columns):
         part = dy[samples, band]

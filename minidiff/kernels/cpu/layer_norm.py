@@ -32,7 +32,7 @@ def layer_norm(x, weight, bias, eps=1e-5):
     def backward(dy):
         # dx = rstd · (dx̂ − mean(dx̂) − x̂ · mean(dx̂ · x̂)) with dx̂ = dy · weight; the means are products with weight / C
         dy = full_precision(dy).reshape(rows.shape)
-        dx, dweight, dbias = np.empty_like(rows), np.zeros_like(weight, rows.dtype), np.zeros_like(bias, rows.dtype)
+        dx, (dweight, dbias) = np.empty_like(rows), np.zeros_like(dy, shape=(2, channels))
         weighted = average * weight[:, None]
         for part in parts:
             product = dy[part] * xhat[part]

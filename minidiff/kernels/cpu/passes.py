@@ -32,9 +32,10 @@ def add_bias(y, bias):
     y.reshape(n * height, width * channels)[...] += tiled(bias, width)
 
 
-def empty(shape, like, dtype=None):
-    """A contiguous array, by default of the dtype of another one; recorded on a tape if that one is."""
-    return np.empty_like(like, shape=shape, dtype=dtype, order="C")
+def empty(shape, *like, dtype=None):
+    """A contiguous array, by default of the dtype of the first of some others; recorded on a tape if one of them is."""
+    recorded = next((x for x in like if not isinstance(x, np.ndarray)), like[0])
+    return np.empty_like(recorded, shape=shape, dtype=dtype or like[0].dtype, order="C")
 
 
 def contiguous(x):

@@ -33,7 +33,7 @@ def upsample_conv2d(x, weight, bias):
     add_bias(y, bias)
 
     def backward(dy):
-        dx, dkernels = np.zeros_like(x), np.empty_like(kernels)
+        dx, dkernels = np.zeros_like(dy, shape=x.shape), empty(kernels.shape, dy)
         for (a, b), back, dkernel in zip(PHASES, backs, dkernels, strict=True):
             part, dkernel[...] = back(dy[:, a::2, b::2])
             dx += part
