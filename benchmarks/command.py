@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from inspect import signature
@@ -13,6 +14,8 @@ from minidiff.errors import UserError
 
 from .generate import benchmark as generate
 from .gpu import benchmark as gpu
+from .leaderboard import benchmark as leaderboard
+from .leaderboard import page as leaderboard_page
 from .measure import plots
 from .measure.ceilings import measure_ceilings
 from .measure.checks import Different
@@ -32,9 +35,9 @@ from .tokenizer import benchmark as tokenizer
 RESULTS = Path(__file__).parent / "results"
 MEASURES = {"ops": ops.measure, "steps": steps.measure, "scaling": scaling.measure, "generate": generate.measure,
             "tokenizer": tokenizer.measure, "sd15": sd15.measure, "quality": quality.measure, "gpu": gpu.measure,
-            "numpy-cupy": numpy_cupy.measure}
-PAGES = {"numpy-cupy": page.write}  # from a file of results
-ALL = [what for what in MEASURES if what not in ("quality", "gpu", "numpy-cupy")]  # an hour, and another machine
+            "numpy-cupy": numpy_cupy.measure, "leaderboard": leaderboard.measure}
+PAGES = {"numpy-cupy": page.write, "leaderboard": leaderboard_page.write}  # from a file of results
+ALL = [what for what in MEASURES if what not in ("quality", "leaderboard", "gpu", "numpy-cupy")]  # hours; a GPU
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("what", choices=[*MEASURES, "all"])
     parser.add_argument("--sizes", nargs="+", metavar="SIZE", help="ops: tiny small large; steps, scaling, gpu "
                         "(two), numpy-cupy: smoke tiny small medium large; tokenizer: tiny small large; "
-                        "sd15: tiny full; quality: tiny small")
+                        "sd15: tiny full; quality, leaderboard: tiny small")
     parser.add_argument("--match", help="only rows whose name contains this text")
     parser.add_argument("--rounds", type=int, help="how many times each runtime takes its turn")
     parser.add_argument("--pause", type=float, help="seconds between two runtimes (0.1)")
@@ -56,11 +59,15 @@ def parser() -> argparse.ArgumentParser:
                         "torch.compile and OpenVINO, too")
     parser.add_argument("--model", help="generate: a folder or the name of a shipped model")
     parser.add_argument("--steps", type=int, help="generate: sampling steps (20)")
-    parser.add_argument("--minutes", type=float, help="quality: how long to train (60); "
+    parser.add_argument("--minutes", type=float, help="quality: how long to train (60); leaderboard: the same (10); "
                         "gpu: what does not fit is left out (8)")
     parser.add_argument("--every", type=float, help="quality: minutes between two scores (5)")
-    parser.add_argument("--count", type=int, help="quality: how many prompts of each split to score (100)")
+    parser.add_argument("--count", type=int, help="quality: how many prompts of each split to score (100); "
+                        "leaderboard: the same (200)")
     parser.add_argument("--settings", nargs="+", metavar="NAME=VALUE", help="quality: settings other than the preset's")
+    parser.add_argument("--changes", nargs="+", metavar="CHANGE", help="leaderboard: settings other than the preset's, "
+                        "each such as \"NAME=VALUE NAME=VALUE\"")
+    parser.add_argument("--seeds", type=int, help="leaderboard: trainings of each (3)")
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where results go, in a folder per "
                         "machine (benchmarks/results)")
     parser.add_argument("--as-is", action="store_true", help="keep OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE as they are")
@@ -92,6 +99,8 @@ def measure(what: str, args) -> None:
     folder = args.out / folder_name(results["machine"], device and options.get("device", device.default))
     name = "-".join([what, *(option for option in ("busy", "compiled") if options.get(option))])
     file = folder / f"{name}.json"
+    if "earlier" in signature(MEASURES[what]).parameters and file.exists():
+        options = options | {"earlier": json.loads(file.read_text("utf-8"))["rows"]}
     for _ in kept(shown(MEASURES[what](**options)), results, file):
         pass
     files = [file, *plots.draw(results, folder, name)]

@@ -22,6 +22,8 @@ def draw(results: dict, folder: Path, name: str) -> list[Path]:
         files.append(draw_roofline(results, folder / f"{name}-roofline.svg"))
     if any("minutes" in row for row in results["rows"]):
         files.append(draw_quality(results, folder / f"{name}.svg"))
+    if any("seed" in row for row in results["rows"]):
+        files.append(draw_leaderboard(results, folder / f"{name}.svg"))
     return files + lines.draw(results, folder, name)
 
 
@@ -75,6 +77,24 @@ def draw_quality(results, path) -> Path:
         panel.plot([row["minutes"] for row in rows], [row[split] for row in rows], "o-", color=colour,
                    label=split.replace("_", "-"))
     panel.set(xlabel="minutes of training, all stages", ylabel="prompts drawn right", xlim=(0, None), ylim=(0, 1))
+    panel.legend()
+    panel.set_title(caption(results["machine"]), fontsize=6)
+    figure.savefig(path)
+    return path
+
+
+def draw_leaderboard(results, path) -> Path:
+    """Prompts drawn right by each training, a line of points for each change."""
+    rows = results["rows"]
+    changes = list(dict.fromkeys((row["what"], row["detail"]) for row in rows))
+    figure = new_figure(1.5 + 0.4 * len(changes))
+    panel = figure.subplots()
+    for split, colour, above in (("seen", "#2d55cd", -0.1), ("held_out", "#f58c1e", 0.1)):
+        panel.plot([row[split] for row in rows],
+                   [changes.index((row["what"], row["detail"])) + above for row in rows],
+                   "o", color=colour, label=split.replace("_", "-"))
+    panel.set_yticks(range(len(changes)), [f"{change} ({what})" for what, change in changes], fontsize=6)
+    panel.set(xlabel="prompts drawn right", xlim=(0, 1), ylim=(len(changes) - 0.5, -0.5))
     panel.legend()
     panel.set_title(caption(results["machine"]), fontsize=6)
     figure.savefig(path)

@@ -34,10 +34,10 @@ def curve(run: Run, minutes: float, every: float, count: int) -> Iterator[tuple[
     start, away, due = time.monotonic(), 0.0, every
     for now in run.train(minutes=minutes):
         trained = (time.monotonic() - start - away) / 60
-        # During the warm-up the trainer is still measuring its own pace.
-        if now.stage != "diffusion" or now.step <= run.settings.train_diffusion.warmup:
+        if now.stage != "diffusion":
             continue
-        if trained >= due or now.step == now.total:
+        # During the warm-up the trainer is still measuring its own pace.
+        if now.step == now.total or (trained >= due and now.step > run.settings.train_diffusion.warmup):
             begin = time.monotonic()
             with run.trainer("diffusion").averaged():
                 pipe = Pipeline(**vars(run.parts()))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
+from functools import reduce
 
 from benchmarks.generate import benchmark as generate
+from benchmarks.leaderboard import benchmark as leaderboard
+from benchmarks.leaderboard import page
 from benchmarks.quality import benchmark as quality
 from benchmarks.sd15 import benchmark as sd15
 from benchmarks.tokenizer import benchmark as tokenizer
+from minidiff.training.presets import override, preset
+from minidiff.training.run import Run
 
 
 def test_the_tokenizer_is_timed():
@@ -29,15 +34,51 @@ def test_a_part_of_stable_diffusion_is_timed_in_a_process_of_its_own():
     assert row["MB"]["NumPy"] > 10 and row["opening"]["NumPy"] > 0
 
 
+SMALL = ["size=16", "autoencoder.block_out_channels=8,8", "text.hidden_size=16", "text.num_hidden_layers=1",
+         "image.hidden_size=16", "image.num_hidden_layers=1", "unet.block_out_channels=16,16",
+         "unet.attention_levels=false,true", "unet.norm_num_groups=8", "diffusion.latents=32",
+         *(f"train_{stage}.{name}" for stage in ("autoencoder", "contrastive", "diffusion")
+           for name in ("warmup=5", "batch_size=2"))]
+
+
 def test_a_training_is_scored_until_its_end():
-    small = ["size=16", "autoencoder.block_out_channels=8,8", "text.hidden_size=16", "text.num_hidden_layers=1",
-             "image.hidden_size=16", "image.num_hidden_layers=1", "unet.block_out_channels=16,16",
-             "unet.attention_levels=false,true", "unet.norm_num_groups=8", "diffusion.latents=32",
-             *(f"train_{stage}.{name}" for stage in ("autoencoder", "contrastive", "diffusion")
-               for name in ("warmup=5", "batch_size=2"))]
     begin = time.monotonic()
-    found = list(quality.measure(["tiny"], minutes=0.1, every=0.005, count=2, threads=1, settings=small))
+    found = list(quality.measure(["tiny"], minutes=0.1, every=0.005, count=2, threads=1, settings=SMALL))
     passed = (time.monotonic() - begin) / 60
     minutes = [row["minutes"] for row in found]
     assert len(found) > 1 and minutes == sorted(minutes) and minutes[-1] < passed
     assert all(row[split] in (0, 0.5, 1) for row in found for split in ("seen", "held_out"))
+
+
+def test_a_leaderboard_trains_each_change_with_each_seed_once(monkeypatch, tmp_path):
+    trained, wide = [], "unet.block_out_channels=24,24 diffusion.caption_dropout=0"
+    small = reduce(lambda settings, change: override(settings, *change.split("=")), SMALL, preset("tiny"))
+    monkeypatch.setattr(leaderboard, "preset", lambda name: small)
+    monkeypatch.setattr(leaderboard, "Run", lambda folder, settings, *more: (
+        trained.append(settings), Run(folder, settings, *more))[1])
+
+    def board(seeds, earlier=()):
+        return list(leaderboard.measure(["tiny"], minutes=0.02, count=2, seeds=seeds, changes=[wide], threads=1,
+                                        earlier=earlier))
+
+    first = board(1)
+    rows = board(2, first)
+    assert [(row["detail"], row["seed"]) for row in rows] == [
+        ("the preset", 0), (wide, 0), ("the preset", 1), (wide, 1)]
+    assert [(one.seed, one.unet.block_out_channels, one.diffusion.caption_dropout) for one in trained] == [
+        (seed, *changed) for seed in (0, 1) for changed in (((16, 16), 0.1), ((24, 24), 0.0))]
+    assert rows[:2] == first and all(row["samples"]["diffusion"] > 0 for row in rows)
+    [file] = page.write({"rows": rows, "machine": {"cpu": "a CPU", "cores": 2, "date": "today"}}, tmp_path, "b")
+    assert file.read_text("utf-8").count("\n| ") == 3
+
+
+def test_a_leaderboard_says_how_sure_it_is(tmp_path):
+    rows = [{"what": "small, 10 minutes", "detail": detail, "seed": seed, "size": "small", "planned": 10.0,
+             "count": 200, "seen": 0.5, "held_out": score, "samples": {"diffusion": 1000 + seed}}
+            for detail, scores in (("the preset", (0.2, 0.4, 0.3)), ("better", (0.5, 0.7)), ("once", (0.1,)))
+            for seed, score in enumerate(scores)]
+    [file] = page.write({"rows": rows, "machine": {"cpu": "a CPU", "cores": 2, "date": "today"}}, tmp_path, "b")
+    assert file.read_text("utf-8").splitlines()[-3:] == [
+        "| better | 0.600 ± 0.100 | 0.500 ± 0.000 | 1,000 | 0.500 0.700 |",
+        "| the preset | 0.300 ± 0.058 | 0.500 ± 0.000 | 1,001 | 0.200 0.400 0.300 |",
+        "| once | 0.100 | 0.500 | 1,000 | 0.100 |"]
