@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from minidiff.backend import to_host
-from minidiff.data.batches import SceneBatches
+from minidiff.data.batches import scene_batch
 from minidiff.data.scene_source import SceneSource
 from minidiff.models.text_encoder import CLIPTextModel
 from minidiff.tokenizer import Tokenizer
@@ -20,7 +20,7 @@ from minidiff.training.presets import Settings, StageSettings
 def stages(settings: Settings, device: str, latents: int = 200) -> Iterator:
     """The three stages with fresh models; the diffusion stage has random latents."""
     rng = np.random.default_rng(0)
-    captions = next(SceneBatches(200, 8)).captions
+    captions = scene_batch(0, 200, 8).captions
     tokenizer = Tokenizer.train(captions, settings.text.vocab_size, settings.text.max_length)
     source = SceneSource(settings.size, settings.seed, settings.diffusion.latents)
     yield AutoencoderTraining(settings, device, source)

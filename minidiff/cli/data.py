@@ -79,9 +79,10 @@ def run_preview(args) -> None:
 
 def built_in(args) -> list:
     """The first scenes of a training run, with their captions."""
-    from ..data.batches import preview
+    from ..data.batches import scene_batch
 
-    return preview(args.count, args.size, args.seed)
+    batch = scene_batch(0, args.count, args.size, args.seed)
+    return [(scene.image(args.size), caption) for scene, caption in zip(batch.scenes, batch.captions, strict=True)]
 
 
 def own_images(args) -> list:

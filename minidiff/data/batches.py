@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..backend import random_stream
 from .purposes import Purpose
+from .scene_captions import captions_of, worded
 from .scenes import Scene, draw_scene, images_of, to_float
 from .source import Batch
+
+FREE_WORDING = 0.5  # of training captions
 
 
 @dataclass(frozen=True)
@@ -23,24 +24,17 @@ class SceneBatch(Batch):
     scenes: list[Scene]
 
 
-class SceneBatches:
-    """An endless iterator of training batches; `position`, the index of the next batch, is its whole state."""
-
-    def __init__(self, batch_size: int, size: int = 64, seed: int = 0, split: str = "seen", position: int = 0):
-        self.batch_size, self.size, self.seed, self.split, self.position = batch_size, size, seed, split, position
-
-    def __iter__(self) -> SceneBatches:
-        return self
-
-    def __next__(self) -> SceneBatch:
-        rng = random_stream(self.seed, Purpose.SCENES, self.position)
-        self.position += 1
-        return as_batch([draw_scene(rng, self.split) for _ in range(self.batch_size)], self.size)
+def scene_batch(index: int, batch_size: int, size: int = 64, seed: int = 0, split: str = "seen",
+                free_wording: float = FREE_WORDING) -> SceneBatch:
+    """Training batch `index`; a fraction `free_wording` of its captions is in other words than the plain ones."""
+    rng = random_stream(seed, Purpose.SCENES, index)
+    scenes = [draw_scene(rng, split) for _ in range(batch_size)]
+    return as_batch(scenes, size, captions_of(rng, scenes, free_wording))
 
 
-def as_batch(scenes: list[Scene], size: int = 64) -> SceneBatch:
-    """The scenes, rendered and captioned."""
-    return SceneBatch(to_float(images_of(scenes, size)), [scene.caption for scene in scenes], scenes)
+def as_batch(scenes: list[Scene], size: int = 64, captions: list[str] | None = None) -> SceneBatch:
+    """The scenes, rendered, with the given or their plain captions."""
+    return SceneBatch(to_float(images_of(scenes, size)), captions or [scene.caption for scene in scenes], scenes)
 
 
 def evaluation_scenes(count: int, split: str = "seen", seed: int = 0) -> list[Scene]:
@@ -48,8 +42,7 @@ def evaluation_scenes(count: int, split: str = "seen", seed: int = 0) -> list[Sc
     return [draw_scene(random_stream(seed, Purpose.SCORED_SCENES, index), split) for index in range(count)]
 
 
-def preview(count: int, size: int = 64, seed: int = 0, split: str = "seen") -> list[tuple[np.ndarray, str]]:
-    """The first scenes of a training run, as (image uint8 (size, size, 3), caption)."""
-    rng = random_stream(seed, Purpose.SCENES)
-    scenes = [draw_scene(rng, split) for _ in range(count)]
-    return [(scene.image(size), scene.caption) for scene in scenes]
+def in_other_words(scenes: list[Scene], seed: int = 0) -> list[str]:
+    """For each of the `evaluation_scenes`, a caption in other words than the plain ones."""
+    return [worded(random_stream(seed, Purpose.SCENES_IN_OTHER_WORDS, index), scene)
+            for index, scene in enumerate(scenes)]

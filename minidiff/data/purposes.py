@@ -20,6 +20,7 @@ class Purpose(IntEnum):
 
     SCENES = 1             # training images; contrastive batches and latents have seeds of their own
     SCORED_SCENES = 2      # prompts for scores, and what is held out
+    SCENES_IN_OTHER_WORDS = 13  # other words for these prompts
 
     IMAGES = 3             # a person's own: which ones a training batch has, how they are cut, mirrored and captioned
     CONTRASTED_IMAGES = 4  # the same for a contrastive batch

@@ -35,7 +35,7 @@ def open_source(settings, cache: Path | None = None) -> Source:
     """The source that the settings name; a person's own images are read from the folder `cache`."""
     own = settings.data
     if kind_of(own.source) == SCENES:
-        return SceneSource(settings.size, settings.seed, settings.diffusion.latents)
+        return SceneSource(settings.size, settings.seed, settings.diffusion.latents, own.free_wording)
     if cache is None:
         raise UserError(f"{own.source} can only be trained on in a run, which has a folder for its images")
     if kind_of(own.source) == "emoji":

@@ -11,14 +11,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from .batches import SceneBatch, as_batch
+from .batches import FREE_WORDING, SceneBatch, as_batch
+from .scene_captions import captions_of
 from .scenes import COLOURS, HELD_OUT, PLACES, SHAPES, SIZES, Scene, draw_scene, lay_out, pick
 
 
-def twin_batch(rng: np.random.Generator, batch_size: int, size: int = 64) -> SceneBatch:
-    """A training batch of scenes, each followed by its twin."""
+def twin_batch(rng: np.random.Generator, batch_size: int, size: int = 64,
+               free_wording: float = FREE_WORDING) -> SceneBatch:
+    """A training batch of scenes, each followed by its twin; a fraction `free_wording` of captions in other words."""
     scenes = [draw_scene(rng) for _ in range((batch_size + 1) // 2)]
-    return as_batch([each for scene in scenes for each in (scene, draw_twin(rng, scene))][:batch_size], size)
+    scenes = [each for scene in scenes for each in (scene, draw_twin(rng, scene))][:batch_size]
+    return as_batch(scenes, size, captions_of(rng, scenes, free_wording))
 
 
 def draw_twin(rng: np.random.Generator, scene: Scene) -> Scene:

@@ -12,7 +12,7 @@ from itertools import chain
 
 import numpy as np
 
-from ..data.batches import evaluation_scenes
+from ..data.batches import evaluation_scenes, in_other_words
 from ..data.judge import OBJECT_DISTANCE, Reading, read, satisfies, verdict
 from ..data.scenes import BACKGROUNDS, COLOURS, KINDS, Scene, images_of, to_float
 from ..data.twins import exchanged
@@ -31,8 +31,12 @@ MIN_GROUPS = 4  # per split, even if fewer prompts are scored
 
 @dataclass(frozen=True)
 class Judged:
-    """An image, uint8 (S, S, 3), what the judge read in it, and its verdict on each attribute that `scene` states."""
+    """An image, uint8 (S, S, 3), what the judge read in it, and its verdict on each attribute that its prompt states.
 
+    `scene` is what the prompt describes.
+    """
+
+    prompt: str
     scene: Scene
     image: np.ndarray
     reading: Reading
@@ -47,33 +51,36 @@ class Judged:
         """'a red ring: wrong colour, saw blue ring on white'"""
         wrong = " and ".join(name for name, correct in self.checks.items() if not correct and name != "right")
         seen = ", ".join(f"{found.colour} {found.shape or 'blob'}" for found in self.reading.objects) or "nothing"
-        return f"{self.scene.caption}: wrong {wrong}, saw {seen} on {self.reading.background}"
+        return f"{self.prompt}: wrong {wrong}, saw {seen} on {self.reading.background}"
 
 
-def judged(scenes: Iterable[Scene], shown: Iterable[np.ndarray]) -> list[Judged]:
-    """Read every image and compare it with its scene."""
-    return [Judged(scene, image, reading := read(image), verdict(reading, scene))
-            for scene, image in zip(scenes, shown, strict=True)]
+def judged(scenes: Sequence[Scene], shown: Iterable[np.ndarray],
+           prompts: Sequence[str] | None = None) -> list[Judged]:
+    """Read every image and compare it with its scene; prompts are by default the plain captions."""
+    prompts = prompts or [scene.caption for scene in scenes]
+    return [Judged(prompt, scene, image, reading := read(image), verdict(reading, scene))
+            for prompt, scene, image in zip(prompts, scenes, shown, strict=True)]
 
 
 def evaluate(pipe: Pipeline, clip: CLIPModel | None = None, count: int = 400,
              progress: Callable[..., Iterable[Judged]] | None = None) -> dict:
     """The scores of a model on `count` prompts of each split, ready for JSON.
 
-    Prompts drawn right for the splits seen and held_out, also by_kind and by_attribute; colour_error in levels of 255;
+    Prompts drawn right for the splits seen and held_out, also by_kind and by_attribute, and other_words, the scenes of
+    seen described in other words than the plain ones; colour_error in levels of 255;
     the judge's scores of true and reconstructed images, with the psnr of the latter in dB; crispness of all three kinds
-    of images; retrieval and word order with `clip`, None without. `progress` wraps the iterator over all 2 · count
+    of images; retrieval and word order with `clip`, None without. `progress` wraps the iterator over all 3 · count
     images, as `tqdm` does. Raises UserError if count < 1.
     """
     if count < 1:
         raise UserError(f"{count} prompts: use at least 1")
-    scenes = [evaluation_scenes(count, split) for split in SPLITS]
-    found = chain.from_iterable(draw(pipe, part) for part in scenes)
-    found = list(found if progress is None else progress(found, total=len(SPLITS) * count))
-    drawn = dict(zip(SPLITS, (found[:count], found[count:]), strict=True))
-    limits = ceiling(pipe.vae, [*chain(*scenes)], pipe.unet.config.sample_size * pipe.vae.config.downsampling)
+    seen, held_out = (evaluation_scenes(count, split) for split in SPLITS)
+    found = chain(draw(pipe, seen), draw(pipe, held_out), draw(pipe, seen, in_other_words(seen)))
+    found = list(found if progress is None else progress(found, total=3 * count))
+    drawn = {split: found[i * count:(i + 1) * count] for i, split in enumerate((*SPLITS, "other_words"))}
+    limits = ceiling(pipe.vae, seen + held_out, pipe.unet.config.sample_size * pipe.vae.config.downsampling)
     return {
-        **{split: fraction(one.right for one in drawn[split]) for split in SPLITS},
+        **{split: fraction(one.right for one in part) for split, part in drawn.items()},
         "by_kind": {split: by_kind(drawn[split]) for split in SPLITS},
         "by_attribute": {split: by_attribute(drawn[split]) for split in SPLITS},
         "objects": {split: count_errors(drawn[split]) for split in SPLITS},
@@ -88,10 +95,11 @@ def evaluate(pipe: Pipeline, clip: CLIPModel | None = None, count: int = 400,
     }
 
 
-def draw(pipe: Pipeline, scenes: Sequence[Scene]) -> Iterator[Judged]:
-    """Draw the captions of the scenes, scene i from the noise of seed i, and judge the images."""
-    for scene, image in zip(scenes, drawings(pipe, [scene.caption for scene in scenes]), strict=True):
-        yield from judged([scene], [image])
+def draw(pipe: Pipeline, scenes: Sequence[Scene], prompts: Sequence[str] | None = None) -> Iterator[Judged]:
+    """Draw the scenes from their prompts, by default plain captions, and judge the images. Seeds are 0, 1, ..."""
+    prompts = prompts or [scene.caption for scene in scenes]
+    for prompt, scene, image in zip(prompts, scenes, drawings(pipe, prompts), strict=True):
+        yield from judged([scene], [image], [prompt])
 
 
 def by_kind(drawn: Sequence[Judged]) -> dict[str, float]:

@@ -100,10 +100,11 @@ def finest(heat: np.ndarray, run: Run) -> np.ndarray:
 
 
 def fraction_inside(heat: np.ndarray, box: list[float]) -> float:
-    """The fraction of a map that lies in a box, whose edges (left, top, right, bottom) go from 0 to 1."""
+    """The fraction of a map that lies in a box, whose edges (left, top, right, bottom) go from 0 to 1; 0 of nothing."""
     height, width = heat.shape
     rows, columns = covered(box[1], box[3], height), covered(box[0], box[2], width)
-    return float(rows @ heat @ columns / heat.sum())
+    total = heat.sum()
+    return float(rows @ heat @ columns / total) if total else 0.0
 
 
 def covered(low: float, high: float, count: int) -> np.ndarray:

@@ -6,21 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..data.scenes import (
-    BACKGROUNDS,
-    COLOURS,
-    PLACES,
-    RELATIONS,
-    SHAPES,
-    SIZES,
-    Scene,
-    lay_out,
-    parse_caption,
-)
+from ..data.scene_captions import WORDS, parse_caption
+from ..data.scenes import BACKGROUNDS, Scene, lay_out
 from ..tokenizer import BASE, Tokenizer
 from ..tokenizer.words import END_OF_WORD
-
-WORDS = " ".join(("a", "an", "and", "on", "background", *COLOURS, *SHAPES, *SIZES, *PLACES, *RELATIONS, *BACKGROUNDS))
 
 
 def scene_of(prompt: str, tokenizer: Tokenizer) -> Scene | None:
@@ -38,5 +27,5 @@ def true_scenes(rng: np.random.Generator, scene: Scene, count: int) -> list[Scen
 def reads_scenes(tokenizer: Tokenizer) -> bool:
     """Whether all that a tokenizer has merged occurs in the words of scenes."""
     merged = [token for token in tokenizer.tokens if token not in BASE and not token.startswith("<|")]
-    marked = "".join(f"{word}{END_OF_WORD} " for word in WORDS.split())
+    marked = "".join(f"{word}{END_OF_WORD} " for word in WORDS)
     return bool(merged) and all(token in marked for token in merged)

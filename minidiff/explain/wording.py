@@ -25,7 +25,7 @@ VIEWS = {  # title, what to see, why
         "says how much of both there is at a time t."),
     "film": (
         "From noise to the image",
-        "Play it: colours and the layout are decided in the first steps, shapes soon after, and the last steps only "
+        "Play it: the layout is decided in the first steps, colours and shapes soon after, and the last steps only "
         "polish. The curve below says how much each guess still has to change.",
         "In each step the UNet looks at x, which is still noisy, and says what the clean image x₀ might be: once with "
         "the prompt and once without. Guidance combines both, and the sampler moves x a little towards the result, "

@@ -70,7 +70,7 @@ class DataSettings(Checked):
     buckets: bool = False
     shuffle_tags: bool = False
     held_out_fraction: Annotated[float, Between(0, 0.5)] = 0.05
-    free_wording: Fraction = 0.5      # of emoji: the fraction of images that are scenes
+    free_wording: Fraction = 0.5      # of captions of scenes: in other words; of emoji: that are scenes
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ SETTINGS = {
         "flip": "mirror half of the images; not for images with writing or captions with left and right",
         "buckets": "keep the shape of images, roughly, from 1:2 to 2:1, instead of squares; --buckets sets it",
         "shuffle_tags": "put the comma-separated tags of a caption in another order each time",
-        "free_wording": "of emoji: fraction of the images that are scenes made of them; the others show one",
+        "free_wording": "of scenes: fraction of the captions in other words than the plain ones; of emoji: fraction of "
+                        "the images that are scenes made of them; the others show one",
         "held_out_fraction": "fraction of the images that are not trained on, but shown and scored",
     },
     "autoencoder": {

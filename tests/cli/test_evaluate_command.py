@@ -26,9 +26,9 @@ def test_evaluate_draws_a_sheet_of_what_is_wrong(model, tmp_path, capsys, monkey
     sheet, none = tmp_path / "new" / "wrong.png", tmp_path / "none.png"
     assert main(["evaluate", str(model), "--count", "2", "--json", "--failures", str(sheet)]) == 0
     scores = json.loads(capsys.readouterr().out)
-    assert scores["seen"] == scores["held_out"] == 0  # four images of an untrained model, so two columns
+    assert scores["seen"] == scores["held_out"] == 0  # six images of an untrained model
     with Image.open(sheet) as image:
-        assert image.width == grid([Image.new("RGB", (SIDE, SIDE))] * 4, [""] * 4).width
+        assert image.width == grid([Image.new("RGB", (SIDE, SIDE))] * 6, [""] * 6).width
     scenes = evaluation_scenes(2)
     right = judged(scenes, [scene.image() for scene in scenes])
     monkeypatch.setattr("minidiff.evaluation.evaluate", lambda *args: {"seen": len(list(args[-1](right, total=2)))})

@@ -55,7 +55,7 @@ def test_a_run_from_a_model_has_its_sizes_and_what_else_is_asked_for(capsys):
     assert main(["train", "--from", "scenes", "--dry-run", "--diffusion.caption_dropout", "0.2"]) == 0
     settings = json.loads(capsys.readouterr().out)
     assert settings["unet"]["block_out_channels"] == [32, 64, 128]
-    assert settings["diffusion"]["prediction"] == "v_prediction"
+    assert settings["diffusion"]["prediction"] == "flow_prediction"
     assert settings["diffusion"]["caption_dropout"] == 0.2
 
 

@@ -55,7 +55,7 @@ def test_settings_that_are_the_models_are_named(capsys):
         "stay as they are\n")
     assert "no effect: unet.layers_per_block;" in notes(capsys, "--lora", "4", "--unet.layers_per_block", "2")
     assert notes(capsys, "--diffusion.prediction", "epsilon") == (
-        "minidiff: note: the UNet of scenes has learned v_prediction, and must learn epsilon anew\n")
+        "minidiff: note: the UNet of scenes has learned flow_prediction, and must learn epsilon anew\n")
 
 
 def test_the_model_is_read_once_and_copied(monkeypatch):

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from minidiff.data.judge import components, read, satisfies, truth, verdict
-from minidiff.data.scenes import COLOURS, Scene, Thing, draw_scene, lay_out, parse_caption
+from minidiff.data.scene_captions import parse_caption
+from minidiff.data.scenes import COLOURS, Scene, Thing, draw_scene, lay_out
 
 seeds = st.integers(0, 2**32)
 

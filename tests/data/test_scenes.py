@@ -23,7 +23,6 @@ from minidiff.data.scenes import (
     draw_scene,
     images_of,
     lay_out,
-    parse_caption,
     to_float,
 )
 
@@ -101,33 +100,6 @@ def test_lengths_and_places_fill_exactly_the_stated_ranges(many):
 
 def test_two_objects_of_a_scene_differ_in_colour(many):
     assert all(s.objects[0].colour != s.objects[1].colour for s in many if len(s.objects) == 2)
-
-
-@pytest.mark.parametrize("caption", [
-    "a red ring",
-    "a large green circle at the top left",
-    "a small pink star in the center on a gray background",
-    "a blue heart and a orange cross",
-    "a cyan square left of a purple triangle on a black background",
-])
-def test_plain_captions_read_back_as_written(caption):
-    assert parse_caption(caption).caption == caption
-
-
-@settings(max_examples=50, deadline=None)
-@given(seeds, splits)
-def test_parsing_inverts_the_caption(seed, split):
-    scene = draw_scene(np.random.default_rng(seed), split)
-    parsed = parse_caption("  " + scene.caption.upper() + ". ")
-    assert parsed.caption == scene.caption
-    assert (parsed.kind, parsed.size, parsed.place, parsed.relation) == (
-        scene.kind, scene.size, scene.place, scene.relation)
-
-
-@pytest.mark.parametrize("text", ["", "a red", "a small red circle and a blue ring", "a mauve circle", "red circle",
-                                  "a red circle in the center left of a blue ring", "a red circle and a blue ring x"])
-def test_other_texts_are_not_plain_captions(text):
-    assert parse_caption(text) is None
 
 
 @settings(max_examples=20, deadline=None)

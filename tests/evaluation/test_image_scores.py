@@ -1,11 +1,12 @@
-"""Whether captions find their images."""
+"""Whether captions find their images, and how exact and how sharp images are."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
-from minidiff.evaluation import recall_at
+from minidiff.evaluation import crispness, psnr, recall_at
 
 
 def test_each_caption_chooses_among_the_images_of_its_group():
@@ -43,3 +44,22 @@ def test_by_chance_one_caption_in_the_group_finds_its_image(rng, among):
     text, image = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in rng.standard_normal((2, 4096, 16)))
     found = recall_at(text, image, [str(index) for index in range(4096)], among)
     assert abs(found - 1 / among) < 3 * np.sqrt(1 / among / 4096)
+
+
+def test_psnr_counts_squared_errors_of_255_levels():
+    black = np.zeros((2, 4, 4, 3), np.uint8)
+    off_by_ten = black.copy()
+    off_by_ten[1] = 10
+    assert_allclose(psnr(black, off_by_ten), 10 * np.log10(255**2 / 50), rtol=0, atol=0.01)
+    assert psnr(off_by_ten, black) == psnr(black, off_by_ten)
+    assert_allclose(psnr(black, black), 58.92, rtol=0, atol=0.01)
+
+
+def test_crispness_is_the_fraction_of_an_edge_between_two_pixels():
+    step, ramp = np.zeros((2, 1, 64, 64, 3), np.uint8)
+    step[:, :, 32:] = 200
+    ramp[:] = np.minimum(np.arange(64) * 4, 255)[:, None]
+    assert crispness(step) == 1
+    assert crispness(ramp) == 0.25
+    assert crispness(np.concatenate([step, ramp])) == pytest.approx(0.625, abs=1e-3)
+    assert crispness(np.full_like(step, 90)) == 0

@@ -11,7 +11,8 @@ import pytest
 from tiny_pipeline import tiny_pipeline
 
 from minidiff.data.judge import read, verdict
-from minidiff.data.scenes import Scene, Thing, parse_caption
+from minidiff.data.scene_captions import parse_caption
+from minidiff.data.scenes import Scene, Thing
 from minidiff.diffusion.samplers import advance, heun
 from minidiff.diffusion.scheduler import Scheduler
 from minidiff.diffusion.scheduler_config import to_config, with_sampler
@@ -59,6 +60,7 @@ def test_the_overlap_counts_parts_of_pixels():
     assert fraction_inside(heat, [0.1, 0.1, 0.9, 0.35]) == pytest.approx(0.8 * 0.25)
     heat[:, 2:] = 0
     assert fraction_inside(heat, [0.0, 0.0, 0.5, 1.0]) == pytest.approx(1.0)
+    assert fraction_inside(np.zeros((4, 4)), [0.0, 0.0, 0.5, 1.0]) == 0
 
 
 def test_how_far_heun_ends_from_euler_is_the_product_of_two_factors(rng):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from minidiff.data.batches import evaluation_scenes
-from minidiff.data.scenes import lay_out, parse_caption
+from minidiff.data.scene_captions import parse_caption
+from minidiff.data.scenes import lay_out
 from minidiff.errors import UserError
 from minidiff.evaluation import judged
 from minidiff.report.failures import failures

@@ -10,7 +10,7 @@ from ..canvas import BLUE, GREEN, INK, ORANGE, PAPER, RED, SOFT, Canvas, blend
 PROMPT, SEED, SEEN = "a red heart above a blue square", 3, (0, 3, 7, 19)
 SCALES = (0, 1, 3, 6, 12)
 REMARKS = {0: ("the empty", "one instead"), 1: ("the prompt", "alone"), 3: ("the model's", "default")}
-NEGATIVES, FIRST = ("", "a small green star", "a large green star"), 9
+NEGATIVES, FIRST = ("", "a small green star", "a large green star"), 2
 
 
 def figure():
