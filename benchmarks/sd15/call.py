@@ -14,8 +14,7 @@ from minidiff.models.autoencoder import AutoencoderKL
 from minidiff.models.configs import AutoencoderConfig, TextConfig, UNetConfig
 from minidiff.models.text_encoder import CLIPTextModel
 from minidiff.models.unet import UNet2DConditionModel
-from minidiff.nn.threads import share_rows
-from minidiff.pipeline import WIDE
+from minidiff.nn.threads import WIDE, share_rows
 from minidiff.storage.folders import load_model, save_model
 
 from ..measure.process import peak_memory

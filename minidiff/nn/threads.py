@@ -22,6 +22,7 @@ from .blas import blas_threads, set_blas_threads
 
 LEAST_ROWS = 8      # per thread; with fewer, threads are slower than one, since they wait for Python's global lock
 LEAST_RECORDED = 3  # of a recorded function, which leaves Python less to do
+WIDE = 512          # channels from which on a model is wide
 most = None         # cores to use, if fewer than there are: see `at_most`
 
 
@@ -43,6 +44,11 @@ def share_rows(function, *arrays, wide=False, least=LEAST_ROWS):
                 return function(*arrays)
             parts = zip(*(np.array_split(array, count) for array in arrays), strict=True)
             return np.concatenate(list(pool(count).map(in_context(function), parts)))
+
+
+def is_wide(model) -> bool:
+    """Whether one row is enough work for all cores: a UNet or an autoencoder as wide as Stable Diffusion's."""
+    return max(model.config.block_out_channels) >= WIDE
 
 
 def in_context(function):

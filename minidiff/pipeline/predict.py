@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..backend import array_module, captured, device_of
-from ..models.autoencoder import AutoencoderKL
 from ..models.unet import UNet2DConditionModel
-from ..nn.threads import LEAST_RECORDED, LEAST_ROWS, share_rows
+from ..nn.threads import LEAST_RECORDED, LEAST_ROWS, is_wide, share_rows
 from .finite import quiet
 
-WIDE = 512       # channels from which on a model is wide in the sense of `share_rows`
 LEAST_CALLS = 8  # of a UNet on a CPU that make up for recording it, if it is not wide
 
 
@@ -41,7 +39,3 @@ def predictor(unet: UNet2DConditionModel, calls: int = 1) -> Callable:
 def first_of(model: Callable) -> Callable:
     """The model without its backward pass."""
     return lambda *arrays: model(*arrays)[0]
-
-
-def is_wide(model: UNet2DConditionModel | AutoencoderKL) -> bool:
-    return max(model.config.block_out_channels) >= WIDE

@@ -25,7 +25,7 @@ from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
 from ..nn.blas import set_blas_threads
 from ..nn.module import frozen
-from ..pipeline.predict import is_wide
+from ..nn.threads import is_wide
 from ..tokenizer import Tokenizer
 from .ahead import Ahead, drawers
 from .presets import Settings

@@ -20,7 +20,7 @@ from ..data.sources import open_source
 from ..diffusion.scheduler_config import from_config
 from ..errors import UserError
 from ..nn.lora import add_lora
-from ..pipeline.predict import is_wide
+from ..nn.threads import is_wide
 from ..storage.lock import held
 from ..storage.lora_writing import save_lora
 from ..storage.pipeline_folder import Parts, load_pipeline

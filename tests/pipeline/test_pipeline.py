@@ -20,7 +20,7 @@ from minidiff.nn.blas import blas
 from minidiff.nn.transformer import Attention
 from minidiff.ops import no_grad
 from minidiff.ops.op import grad_enabled
-from minidiff.pipeline import Pipeline, pipeline, predict
+from minidiff.pipeline import Pipeline, pipeline
 
 HEART, STAR = "a red heart", "a green star"
 
@@ -72,7 +72,7 @@ def test_threads_share_the_rows_of_a_batch_and_none_computes_gradients(pipe, mon
     assert_same(alone, pipe(HEART, num_images_per_prompt=17, num_inference_steps=3))
     assert sorted({size[:4] for size in sizes}) == [(n, n, n, False) for n in (8, 9)]
     assert threading.current_thread().name not in {name for *_, name in sizes}
-    monkeypatch.setattr(predict, "WIDE", 16)
+    monkeypatch.setattr(threads, "WIDE", 16)
     monkeypatch.setattr(threads, "cores", lambda: 40)
     sizes.clear()
     assert_same(alone, pipe(HEART, num_images_per_prompt=17))
