@@ -29,7 +29,7 @@ def measure(sizes: Sequence[str] = ("small",), minutes: float = 10.0, count: int
     for seed in range(seeds):
         for size in sizes:
             for change in ("", *changes):
-                found = row(f"{size}, {minutes:g} minutes", change or PRESET, {}, seed=seed, size=size,
+                found = row(f"{size}, {minutes:g} minutes, {count} prompts", change or PRESET, {}, seed=seed, size=size,
                             planned=minutes, count=count)
                 if key(found) not in known:
                     yield found | trained(changed(size, change, seed), minutes, count, threads, device)
