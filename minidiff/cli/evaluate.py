@@ -67,7 +67,7 @@ def run(args) -> None:
         size = pipe.unet.config.sample_size * pipe.vae.config.downsampling
         with tempfile.TemporaryDirectory() as scratch:
             source = open_data(data, model, size, Path(scratch))
-            scores = (evaluate_emoji(pipe, source, args.count, keep_wrong) if kind == "emoji" else
+            scores = (evaluate_emoji(pipe, clip, source, args.count, keep_wrong) if kind == "emoji" else
                       evaluate_images(pipe, clip, source, args.count or COUNT, drawing))
     show(*(json.dumps(scores, indent=2).split("\n") if args.json else as_lines(scores)))
     if args.failures and wrong:

@@ -39,7 +39,7 @@ def of_scenes(pipe, clip, source, count):
 def of_emoji(pipe, clip, source, count):
     from ..evaluation import evaluate_emoji
 
-    scores = evaluate_emoji(pipe, source, count, judging)
+    scores = evaluate_emoji(pipe, clip, source, count, judging)
     named, composed = scores["named"], scores["composed"]
     words = ", ".join(f"{rate['held_out']:.2f} {kind}" for kind, rate in scores["words"].items()
                       if rate["held_out"] is not None)

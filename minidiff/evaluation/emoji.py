@@ -12,6 +12,7 @@ from itertools import chain
 import numpy as np
 
 from ..backend import random_stream
+from ..data.emoji.emoji import Emoji
 from ..data.emoji.judge import Judge, whole
 from ..data.emoji.random_scenes import draw_scene
 from ..data.emoji.scenes import EmojiScene, plainly_named
@@ -20,11 +21,13 @@ from ..data.emoji_source import EmojiSource
 from ..data.purposes import Purpose
 from ..data.scenes import to_float
 from ..errors import UserError
+from ..models.clip import CLIPModel
 from ..pipeline import Pipeline
 from ..storage.pipeline_folder import load_clip
+from ..tokenizer import Tokenizer
 from .copies import copied, thumbnails
 from .images import crispness, fraction, psnr
-from .model import drawings, embed_images, reconstruct, settings
+from .model import drawings, embed_images, embed_text, reconstruct, settings
 from .scenes import SPLITS
 
 WORDS = 200         # prompts of each kind of scene, seen and held out
@@ -45,14 +48,15 @@ class JudgedEmoji:
         return f"{self.scene.caption}: saw {self.seen}"
 
 
-def evaluate_emoji(pipe: Pipeline, source: EmojiSource, count: int | None = None,
+def evaluate_emoji(pipe: Pipeline, clip: CLIPModel | None, source: EmojiSource, count: int | None = None,
                    progress: Callable[..., Iterable[JudgedEmoji]] | None = None) -> dict:
     """The scores of a model on the names of a set of emoji and on scenes of them, ready for JSON.
 
     named is the fraction of names seen in training whose image is nearest, of all true images, to its own true one;
     composed the same for the skin tones that are held out. by_encoder are both by another measure than pixels: the
     embeddings of a model that was never trained on emoji, the shipped one of scenes. `words` are the scenes drawn
-    right, by kind, for words seen together in training and for those held out. `judge` are the same scores of true
+    right, by kind, for words seen together in training and for those held out. retrieval is how often the model's
+    contrastive model, `clip`, finds the image of a caption; None without one. `judge` are the same scores of true
     images and of the autoencoder's reconstructions. copies compares the composed images with those of training (see
     `copied`).
 
@@ -75,6 +79,7 @@ def evaluate_emoji(pipe: Pipeline, source: EmojiSource, count: int | None = None
         **{name: rates(drawn[name]) for name in ("named", "composed")},
         "by_encoder": by_encoder(judge, {name: drawn[name] for name in ("named", "composed")}),
         "words": by_kind(drawn),
+        "retrieval": None if clip is None else retrieval(clip, pipe.tokenizer, judge, groups),
         "judge": {title: {name: fraction(judge.judge(*each).right for each in zip(groups[name], images, strict=True))
                           for name, images in shown.items()}
                   for title, shown in (("truth", true), ("reconstruction", rebuilt))},
@@ -107,17 +112,41 @@ def by_encoder(judge: Judge, groups: dict[str, list[JudgedEmoji]]) -> dict[str, 
     None for a group without images, or where the encoder of scenes reads images of another size.
     """
     clip, emoji = load_clip(ENCODER), judge.words.emoji
-    true = np.stack([whole(one) for one in emoji])
-    if true.shape[1] != clip.config.vision_config.image_size:
+    true = embedded(clip, emoji)
+    if true is None:
         return dict.fromkeys(groups)
-    embedded = embed_images(clip, to_float(true))
 
     def found(drawn):
-        nearest = (embed_images(clip, to_float(images_of(drawn))) @ embedded.T).argmax(axis=1)
+        nearest = (embed_images(clip, to_float(images_of(drawn))) @ true.T).argmax(axis=1)
         return fraction(judge.alike(emoji[index], one.scene.stickers[0].emoji)
                         for index, one in zip(nearest, drawn, strict=True))
 
     return {name: found(drawn) if drawn else None for name, drawn in groups.items()}
+
+
+def retrieval(clip: CLIPModel, tokenizer: Tokenizer, judge: Judge,
+              groups: dict[str, list[EmojiScene]]) -> dict[str, float | None]:
+    """How often the true image whose embedding is nearest to a caption's, of all emoji, is one that the caption means.
+
+    For the groups whose captions mean an emoji as it is. What the words of a description have to do with each other
+    and with an image, a UNet does not learn easily if its text encoder has not learned it here.
+    """
+    emoji, true = judge.words.emoji, embedded(clip, judge.words.emoji)
+    groups = {name: scenes for name, scenes in groups.items() if scenes and scenes[0].kind in ("named", "described")}
+    if true is None:
+        return dict.fromkeys(groups)
+
+    def found(scenes):
+        nearest = (embed_text(clip, tokenizer, [scene.caption for scene in scenes]) @ true.T).argmax(axis=1)
+        return fraction(judge.means(scene, emoji[index]) for index, scene in zip(nearest, scenes, strict=True))
+
+    return {name: found(scenes) for name, scenes in groups.items()}
+
+
+def embedded(clip: CLIPModel, emoji: list[Emoji]) -> np.ndarray | None:
+    """The embeddings of the true images, (M, F); None where the encoder reads images of another size."""
+    true = np.stack([whole(one) for one in emoji])
+    return embed_images(clip, to_float(true)) if true.shape[1] == clip.config.vision_config.image_size else None
 
 
 def images_of(found: list[JudgedEmoji]) -> np.ndarray:

@@ -57,7 +57,7 @@ class Judge:
         wanted = scene.stickers[0].emoji
         if scene.kind in ("named", "described"):
             seen = self.nearest(image)
-            return Verdict(any(self.alike(seen, one) for one in scene.fitting or (wanted,)), seen.name)
+            return Verdict(self.means(scene, seen), seen.name)
         if scene.kind == "coloured":
             colour, seen = self.coloured(image)
             right = base_name(seen) == base_name(wanted) or self.alike(seen, wanted)
@@ -66,6 +66,10 @@ class Judge:
         right = all(map(self.alike, seen, (sticker.emoji for sticker in scene.stickers)))
         placed = scene.kind == "related" or in_place(scene, image)
         return Verdict(right and placed, " and ".join(emoji.name for emoji in seen))
+
+    def means(self, scene: EmojiScene, emoji: Emoji) -> bool:
+        """Whether a name or a description is one of this emoji, or of one that can't be told apart from it."""
+        return any(self.alike(emoji, one) for one in scene.fitting or (scene.stickers[0].emoji,))
 
     def alike(self, a: Emoji, b: Emoji) -> bool:
         """Whether two have the same name, or true images that can't be told apart, as those of 'astronaut: dark skin
