@@ -36,6 +36,7 @@ NO_KINKS = {"x": quarters, "target": between_quarters}  # |x − target| is at l
 RIGHT_BOTTOM = ((0, 1), (0, 1))
 ALL_DIFFERENT = ((1, 0), (0, 2))
 NONE = ((0, 0), (0, 0))
+WIDE = ((1, 1), (2, 0))
 
 
 def cases():
@@ -50,6 +51,7 @@ def cases():
     yield case(ops.conv2d, k=[3], padding=ALL_DIFFERENT)
     yield case(ops.conv2d, k=[2], stride=2, padding=NONE)
     yield case(ops.conv2d, k=[2], padding=NONE)
+    yield case(ops.conv2d, k=[1], padding=WIDE)
     yield case(ops.conv2d, k=[1], stride=2)
     yield case(ops.conv2d, k=[5])
     yield case(ops.conv2d, k=[5], stride=3)

@@ -21,7 +21,7 @@ import threading
 
 import numpy as np
 
-TYPES = {"f": 0, "d": 1, "e": 2, "E": 14}  # dtype.char -> cudaDataType_t; E is the bfloat16 of ml_dtypes
+TYPES = {"f": 0, "d": 1, "e": 2}           # dtype.char -> cudaDataType_t
 COMPUTE = {"float32": 68, "tf32": 77, "bf16": 75, "float64": 70}       # cublasComputeType_t: how float32 is multiplied
 WORKSPACE = 32 << 20                       # bytes, as NVIDIA advises for an H100
 
@@ -97,7 +97,7 @@ def matmul(a, b, out=None):
         return None
     lead = a.shape[:-2] if a.shape[:-2] == b.shape[:-2] else np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     y = cupy.empty((*lead, m, n), a.dtype) if out is None else out
-    if y.shape != (*lead, m, n) or y.dtype.char not in (dtype, "f" if dtype in "eE" else dtype):
+    if y.shape != (*lead, m, n) or y.dtype.char not in (dtype, "f" if dtype == "e" else dtype):
         return None
     if y.size == 0 or k == 0:
         y[...] = 0

@@ -50,8 +50,10 @@ def captured(run: Callable, device: str = "auto", own=(), pure: bool = False) ->
         kinds = tuple(map(kind, arguments))
         if kinds in graphs:
             return graphs[kinds].replay(arguments)
-        graphs[kinds] = graph = Graph(run, arguments)
-        return graph.record()
+        graph = Graph(run, arguments)
+        first = graph.record()
+        graphs[kinds] = graph
+        return first
 
     return optional(call, lambda *arguments: run(*map(on_device, arguments)))
 

@@ -12,7 +12,7 @@ def random_stream(seed, purpose=0, index=0) -> np.random.Generator:
 
     Seed and purpose are the halves of its key, and the index is the highest word of its counter.
     """
-    return np.random.Generator(np.random.Philox(key=int(seed) + (purpose << 64), counter=index << 192))
+    return np.random.Generator(np.random.Philox(key=int(seed) + (int(purpose) << 64), counter=int(index) << 192))
 
 
 def normal(seeds, shape, like=None, purpose=0):

@@ -110,7 +110,7 @@ class Recorded(NDArrayOperatorsMixin):
         return self._view(found) if self._overlaps(found) else self.tape.call_and_copy(operator.getitem, self, key)
 
     def __iter__(self):
-        return map(self._view, self.array)
+        return (self[i] for i in range(len(self)))
 
     def swapaxes(self, a, b):
         return self._view(self.array.swapaxes(a, b))

@@ -50,10 +50,10 @@ def taped(run: Callable, own=()) -> Callable:
             tapes[kinds] = tape = Tape(run, arguments, own, tapes.setdefault("memory", Memory()))
             return copied(tape.result)
         except (TypeError, AttributeError) as error:
-            refused.append(error)
             for x, old in zip(own, before, strict=True):
                 x[...] = old
             y = run(*own, *arguments)  # raises the error if it was not about recording
+            refused.append(error)
             warnings.warn(f"a step is computed call by call, which is slower, as it can't be recorded: {error}",
                           stacklevel=2)
             return y
@@ -63,7 +63,8 @@ def taped(run: Callable, own=()) -> Callable:
 
 def kind(x):
     """What a recording is made for: the shape and dtype of what may change, and everything else itself."""
-    return (np.shape(x), getattr(x, "dtype", tuple)) if changes(x) else x
+    x = np.asarray(x) if isinstance(x, tuple) else x
+    return (x.shape, x.dtype) if changes(x) else x
 
 
 def changes(x) -> bool:

@@ -1,4 +1,6 @@
-"""The configurations of the models, with fields named as in published `config.json` files; defaults are SD 1.5's.
+"""The configurations of the models, with fields named as in published `config.json` files.
+
+Defaults are those of Stable Diffusion 1.5; of the image encoder and CLIP's common space, those of CLIP ViT-B/32.
 
 Each field's type says which values it may have (fields.py); `__post_init__` says what fields must agree on.
 """
@@ -136,7 +138,10 @@ class UNetConfig(Config):
     def __post_init__(self):
         super().__post_init__()
         _check_groups(self.block_out_channels, self.norm_num_groups)
-        levels = len(self.block_out_channels)
+        first, levels = self.block_out_channels[0], len(self.block_out_channels)
+        if first % 2 or first <= 2 * self.freq_shift:
+            raise UserError(f"the first of block_out_channels is {first}: sinusoids of the time take an even number of "
+                            "channels, more than twice freq_shift")
         if len(self.down_block_types) != levels or len(self.up_block_types) != levels:
             raise UserError(f"a UNet with {levels} levels needs {levels} down_block_types and {levels} up_block_types")
         if len(self.heads) != levels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 
 from threadpoolctl import ThreadpoolController
@@ -17,6 +18,7 @@ class Turns:
 
 
 TURNS = Turns()
+_own = ContextVar("the number of BLAS threads that this context has asked for")
 
 
 @contextmanager
@@ -24,16 +26,21 @@ def blas_threads(count):
     """Inside, BLAS has `count` threads, or with None as many as it had.
 
     Their number is that of the whole process, and products round differently with another one. So whoever needs
-    another number waits until the others are done, and the last to leave restores the number from before.
+    another number waits until the others are done, and the last to leave restores the number from before. Who asks for
+    another one inside would wait for itself, and gets a RuntimeError.
     """
+    if _own.get(count) != count:
+        raise RuntimeError(f"blas_threads({count}) inside blas_threads({_own.get()})")
     with TURNS.changed:
         TURNS.changed.wait_for(lambda: TURNS.users == 0 or TURNS.agreed == count)
         if TURNS.users == 0:
             TURNS.agreed, TURNS.restore = count, set_blas_threads(count)
         TURNS.users += 1
+    token = _own.set(count)
     try:
         yield
     finally:
+        _own.reset(token)
         with TURNS.changed:
             TURNS.users -= 1
             if TURNS.users == 0:

@@ -1,7 +1,8 @@
 """Ops with weights that stay as they are: backward returns the gradient of x alone, and computes no other.
 
-Nor do they keep activations, since dx depends on dy and the weight only. Norms have no such form: their dx takes x, and
-the sums that are the gradients of their weights.
+Nor do they keep activations, since dx depends on dy and the weight only. Norms have no form of their own: their dx
+takes x anyway, and that of a group norm also the sums over pixels that make up the gradients of its weight and bias. (A
+frozen layer norm computes these for nothing.)
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
 
     x (N, H, W, I), weight (k, k, I, O), bias (O) -> y (N, P, Q, O)
 
-    For a stride s, every s-th pixel of dx, from the a-th on, is dy ∗ every s-th tap of the weight, from the a-th on.
+    Stride s: of the padded x, pixel s·j + a was read for y[j − t] by tap s·t + a. So, in one dimension and with the
+    inputs and outputs of w exchanged, dpadded[s·j + a] = Σ_t dy[j − t] · w[s·t + a]: for each a < s a convolution of
+    stride 1 by every s-th tap, from the a-th on, turned. dx is dpadded without its border.
     """
     y, _ = ops.conv2d(x, weight, bias, stride=stride, padding=padding)
     k, (n, height, width, inputs) = len(weight), x.shape
@@ -51,7 +54,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
 def upsample_conv2d(x, weight, bias):
     """y = conv2d(upsample_nearest(x), weight, bias), dx = dy ∗ the sum of four turned weights, with stride 2
 
-    x (N, H, W, I), weight (k, k, I, O), bias (O) -> y (N, 2H, 2W, O)
+    x (N, H, W, I), weight (k, k, I, O), bias (O) -> y (N, 2H, 2W, O), k odd
 
     A pixel of dx is the sum of 2 x 2 pixels of dy ∗ the turned weight: one window of k + 1 pixels has all of them.
     """

@@ -1,8 +1,8 @@
 """Objects with parameters, called like ops: `layer(x) -> (y, backward)`.
 
-`apply` is the only reader of parameter values, and the only one to give them gradients; `chain` runs layers and ops in
-sequence. There is no tape: the backward pass is written next to each forward pass, from the backward passes of its
-parts.
+In a forward pass only `apply` reads parameter values, and only its backward adds to their gradients; `chain` runs
+layers and ops in sequence. There is no automatic differentiation (backend/tape.py records calls, not derivatives): the
+backward pass is written next to each forward pass, from the backward passes of its parts.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def apply(op, *args, **options):
     parameters = [a if isinstance(a, Parameter) else None for a in args]
 
     def backward(dy):
-        others = []
-        for parameter, grad in zip(parameters, back(dy), strict=False):
+        others, grads = [], back(dy)
+        for parameter, grad in zip(parameters, grads if isinstance(grads, tuple) else (grads,), strict=False):
             if parameter is None:
                 others.append(grad)
             else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .. import ops
-from ..ops.op import no_backward
 from .layers import Conv2d, GroupNorm, LayerNorm, Linear
 from .module import Module, chain, identity, residual
 
@@ -40,7 +39,7 @@ class Attention(Module):
 
     def __call__(self, x, context):
         q, q_back = self.to_q(x)
-        (k, v), read_back = (context[self], no_backward) if isinstance(context, dict) else self.read(context)
+        (k, v), read_back = (context[self], nothing_read) if isinstance(context, dict) else self.read(context)
         h, attention_back = ops.attention(q, k, v, heads=self.heads)
         y, out_back = self.to_out[0](h)
 
@@ -49,6 +48,10 @@ class Attention(Module):
             return q_back(dq), read_back(dk, dv)
 
         return y, backward
+
+
+def nothing_read(*_):
+    raise RuntimeError("no backward pass: keys and values were passed in, not the context that they were read from")
 
 
 class SelfAttention(Attention):

@@ -29,10 +29,10 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
         windows[:, :, :, index] = under_tap(padded, a, b)
     windows_flat = windows.reshape(n * rows * columns, k * k * inputs)
     weight_flat = weight.reshape(k * k * inputs, -1)
-    y = matmul(windows_flat, weight_flat).reshape(n, rows, columns, -1)
+    y = matmul(windows_flat, weight_flat).reshape(n, rows, columns, weight.shape[-1])
 
     def backward(dy):
-        dy_flat = dy.reshape(n * rows * columns, -1)
+        dy_flat = dy.reshape(n * rows * columns, dy.shape[-1])
         dweight = matmul(windows_flat.T, dy_flat).reshape(weight.shape)
         dwindows = matmul(dy_flat, weight_flat.T).reshape(windows.shape)
         dpadded = xp.zeros_like(padded)

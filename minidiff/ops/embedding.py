@@ -26,7 +26,7 @@ def embedding(table, ids):
 def sinusoidal_embedding(t, features, flip_sin_to_cos=True, freq_shift=0.0, max_period=10000.0):
     """y = [cos(t ωᵢ), sin(t ωᵢ)], ωᵢ = max_period^(−i / (F/2 − freq_shift)); sin first unless flip_sin_to_cos.
 
-    t (N) -> y (N, F)
+    t (N) -> y (N, F), F even
 
     Vaswani et al. 2017, section 3.5; for diffusion, with t in [0, 1000], Ho et al. 2020, appendix B.
     """

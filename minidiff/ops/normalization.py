@@ -16,7 +16,8 @@ def group_norm(x, weight, bias, groups, eps=1e-5):
 
     def by_group(a):
         """(N, H, W, C) -> (N, G, H·W·C/G)"""
-        return a.reshape(n, height * width, groups, channels // groups).swapaxes(1, 2).reshape(n, groups, -1)
+        pixels = a.reshape(n, height * width, groups, channels // groups)
+        return pixels.swapaxes(1, 2).reshape(n, groups, height * width * channels // groups)
 
     def by_pixel(a):
         """(N, G, H·W·C/G) -> (N, H, W, C)"""

@@ -1,6 +1,7 @@
 """What an op is: a function of arrays that returns `(y, backward)`.
 
-`backward(dy)` returns a gradient for each array argument, in order: None for token ids, and a single one without tuple.
+`backward(dy)` returns a gradient for each array argument, in order: None for token ids, none for the constant `weight`
+of a loss, which comes last. A single one comes without tuple.
 """
 
 import contextlib

@@ -22,7 +22,7 @@ def upsample_nearest(x):
 def upsample_conv2d(x, weight, bias):
     """y = conv2d(upsample_nearest(x), weight, bias)
 
-    x (N, H, W, I), weight (k, k, I, O), bias (O) -> y (N, 2H, 2W, O)
+    x (N, H, W, I), weight (k, k, I, O), bias (O) -> y (N, 2H, 2W, O), k odd
     """
     upsampled, upsample_back = upsample_nearest(x)
     y, conv_back = conv2d(upsampled, weight, bias)

@@ -75,6 +75,14 @@ def test_noise_of_a_seed_never_changes():
     assert_allclose(backend.normal([42], (3,)), [[0.181704745, -1.2426393, -0.551553]], rtol=1e-6, atol=0)
 
 
+def test_every_number_of_a_stream_counts_whatever_its_type():
+    def draw(*key):
+        return backend.random_stream(*key).standard_normal(4)
+
+    assert_array_equal(draw(*np.int64([5, 6, 7])), draw(5, 6, 7))
+    assert len({draw(*key)[0] for key in ((5, 6, 7), (4, 6, 7), (5, 0, 7), (5, 6, 0))}) == 4
+
+
 def test_noise_is_standard_normal():
     noise = backend.normal([0], (100_000,))
     assert abs(noise.mean()) < 0.015

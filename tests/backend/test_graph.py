@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from minidiff.backend import gpu_available, matmul, resolve_device, to_device, to_host
+from minidiff.backend import gpu_available, graph, matmul, resolve_device, to_device, to_host
 from minidiff.backend.graph import captured, without_graphs
 
 needs_gpu = pytest.mark.skipif(not gpu_available(), reason="needs CuPy and an NVIDIA GPU")
@@ -120,3 +122,20 @@ def test_an_error_of_the_function_itself_is_raised():
 
     with pytest.raises(ValueError, match="no such thing"):
         captured(wrong)(np.ones(3))
+
+
+def test_a_first_call_that_fails_leaves_no_graph(monkeypatch):
+    class OneFails(list):
+        def __call__(self, run, arguments):
+            self.append(mock.Mock(record=mock.Mock(side_effect=None if self else ValueError)))
+            return self[-1]
+
+    graphs = OneFails()
+    monkeypatch.setattr(graph, "resolve_device", lambda device: "cuda")
+    monkeypatch.setattr(graph, "Graph", graphs)
+    replay = captured(np.tanh)
+    with pytest.raises(ValueError):
+        replay(1.0)
+    for _ in range(3):
+        replay(1.0)
+    assert [(one.record.call_count, one.replay.call_count) for one in graphs] == [(1, 0), (1, 2)]

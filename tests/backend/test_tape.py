@@ -36,6 +36,11 @@ def views(x, y):
     return sum(part[..., None] for part in parts[:3]) + parts[4]
 
 
+def unpacked(x, y):
+    first, second, third = y[:, 0]
+    return x * first + second - third
+
+
 def sums(x, y):
     return x.sum(axis=0, keepdims=True) / x.max(axis=-1, keepdims=True) + y.mean(axis=1, keepdims=True) - x.sum()
 
@@ -73,8 +78,8 @@ def contracted(x, y):
     return np.einsum("ij,kj->ik", x, CONSTANT) - np.einsum("ij,ij->i", x, y)[:, None]
 
 
-@pytest.mark.parametrize("run", [in_place, copies, views, sums, functions, products, memory, picked, scattered,
-                                 contracted])
+@pytest.mark.parametrize("run", [in_place, copies, views, unpacked, sums, functions, products, memory, picked,
+                                 scattered, contracted])
 def test_a_replay_gives_what_the_function_gives_for_other_arrays(run, rng):
     tape = Tape(run, rng.standard_normal((2, 3, 4)))
     for _ in range(3):
@@ -181,6 +186,12 @@ def test_a_number_is_recorded_as_it_is_once_for_each(rng):
     assert seen == [2.0, 0.5]
 
 
+def test_numbers_of_a_tuple_keep_their_type(rng):
+    replay, x = taped(lambda x, numbers: x * numbers[0] + numbers[1]), rng.standard_normal(3)
+    for numbers in ((1, 2), (0.5, 2.5), (3, 4), (1, 0.5)):
+        assert_array_equal(replay(x, numbers), x * numbers[0] + numbers[1])
+
+
 def test_what_cannot_be_recorded_changes_its_own_arrays_once(rng):
     total = np.zeros(3)
 
@@ -259,6 +270,21 @@ def test_an_error_of_the_function_is_raised_as_it_is():
     for error in (TypeError, ValueError):
         with pytest.raises(error, match="wrong"):
             taped(wrong)(np.ones(3))
+
+
+def test_a_function_is_recorded_after_a_call_that_failed():
+    calls = []
+
+    def run(x):
+        calls.append(x)
+        return x * 2 if len(calls) > 2 else x.missing
+
+    replay = taped(run)
+    with pytest.raises(AttributeError, match="missing"):
+        replay(np.ones(3))
+    for x in (1.0, 2.0, 3.0):
+        assert_array_equal(replay(np.full(3, x)), np.full(3, 2 * x))
+    assert len(calls) == 3
 
 
 def test_a_pure_function_is_recorded_on_a_cpu_and_without_graphs_it_is_called_each_time(rng):

@@ -67,6 +67,8 @@ def test_fast_kernels_need_to_be_allowed_and_plain_has_none():
         with fast(False):
             assert takes(*convolution) == "conv2d"
         assert takes(*convolution, stride=2) == "conv2d"
+        assert takes(*convolution, padding=((2, 0), (0, 2))) == "conv2d"
+        assert takes(*convolution, padding=((3, 0), (0, 0))) is None
     assert takes(*convolution) == "conv2d"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -22,6 +23,14 @@ def test_attention_is_the_same_in_blocks(rng, monkeypatch, block_scores, causal)
     y, backward = attention.attention(q, k, v, heads=3, causal=causal)
     for one, other in zip([y, *backward(dy)], expected, strict=True):
         assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_attention_keeps_the_scaled_queries_and_not_the_queries_themselves(rng):
+    q, (k, v) = rng.normal(size=(2, 7, 6)), rng.normal(size=(2, 2, 9, 6))
+    queries = weakref.ref(q)
+    kept = attention.attention(q, k, v, heads=3)
+    del q
+    assert kept and queries() is None
 
 
 @pytest.mark.parametrize("causal", [False, True])

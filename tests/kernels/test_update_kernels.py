@@ -41,6 +41,14 @@ def test_adamw_is_its_op(rng, monkeypatch, dtype, tolerance, on_device):
         assert_allclose(one, other, rtol=0, atol=tolerance * np.abs(other).max())
 
 
+@pytest.mark.parametrize("part", ["w", "m", "v", "average"])
+def test_adamw_leaves_arrays_that_are_not_contiguous_to_its_op(part):
+    arrays = {name: np.zeros((2, 4)) for name in ("w", "g", "m", "v", "average")}
+    assert adamw.fits(**arrays)
+    assert not adamw.fits(**arrays | {part: np.zeros((2, 8))[:, ::2]})
+    assert not adamw.fits(**arrays | {"average": None})
+
+
 @pytest.mark.parametrize("clip", [1e-3, 5.0, 1e9, np.inf])
 @pytest.mark.parametrize("size", [1, 31, 257, 3000])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-14)])

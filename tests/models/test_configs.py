@@ -11,6 +11,8 @@ from minidiff.models.configs import AutoencoderConfig, CLIPConfig, TextConfig, U
     (lambda: UNetConfig(attention_head_dim=7), "7 attention heads"),
     (lambda: UNetConfig(attention_head_dim=(5, 10)), "4 numbers"),
     (lambda: UNetConfig(block_out_channels=(320, 640)), "2 levels"),
+    (lambda: UNetConfig(block_out_channels=(9,), norm_num_groups=3, attention_head_dim=3), "is 9: .* even number"),
+    (lambda: UNetConfig(block_out_channels=(2,), norm_num_groups=2, freq_shift=1), "is 2: .* freq_shift"),
     (lambda: UNetConfig(down_block_types=("AttnDownBlock2D",) * 4), "AttnDownBlock2D"),
     (lambda: UNetConfig.from_dict({"addition_embed_type": "text_time"}), "text_time"),
     (lambda: UNetConfig.from_dict({"act_fn": "gelu"}), "act_fn"),

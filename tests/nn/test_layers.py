@@ -62,6 +62,15 @@ def test_layers_keep_single_precision_and_their_arguments(name, rng):
         assert array.dtype == np.float32
 
 
+def test_attention_to_keys_and_values_that_were_passed_in_has_no_backward_pass_and_says_why(rng):
+    layer = Attention(rng, 8, 7, heads=4)
+    x, context = rng.standard_normal(TOKENS), rng.standard_normal(CONTEXT)
+    y, back = layer(x, {layer: layer.read(context)[0]})
+    assert_array_equal(y, layer(x, context)[0])
+    with pytest.raises(RuntimeError, match="keys and values were passed in"):
+        back(y)
+
+
 def test_embedding_adds_up_the_gradients_of_a_repeated_id(rng):
     layer = Embedding(rng, 9, 4, std=0.02)
     y, back = layer(np.array([[3, 3, 5]]))

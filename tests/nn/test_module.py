@@ -86,6 +86,13 @@ def test_apply_returns_the_gradients_of_arrays_and_adds_those_of_parameters(rng)
     assert_allclose(weight.grad, np.ones_like(y).T @ x, rtol=1e-6, atol=1e-6)
 
 
+def test_apply_returns_the_whole_gradient_of_an_op_with_one_array(rng):
+    x = rng.standard_normal((3, 2))
+    (y, back), (expected, expected_back) = apply(ops.silu, x), ops.silu(x)
+    assert_array_equal(y, expected)
+    assert_array_equal(back(x), expected_back(x))
+
+
 def test_the_gradient_of_a_scalar_is_an_array_that_accumulates_in_place(rng):
     scale = Parameter(np.array(0.5))
     text, image = rng.standard_normal((2, 3, 4))

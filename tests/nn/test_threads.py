@@ -91,6 +91,16 @@ def test_who_needs_other_threads_of_blas_waits():
     assert order == [1] * 50 + ["all"]
 
 
+def test_another_number_of_blas_threads_inside_is_an_error_and_the_same_is_none():
+    before = blas_threads()
+    with blas.blas_threads(1), blas.blas_threads(1):
+        with pytest.raises(RuntimeError, match=r"blas_threads\(None\) inside blas_threads\(1\)"):
+            blas.blas_threads(None).__enter__()
+        assert blas_threads() == 1
+    with blas.blas_threads(None):
+        assert blas_threads() == before
+
+
 def test_no_more_cores_are_used_than_asked_for():
     before = threads.cores(), blas_threads()
     with threads.at_most(1):

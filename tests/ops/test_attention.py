@@ -34,6 +34,13 @@ def test_causal_attention_sees_no_later_token(rng):
     assert np.abs(before[:, 4:] - after[:, 4:]).min() > 0
 
 
+def test_causal_attention_sees_no_later_token_however_much_larger_its_score():
+    k, v = np.array([[[-3e4], [0]]]), np.array([[[1.0], [5]]])
+    y, backward = ops.attention(np.ones((1, 2, 1)), k, v, heads=1, causal=True)
+    assert_array_equal(y, v)
+    assert_array_equal(backward(np.ones_like(y))[2], [[[1], [1]]])
+
+
 def test_attention_does_not_overflow_in_half_precision():
     q, k, v = (np.full((1, 1024, 4), value, np.float16) for value in (0.1, 0.2, 100))  # 1024 · 100 is too large
     y, backward = ops.attention(q, k, v, heads=1)

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from minidiff import ops
 
@@ -41,3 +41,14 @@ def test_conv2d_pads_by_half_a_kernel_where_nothing_is_said(rng, k):
     x, weight, bias = rng.normal(size=(2, 7, 5, 2)), rng.normal(size=(k, k, 2, 3)), rng.normal(size=3)
     y, _ = ops.conv2d(x, weight, bias)
     assert_allclose(y, plain_conv2d(x, weight, bias, 1, ((k // 2, k // 2),) * 2), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("op", "size"), [(ops.conv2d, (6, 4)), (ops.upsample_conv2d, (12, 8))])
+def test_convolutions_take_an_empty_batch(op, size):
+    x, weight, bias = np.zeros((0, 6, 4, 2)), np.ones((3, 3, 2, 5)), np.ones(5)
+    y, backward = op(x, weight, bias)
+    assert y.shape == (0, *size, 5)
+    dx, dweight, dbias = backward(y)
+    assert dx.shape == x.shape
+    assert_array_equal(dweight, np.zeros_like(weight))
+    assert_array_equal(dbias, np.zeros_like(bias))

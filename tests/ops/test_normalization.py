@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from minidiff import ops
 
@@ -29,6 +29,16 @@ def test_group_norm_of_a_constant_image_is_its_bias(rng):
     y, backward = ops.group_norm(x, weight, bias, groups=3)
     assert_allclose(y, np.broadcast_to(bias, x.shape), rtol=1e-5, atol=1e-5)
     assert all(np.isfinite(gradient).all() for gradient in backward(np.ones_like(x)))
+
+
+@pytest.mark.parametrize(("norm", "options"), [(ops.group_norm, {"groups": 3}), (ops.layer_norm, {})])
+def test_norms_take_an_empty_batch(norm, options):
+    x = np.zeros((0, 5, 4, 6))
+    y, backward = norm(x, np.ones(6), np.ones(6), **options)
+    assert y.shape == x.shape
+    dx, dweight, dbias = backward(y)
+    assert dx.shape == x.shape
+    assert_array_equal([dweight, dbias], np.zeros((2, 6)))
 
 
 @pytest.mark.parametrize("norm", ["group_norm", "layer_norm"])

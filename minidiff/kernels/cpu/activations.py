@@ -118,5 +118,5 @@ def _gelu_derivative(x, cdf):
 
 def _by_row(function, *arrays):
     """function(*arrays), block by block, with arrays (..., C) taken as rows (M, C)."""
-    y = in_blocks(function, BLOCK, *(x.reshape(-1, x.shape[-1]) for x in arrays))
-    return y.reshape(*arrays[0].shape[:-1], -1)
+    y = in_blocks(function, BLOCK, *(x.reshape(math.prod(x.shape[:-1]), *x.shape[-1:]) for x in arrays))
+    return y.reshape((*arrays[0].shape[:-1], *y.shape[1:]))

@@ -23,8 +23,9 @@ def group_norm(x, weight, bias, groups, eps=1e-5):
 
     def group_mean(sums):
         """(N, 1, C) sums per channel -> (N, 1, C) mean over the elements of the channel's group."""
-        means = sums.reshape(n, groups, -1).sum(axis=-1, keepdims=True) / (height * width * (channels // groups))
-        return means.repeat(channels // groups, axis=-1).reshape(n, 1, channels)
+        of_group = channels // groups
+        means = sums.reshape(n, groups, of_group).sum(axis=-1, keepdims=True) / (height * width * of_group)
+        return means.repeat(of_group, axis=-1).reshape(n, 1, channels)
 
     def sum_pixels(a):
         return column_sums(a.reshape(n, height * width, channels))

@@ -20,7 +20,7 @@ def tiled(x, count):
 
     x (..., C) -> y (..., count · C)
     """
-    return x[..., None, :].repeat(count, axis=-2).reshape(*x.shape[:-1], -1)
+    return x[..., None, :].repeat(count, axis=-2).reshape(*x.shape[:-1], count * x.shape[-1])
 
 
 def add_bias(y, bias):

@@ -31,5 +31,6 @@ clipping(const Real *sums, T *norm, T *scale, int count, double clip) {
     if (threadIdx.x > 0) return;
     const Real factor = (Real)clip / (sum + (Real)1e-6);
     norm[0] = (T)sum;
-    scale[0] = (T)(factor > 1 ? 1 : factor);    // of a gradient that is not finite, neither is the scale
+    // NaN in a gradient makes the scale NaN; an infinite norm, also one that overflowed, makes it 0.
+    scale[0] = (T)(factor > 1 ? 1 : factor);
 }

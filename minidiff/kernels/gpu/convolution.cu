@@ -3,7 +3,8 @@
 //
 // A block takes a pixel; its threads walk along the channels. The sum is taken by the pixel that receives it, not by
 // the windows that add to it, and so without atomic additions.
-// Bytes: `windows` reads x, mostly from a cache, and writes k² / stride² times as much; `windows_backward` the reverse.
+// Bytes: `windows` reads x, mostly from a cache, and writes k² repeat² / stride² times as much; `windows_backward`
+// the reverse.
 
 // y[n, p, q, a, b, c] = x[n, stride · p + a − top, stride · q + b − left, c], zero outside of x
 extern "C" __global__ void __launch_bounds__(256)

@@ -1,7 +1,7 @@
 """Convolution as a product of windows and weights, with or without upsampling before it.
 
 A launch for the windows, a product and the bias forward; five calls backward. Windows are made again in backward, since
-they are k² / stride² times as large as x.
+they are k² repeat² / stride² times as large as x.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ FOLDER = Path(__file__).parent
 def launch(file, kernel, grid, block, *arguments, like=None, **constants):
     """Run a kernel with `grid` blocks of `block` threads each, both a size or a tuple of up to three.
 
-    Arrays are passed as dense ones, by a copy where need be; those that the kernel writes must be dense.
+    Arrays are passed as dense ones, by a copy where need be; those that the kernel writes must be dense. Their dtypes
+    must be those of the kernel's parameters, which nothing checks.
     """
     like = arguments[0] if like is None else like
     xp, constants = array_module(like), constants | {"BYTES": like.dtype.itemsize}
