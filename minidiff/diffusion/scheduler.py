@@ -51,6 +51,8 @@ class Scheduler(Checked):
         if self.use_karras_sigmas and (whole or self.schedule.is_flow):
             others = [name for name, entry in SAMPLERS.items() if entry.family != WHOLE]
             raise UserError(f"Karras sigmas need a schedule of betas and one of {', '.join(others)}")
+        if self.final_sigmas_type == "sigma_min" and self.schedule.is_flow:
+            raise UserError("a rectified flow ends without noise: use final_sigmas_type zero")
         if whole and self.schedule.rescale_betas_zero_snr and self.prediction_type == "epsilon":
             raise UserError("a network that predicts noise says nothing at zero terminal SNR: use v_prediction")
 

@@ -76,5 +76,7 @@ def test_settings_without_meaning_are_refused():
         Scheduler("ddim", use_karras_sigmas=True)
     with pytest.raises(UserError, match="v_prediction"):
         Scheduler("ddim", Schedule(rescale_betas_zero_snr=True), "epsilon")
+    with pytest.raises(UserError, match="final_sigmas_type zero"):
+        Scheduler("unipc", Schedule("flow"), "flow_prediction", final_sigmas_type="sigma_min")
     with pytest.raises(UserError, match="solver_order"):
         Scheduler("dpm++", solver_order=3)
