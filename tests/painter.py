@@ -15,10 +15,10 @@ class Painter:
 
     def __init__(self, shown):
         self.shown, self.prompts, self.noise = to_pillow(shown), [], []
-        self.unet = SimpleNamespace(config=SimpleNamespace(sample_size=shown.shape[1] // 4, in_channels=4))
+        self.unet = SimpleNamespace(config=SimpleNamespace(sample_size=shown.shape[1] // 4, out_channels=4))
         self.vae, self.scheduler, self.tokenizer = Exact(), {"_class_name": "DDIMScheduler"}, words
 
-    def __call__(self, prompts, latents):
+    def __call__(self, prompts, latents, seed):
         first = len(self.prompts)
         self.prompts += prompts
         self.noise += [*latents]

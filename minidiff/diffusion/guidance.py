@@ -56,8 +56,8 @@ def guided(model, cond, uncond, scale=7.5, rescale=0.0, interval=(0.0, math.inf)
 def inpainted(denoise, known, mask):
     """A `denoise` that answers `known` where the mask is 0, so only the part where the mask is 1 is painted.
 
-    Any sampler then takes the known part from noise to exactly `known` along its own path. No noisy images are
-    blended, and what multistep samplers remember stays consistent.
+    Any sampler then takes the known part from noise along its own path, to exactly `known` if its last step ends
+    without noise. No noisy images are blended, and what multistep samplers remember stays consistent.
 
     known (N, H, W, C), mask (N or 1, H, W, 1)
     """

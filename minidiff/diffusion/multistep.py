@@ -64,7 +64,8 @@ def dpm_solver(denoise, x, steps, noise, order, lower_order_final, eta=0.0):
     """DPM-Solver++ 2M (Lu et al., 2211.01095, algorithm 2), or with η = 1 its stochastic form.
 
     x0 + h / (2 h') (x0 − previous x0), with h' the previous step's length, is x0 extrapolated to the middle of the
-    step. The last step is of first order if it ends without noise, where h is infinite, or if there are fewer than 15.
+    step. The last step is of first order if it ends without noise, where h is infinite, or, with `lower_order_final`,
+    if there are fewer than 15. (diffusers also counts those that a run from an image leaves out.)
     """
     previous = None
     for i, step in enumerate(steps):

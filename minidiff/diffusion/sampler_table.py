@@ -40,7 +40,8 @@ class Sampler(NamedTuple):
     function: Callable                 # function(denoise, x, steps, noise, **options) yields States
     family: str                        # of times: see spacing.py
     diffusers: str                     # the class in diffusers
-    orders: tuple[int, ...]            # measured orders of convergence, for solver_order = 1, 2, ... if it has one
+    orders: tuple[int, ...]            # of convergence, for solver_order = 1, 2, ... if it has one: measured after a
+                                       # run-up of tiny steps; of a whole run the first may limit it (LMS to 2)
     reads: tuple[str, ...]             # the settings of its class, besides those that every class has
     options: Callable = lambda scheduler: {}  # the keyword arguments of `function`
     written: Mapping = NOTHING         # constants of its class, written so that diffusers does the same

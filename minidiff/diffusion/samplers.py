@@ -84,9 +84,9 @@ def slope(kind, denoised, x, time):
     return output_of(kind, denoised, x, time.alpha, time.sigma)
 
 
-def step_noise(seeds, shape, like=None):
+def step_noise(seeds, x):
     """`noise(i)` from a random stream of its own for each image and step, so an image is the same alone or in a batch.
 
-    Its purpose is i + 1, and that of the starting noise is 0, so no step repeats it.
+    It is like x (N, H, W, C). Its purpose is i + 1, and that of the starting noise is 0, so no step repeats it.
     """
-    return lambda i: normal(seeds, shape, like, i + 1)
+    return lambda i: normal(seeds, x.shape[1:], x, i + 1).astype(x.dtype, copy=False)

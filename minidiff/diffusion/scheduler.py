@@ -51,6 +51,8 @@ class Scheduler(Checked):
         if self.use_karras_sigmas and (whole or self.schedule.is_flow):
             others = [name for name, entry in SAMPLERS.items() if entry.family != WHOLE]
             raise UserError(f"Karras sigmas need a schedule of betas and one of {', '.join(others)}")
+        if self.final_sigmas_type == "sigma_min" and self.schedule.is_flow:
+            raise UserError("a rectified flow ends without noise: use final_sigmas_type zero")
         if whole and self.schedule.rescale_betas_zero_snr and self.prediction_type == "epsilon":
             raise UserError("a network that predicts noise says nothing at zero terminal SNR: use v_prediction")
 
@@ -88,7 +90,7 @@ class Scheduler(Checked):
         return family(*grid, last, self.use_karras_sigmas)
 
     def start(self, noise, steps, image=None):
-        """x at the start of `steps`: the noise, or `image` with noise added; `image` unchanged if there are no steps.
+        """x at the start of `steps`: the noise, or `image` with noise added, which is none if there are no steps.
 
         The noise alone has unit variance, like x = α x0 + σ noise. The published Euler family scales it by σ unless
         the spacing is "leading", as if x0 were 0.
@@ -96,7 +98,8 @@ class Scheduler(Checked):
         noise (N, H, W, C) -> x (N, H, W, C)
         """
         if image is not None:
-            return objectives.add_noise(image, noise, *steps[0].start[1:]) if steps else image
+            _, alpha, sigma = steps[0].start if steps else spacing.CLEAN
+            return objectives.add_noise(image, noise, alpha, sigma)
         scaled = self.entry.family == RATIOS and self.timestep_spacing != "leading"
         return noise * steps[0].start.sigma if scaled else noise
 

@@ -18,6 +18,7 @@ FILE = "scheduler_config.json"
 
 COMMON = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "prediction_type",
           "timestep_spacing", "steps_offset")
+NOISE = ("rescale_betas_zero_snr", "use_flow_sigmas", "flow_shift")  # settings of the noise that not every class has
 
 # What diffusers assumes where a file is silent, if a Scheduler assumes something else.
 DEFAULTS = {"beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02, "steps_offset": 0}
@@ -49,9 +50,15 @@ ONLY = {
 # The sampler here that is nearest to one of diffusers that is not here; all are drawn from the same betas.
 NEAREST = {
     "DEISMultistepScheduler": "unipc", "DPMSolverSinglestepScheduler": "dpm++", "DPMSolverSDEScheduler": "dpm++_sde",
-    "EDMDPMSolverMultistepScheduler": "dpm++", "EDMEulerScheduler": "euler", "IPNDMScheduler": "pndm",
-    "KDPM2AncestralDiscreteScheduler": "euler_ancestral", "KDPM2DiscreteScheduler": "heun", "LCMScheduler": "ddim",
-    "TCDScheduler": "ddim"}
+    "IPNDMScheduler": "pndm", "KDPM2AncestralDiscreteScheduler": "euler_ancestral", "KDPM2DiscreteScheduler": "heun",
+    "LCMScheduler": "ddim", "TCDScheduler": "ddim"}
+
+# What the classes of diffusers without betas do, by the beginnings of their names.
+WITHOUT_BETAS = {
+    "EDM": "adds noise without scaling the image, and tells the network ln(σ) / 4 as the time: use a model of another "
+           "scheduler",
+    "FlowMatch": "is rectified flow in a form that is not read here: use DPMSolverMultistepScheduler with "
+                 "use_flow_sigmas, its shift as flow_shift, and the prediction_type flow_prediction"}
 
 
 @dataclass(frozen=True)
@@ -86,14 +93,20 @@ def check_config(config: dict, path: str) -> None:
 
 
 def to_config(scheduler: Scheduler) -> dict:
-    """The scheduler_config.json that `from_config` and diffusers read as this Scheduler."""
+    """The scheduler_config.json that `from_config` and diffusers read as this Scheduler.
+
+    UserError for a setting that the class of its sampler lacks.
+    """
     entry, is_flow = scheduler.entry, scheduler.schedule.is_flow
-    if is_flow and "use_flow_sigmas" not in entry.reads:
-        others = [name for name, other in SAMPLERS.items() if "use_flow_sigmas" in other.reads]
-        raise UserError(f"diffusers has no rectified flow for {scheduler.sampler}: save with {' or '.join(others)}")
     values = asdict(scheduler.schedule) | asdict(scheduler) | {"use_flow_sigmas": is_flow}
+    usual = asdict(Schedule()) | asdict(Scheduler()) | {"use_flow_sigmas": False}
+    for name, value in values.items():
+        others = [sampler for sampler, other in SAMPLERS.items() if name in other.reads]
+        if others and scheduler.sampler not in others and value != usual[name]:
+            raise UserError(f"{entry.diffusers} has no {name}={value}: save with another sampler, "
+                            f"{' or '.join(others)}")
     if is_flow:
-        values["beta_schedule"] = Schedule().beta_schedule
+        values["beta_schedule"] = usual["beta_schedule"]
     written = {name: values[name] for name in (*COMMON, *entry.reads) if values[name] is not None}
     return {"_class_name": entry.diffusers} | written | entry.written
 
@@ -103,6 +116,7 @@ def sampler_of(config: dict) -> str:
     name, algorithm = config.get("_class_name"), config.get("algorithm_type")
     found = {sampler: entry for sampler, entry in SAMPLERS.items() if entry.diffusers == name}
     if not found:
+        check_betas(name)
         known = sorted({entry.diffusers for entry in SAMPLERS.values()})
         near = NEAREST.get(name) if isinstance(name, str) else None
         raise UserError(f"unknown scheduler {shown(name)}: " + (
@@ -118,17 +132,25 @@ def sampler_of(config: dict) -> str:
     return algorithms[algorithm]
 
 
+def check_betas(name) -> None:
+    """Raises UserError for a class whose noise no betas describe."""
+    for beginning, what in WITHOUT_BETAS.items():
+        if str(name).startswith(beginning):
+            raise UserError(f"{shown(name)} is not supported: it {what}")
+
+
 def with_sampler(config: dict, sampler: str | None = None) -> Scheduler:
     """The Scheduler of a configuration, or with `sampler` what diffusers' `Other.from_config(config)` would give.
 
-    Of a class that is not known here, the betas and the spacing are taken.
+    Of a class that is not known here, the noise and the spacing are taken, as DPM-Solver++ reads them.
     """
     if sampler is None:
         return from_config(config)
     entry = sampler_named(sampler)
     if config.get("_class_name") not in [known.diffusers for known in SAMPLERS.values()]:
-        shared = {name: config[name] for name in COMMON if name in config}
-        return from_config(shared | entry.written | {"_class_name": entry.diffusers})
+        check_betas(config.get("_class_name"))
+        shared = {name: config[name] for name in (*COMMON, *NOISE) if name in config}
+        config = shared | {"_class_name": SAMPLERS["dpm++"].diffusers}
     own = from_config(config)
     if sampler == own.sampler:
         return own

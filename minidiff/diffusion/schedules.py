@@ -57,6 +57,8 @@ class Schedule(Checked):
             raise UserError(f"trained_betas has {given} numbers: use as many as num_train_timesteps, which is "
                             f"{self.num_train_timesteps}")
         if not self.is_flow and np.prod(1.0 - betas(self)) < SMALLEST_SIGNAL:
+            if self.trained_betas is not None:
+                raise UserError(f"the {given} trained_betas leave nothing of an image: use smaller ones")
             raise UserError(f"{self.num_train_timesteps} steps from beta_start = {self.beta_start} to beta_end = "
                             f"{self.beta_end} leave nothing of an image: use fewer steps, or smaller betas")
 
@@ -74,7 +76,7 @@ class Schedule(Checked):
 
     @cached_property
     def sigma(self) -> np.ndarray:
-        """σ at t = 0, 1, 2, ..., float64: √(1 − α²); for flow t / 1000, from 0 to 1 inclusive."""
+        """σ at t = 0, 1, 2, ..., float64: √(1 − α²); for flow t / num_train_timesteps, from 0 to 1 inclusive."""
         if self.is_flow:
             return np.arange(self.num_train_timesteps + 1) / self.num_train_timesteps
         return np.sqrt(1.0 - self.alpha**2)

@@ -76,7 +76,10 @@ def ratio_steps(schedule, n, spacing, offset, last, karras):
 
 
 def solver_steps(schedule, n, spacing, offset, last, karras):
-    """Steps between whole times. Karras's grid spans the whole table."""
+    """Steps between whole times. Karras's grid spans the whole table, and the network gets the nearest whole times.
+
+    (diffusers rounds them down for DPM-Solver++ with squaredcos_cap_v2, and nowhere else.)
+    """
     if karras:
         ratios = karras_ratios(schedule.ratio[0], schedule.ratio[-1], n)
         return chained(times_of(schedule, ratios).round(), ratios, last)

@@ -18,7 +18,7 @@ from ..models.clip import CLIPModel
 from ..pipeline import Pipeline
 from .copies import copied, thumbnails
 from .distances import frechet_distance, frechet_error, kernel_distance
-from .images import AMONG, psnr, recall_at
+from .images import AMONG, psnr, recall_at_1
 from .model import BATCH, drawings, embed_images, embed_text, reconstruct, settings
 
 LEAST = 4               # images that the kernel distance needs
@@ -73,7 +73,7 @@ def in_features(clip, tokenizer, captions, drawn, true, training):
         "frechet": rounded(distance=frechet_distance(a, b), error=frechet_error(a, b),
                            of_training=frechet_distance(c, b), of_training_error=frechet_error(c, b)),
         "kernel": rounded(distance=distance, error=error, of_training=of_training, of_training_error=training_error),
-        "recall": {"drawn": recall_at(text, drawn, captions), "true": recall_at(text, true, captions),
+        "recall": {"drawn": recall_at_1(text, drawn, captions), "true": recall_at_1(text, true, captions),
                    "among": min(AMONG, len(captions))},
     }
 

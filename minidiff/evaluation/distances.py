@@ -57,8 +57,8 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, parts: int = PARTS, seed: int 
 
     The unbiased MMD² of Bińkowski et al. 2018 (1801.01401): a ≠ a' and b ≠ b'. It is the mean over disjoint random
     parts of both sets. Their estimates are independent, so its standard error is their deviation divided by √parts.
-    Vector n of a and vector n of b may belong together, as images of one caption do: they are never compared, since
-    what they have in common would make the distance too small.
+    Vector n of a and vector n of b may belong together, as images of one caption do. Where N = M they are never
+    compared, since what they have in common would make the distance too small.
     """
     parts = min(parts, len(a) // 2, len(b) // 2)
     if parts < 2:

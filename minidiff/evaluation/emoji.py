@@ -61,8 +61,10 @@ def evaluate_emoji(pipe: Pipeline, clip: CLIPModel | None, source: EmojiSource, 
     `copied`).
 
     All names and 200 prompts of each kind, or `count` of each. `progress` wraps the iterator over all images, as
-    `tqdm` does. Raises UserError where the model draws another size.
+    `tqdm` does. Raises UserError if count < 1, and where the model draws another size.
     """
+    if count is not None and count < 1:
+        raise UserError(f"{count} prompts: use at least 1")
     size = pipe.unet.config.sample_size * pipe.vae.config.downsampling
     if size != source.size:
         raise UserError(f"the model draws {size} x {size} pixels, the emoji have {source.size}: open them in its size")

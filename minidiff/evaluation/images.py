@@ -37,8 +37,8 @@ def crispness(shown: np.ndarray) -> float:
     return round(float((near / np.maximum(far, 1)).mean()), 3)
 
 
-def recall_at(text: np.ndarray, image: np.ndarray, captions: Sequence[str], among: int = AMONG) -> float:
-    """How often the image whose embedding has the largest cosine with a caption's has that caption.
+def recall_at_1(text: np.ndarray, image: np.ndarray, captions: Sequence[str], among: int = AMONG) -> float:
+    """R@1: how often the image whose embedding has the largest cosine with a caption's has that caption.
 
     text (N, F), image (N, F), of unit length; caption n belongs to image n -> a fraction
 

@@ -22,11 +22,11 @@ BATCH = 32
 
 def drawings(pipe: Pipeline, captions: Sequence[str]) -> Iterator[np.ndarray]:
     """Draw the captions, number i from the noise of seed i: images, uint8 (S, S, 3)."""
-    side, channels = pipe.unet.config.sample_size, pipe.unet.config.in_channels
+    side, channels = pipe.unet.config.sample_size, pipe.unet.config.out_channels
     for first in range(0, len(captions), BATCH):
         part = captions[first:first + BATCH]
         noise = normal(range(first, first + len(part)), (side, side, channels))
-        yield from (np.asarray(image) for image in pipe(part, latents=noise))
+        yield from (np.asarray(image) for image in pipe(part, latents=noise, seed=first))
 
 
 def settings(pipe: Pipeline, count: int) -> dict:

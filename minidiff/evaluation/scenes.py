@@ -67,10 +67,10 @@ def evaluate(pipe: Pipeline, clip: CLIPModel | None = None, count: int = 400,
     """The scores of a model on `count` prompts of each split, ready for JSON.
 
     Prompts drawn right for the splits seen and held_out, also by_kind and by_attribute, and other_words, the scenes of
-    seen described in other words than the plain ones; colour_error in levels of 255;
-    the judge's scores of true and reconstructed images, with the psnr of the latter in dB; crispness of all three kinds
-    of images; retrieval and word order with `clip`, None without. `progress` wraps the iterator over all 3 · count
-    images, as `tqdm` does. Raises UserError if count < 1.
+    seen described in other words than the plain ones; objects, the images with too many of them and with too few;
+    colour_error in levels of 255; the judge's scores of true and reconstructed images, with the psnr of the latter in
+    dB; crispness of all three kinds of images; retrieval and word order with `clip`, None without. `progress` wraps the
+    iterator over all 3 · count images, as `tqdm` does. Raises UserError if count < 1.
     """
     if count < 1:
         raise UserError(f"{count} prompts: use at least 1")

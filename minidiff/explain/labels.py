@@ -45,7 +45,8 @@ LABELS = {
     "film_answer": "What the UNet answers is {answer}; with x, it says that {x0}.",
     "film_steered": "Without the prompt, x₀ still resembles what was asked for: the UNet sees the same x, which the "
         "prompt has steered since step 1. What no prompt has steered is in [guidance], at scale 0.",
-    "film_replaced": "In step 1 the schedule's α is 0; samplers divide by α, and so compute with 1/{ratio}.",
+    "film_replaced": "In step 1 the schedule's α is 0, and σ/α infinite; samplers that count in σ/α compute with "
+        "α = 1/{ratio} instead, as the published ones do.",
     "film_rise": "It rises in step {steps}: a blurred guess lies between many images and may be nearer to the final "
         "one than a sharper guess that is not yet in its place.",
     "answer_epsilon": "ε, the noise", "x0_epsilon": "x₀ = (x − σ ε) / α", "factor_epsilon": "α/σ",

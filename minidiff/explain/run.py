@@ -194,8 +194,8 @@ def observe(pipe: Pipeline, about: About, prompt: str, seed: int, options: dict)
             elif moment.name == "sampling":
                 state = moment.value
                 after, x0 = to_host(state.x)[0], to_host(state.denoised)[0]
-                time = steps[state.i].start
-                step = step_of(calls, time, x, x0, after)
+                start, end = steps[state.i]
+                step = step_of(calls, start if state.t == start.t else end, x, x0, after)  # PNDM asks once at the end
                 kept = is_small(pipe) or state.i == len(steps) // 2  # in full size, those of all steps are gigabytes
                 found["steps"].append(step if kept else replace(step, outputs={}))
                 x = after

@@ -6,7 +6,8 @@ VIEWS = {  # title, what to see, why
     "header": (
         "One image, from words to pixels",
         "This page is about one run of one model: its numbers, curves and images were computed by that run, or by the "
-        "same code on the same weights. Only the points in the plane have a small network of their own.",
+        "same code on the same weights. Only the points in the plane have a small network of their own, and the "
+        "losses of training are those that its run wrote down.",
         ""),
     "words": (
         "The prompt becomes vectors",
@@ -17,8 +18,8 @@ VIEWS = {  # title, what to see, why
         "the text encoder mixes these vectors: a token sees itself and those before it, never those after it."),
     "noise": (
         "What noise does to an image",
-        "Move the slider from the image to pure noise: at the end nothing of the image is left, and yet the run began "
-        "there.",
+        "Move the slider from the image to pure noise: at the end next to nothing of the image is left, and yet the "
+        "run began there.",
         "A latent is what the autoencoder makes of an image: a grid of fewer pixels and more channels, from which its "
         "decoder can draw the image again. The UNet was trained on x = α x₀ + σ ε, the latents x₀ of an image mixed "
         "with normal noise ε, and noise in latents does not look like noise in pixels once it is decoded. The curve "
@@ -63,10 +64,10 @@ VIEWS = {  # title, what to see, why
         "The same code with points in the plane",
         "Where an image has thousands of dimensions, a point has two, so the whole field can be drawn: what was "
         "learned, on the left, and the exact answer for these points, on the right.",
-        "A small network was trained for this page, in about a second, on points of two spiral arms, with the same "
-        "losses, schedules and samplers. For so few points the best possible answer is known: the mean of all points, "
-        "each weighted by how likely it is after the noise. Move the slider from noise to data: the exact field leads "
-        "the moving points to the data, the learned one near them."),
+        "A small network was trained for this page, in about a second, on points of two spiral arms, with the schedule "
+        "and the prediction of this model, by a plain squared error at evenly drawn times. For so few points the best "
+        "possible answer is known: the mean of all points, each weighted by how likely it is after the noise. Move the "
+        "slider from noise to data: the exact field leads the moving points to the data, the learned one near them."),
     "losses": (
         "Where the model is wrong",
         "Each curve is the model's squared error at every amount of noise, with the right caption, a wrong one and "

@@ -50,7 +50,7 @@ PART = 4096                # latent pixels sampled at once: 16 images of 16 x 16
 
 
 class Moment(NamedTuple):
-    """What `Pipeline.stream` yields: a step's name, the indices of its images, the sampling steps done, its result.
+    """What `Pipeline.stream` yields: a step's name, the indices of its images, sampling steps done and in all, result.
 
     text: (ids (N, T), context (N, T, D)); noise: x (N, h, w, C); sampling: a samplers.State; images: float32
     (N, H, W, 3) in [-1, 1] on the host.
@@ -123,11 +123,13 @@ class Pipeline:
         """Draw the images of `prompt` in named steps, a few at a time so that memory does not grow with their number.
 
         Image j of a prompt uses seed + j, so it is the same alone or in a batch; `latents` (N, h, w, C) replaces this
-        starting noise, with unit variance. With `init_image`, sampling starts from that image: strength 0 returns its
-        reconstruction, 1 ignores it, and with a `mask` only its white area is repainted. Both may be Pillow images,
-        names of files, or arrays as in `as_image` and `as_mask`; what is transparent counts as white. A guidance_scale
-        of 1 or less means no guidance, and guidance applies where low < sigma / alpha <= high of `guidance_interval`.
-        Raises UserError for bad input, and if a part of the model computes values that are not finite.
+        starting noise, with unit variance, and what a sampler adds to row i is then that of seed + i. With
+        `init_image`, sampling starts from that image: strength 0 returns its reconstruction, 1 leaves of it only what
+        the schedule does at its end (α = 0.07 in Stable Diffusion), and with a `mask` only its white area is repainted.
+        Both may be Pillow images, names of files, or arrays as in `as_image` and `as_mask`; what is transparent counts
+        as white. A guidance_scale of 1 or less means no guidance, and guidance applies where low < sigma / alpha <=
+        high of `guidance_interval`. Raises UserError for bad input, and if a part of the model computes values that are
+        not finite.
         """
         prompts = arguments.prompts("prompt", prompt)
         if not prompts:
@@ -140,7 +142,7 @@ class Pipeline:
         inside = arguments.interval("guidance_interval", guidance_interval)
         if init_image is None and not (strength is None and mask is None):
             raise UserError("strength and mask each need an image to start from: give an init_image")
-        if strength is None:  # inpainting starts from pure noise
+        if strength is None:  # inpainting starts at the noisiest time
             strength = 0.8 if init_image is not None and mask is None else 1.0
         steps = scheduler.steps(n, number("strength", strength, 0, 1))
         canvas = canvas_for(self.unet.config, self.vae.config, init_image, mask, latents, height, width, self._array,
@@ -155,11 +157,12 @@ class Pipeline:
         done, total, predict = 0, math.ceil(count / size) * len(steps), predictor(self.unet, len(steps))
         for begin in range(0, count, size):
             rows = range(begin, min(begin + size, count))
-            part, own = slice(rows.start, rows.stop), [first + row % each for row in rows]
+            part = slice(rows.start, rows.stop)
+            own = [first + (row % each if latents is None else row) for row in rows]
             with_prompt, without = (contexts[array_module(contexts).asarray(chosen[part])] for chosen in (cond, uncond))
             yield Moment("text", rows, done, total, (ids[cond[part]], with_prompt))
             x = self._array(normal(own, shape)) if latents is None else latents[part]
-            x = scheduler.start(x, steps, start) if steps else canvas.latents.repeat(len(rows), axis=0)
+            x = scheduler.start(x, steps, start)
             yield Moment("noise", rows, done, total, x)
             model = predict
             if canvas.masked is not None:
@@ -168,7 +171,7 @@ class Pipeline:
                                                 self._keys_and_values))
             if mask is not None and canvas.masked is None:
                 denoise = inpainted(denoise, canvas.latents, canvas.latent_mask)
-            for state in finite_steps(scheduler.sample(denoise, x, steps, step_noise(own, shape, x)), scale):
+            for state in finite_steps(scheduler.sample(denoise, x, steps, step_noise(own, x)), scale):
                 x, done = state.x, done + 1
                 yield Moment("sampling", rows, done, total, state)
             images = self.decode(x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from minidiff.diffusion.sampler_table import SAMPLERS
 from minidiff.diffusion.scheduler import Scheduler
@@ -47,7 +47,7 @@ def test_an_image_with_noise_comes_back_from_the_middle(sampler):
     steps = scheduler.steps(10, strength=0.5)
     *_, last = scheduler.sample(lambda x, time: image, scheduler.start(noise, steps, image), steps)
     assert_allclose(last.x, image, rtol=0, atol=1e-9)
-    assert scheduler.start(noise, [], image) is image
+    assert_array_equal(scheduler.start(noise, [], image), image)
 
 
 @pytest.mark.parametrize("zero_snr", [False, True])
@@ -76,5 +76,7 @@ def test_settings_without_meaning_are_refused():
         Scheduler("ddim", use_karras_sigmas=True)
     with pytest.raises(UserError, match="v_prediction"):
         Scheduler("ddim", Schedule(rescale_betas_zero_snr=True), "epsilon")
+    with pytest.raises(UserError, match="final_sigmas_type zero"):
+        Scheduler("unipc", Schedule("flow"), "flow_prediction", final_sigmas_type="sigma_min")
     with pytest.raises(UserError, match="solver_order"):
         Scheduler("dpm++", solver_order=3)

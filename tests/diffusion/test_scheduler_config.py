@@ -41,16 +41,21 @@ def test_every_setting_that_a_sampler_reads_is_tried_above():
 @pytest.mark.parametrize("sampler", [name for name, entry in SAMPLERS.items() if "use_flow_sigmas" in entry.reads])
 def test_rectified_flow_is_written_as_diffusers_opens_it(sampler):
     scheduler = Scheduler(sampler, Schedule("flow"), "flow_prediction", flow_shift=2.0, solver_order=1,
-                          lower_order_final=False, final_sigmas_type="sigma_min")
+                          lower_order_final=False)
     config = to_config(scheduler)
     assert config["use_flow_sigmas"] is True and config["prediction_type"] == "flow_prediction"
     assert config["steps_offset"] == 1
     assert from_config(config) == scheduler
 
 
-def test_rectified_flow_of_another_sampler_cannot_be_written():
-    with pytest.raises(UserError, match="unipc"):
-        to_config(Scheduler("euler", Schedule("flow"), "flow_prediction"))
+@pytest.mark.parametrize(("scheduler", "message"), [
+    (Scheduler("euler", Schedule("flow"), "flow_prediction"), "use_flow_sigmas.*unipc"),
+    (Scheduler("heun", Schedule(rescale_betas_zero_snr=True)), "rescale_betas_zero_snr.*euler"),
+    (Scheduler("lms", final_sigmas_type="sigma_min"), "final_sigmas_type=sigma_min.*euler"),
+    (Scheduler("euler_ancestral", use_karras_sigmas=True), "EulerAncestralDiscreteScheduler has no use_karras_sigmas")])
+def test_a_setting_that_the_class_of_a_sampler_lacks_cannot_be_written(scheduler, message):
+    with pytest.raises(UserError, match=message):
+        to_config(scheduler)
 
 
 def test_stable_diffusion_is_opened_with_its_own_settings():
@@ -74,8 +79,8 @@ def test_the_stochastic_solver_is_known_by_its_algorithm():
 
 
 @pytest.mark.parametrize("setting", [
-    {"trained_betas": [0.1, 0.2]}, {"thresholding": True}, {"skip_prk_steps": False}, {"use_beta_sigmas": True},
-    {"euler_at_final": True}, {"use_exponential_sigmas": True}, {"use_lu_lambdas": True},
+    {"trained_betas": [0.1, 0.2]}, {"trained_betas": [0.9] * 1000}, {"thresholding": True}, {"skip_prk_steps": False},
+    {"use_beta_sigmas": True}, {"euler_at_final": True}, {"use_exponential_sigmas": True}, {"use_lu_lambdas": True},
     {"prediction_type": "score"}, {"timestep_spacing": "random"}, {"beta_schedule": "quadratic"}])
 def test_a_setting_unknown_here_is_refused_by_name(setting):
     (name,) = setting
@@ -108,3 +113,21 @@ def test_a_class_that_is_not_drawn_here_is_drawn_from_its_betas_with_a_sampler_t
                                  "algorithm_type": "deis", "sigma_data": 0.5}
     expected = Scheduler("ddim", Schedule(num_train_timesteps=2, trained_betas=(0.1, 0.2)), set_alpha_to_one=True)
     assert with_sampler(config, "ddim") == expected
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "heun", "dpm++_sde", "unipc"])
+def test_a_class_that_is_not_drawn_here_keeps_its_noise(sampler):
+    zero = with_sampler(STABLE_DIFFUSION | {"_class_name": "LCMScheduler", "rescale_betas_zero_snr": True,
+                                            "prediction_type": "v_prediction"}, sampler)
+    assert zero.schedule == Schedule(rescale_betas_zero_snr=True)
+    flow = with_sampler({"_class_name": "DEISMultistepScheduler", "use_flow_sigmas": True, "flow_shift": 3.0,
+                         "prediction_type": "flow_prediction"}, sampler)
+    assert flow.schedule.is_flow and flow.flow_shift == 3
+
+
+@pytest.mark.parametrize("sampler", [None, "euler"])
+@pytest.mark.parametrize(("name", "message"), [
+    ("EDMEulerScheduler", "EDMEulerScheduler.*another"), ("FlowMatchEulerDiscreteScheduler", "use_flow_sigmas")])
+def test_a_class_without_betas_is_refused(name, message, sampler):
+    with pytest.raises(UserError, match=message):
+        with_sampler({"_class_name": name, "num_train_timesteps": 1000}, sampler)

@@ -137,3 +137,8 @@ def test_retrieval_of_images_of_another_size_is_not_known():
 def test_another_size_is_an_error():
     with pytest.raises(UserError, match="draws 16 x 16 pixels, the emoji have 64: open them in its size"):
         evaluate_emoji(tiny_pipeline(), None, SOURCE)
+
+
+def test_no_prompts_is_an_error_that_says_so():
+    with pytest.raises(UserError, match="0 prompts"):
+        evaluate_emoji(tiny_pipeline(), None, SOURCE, 0)

@@ -38,13 +38,14 @@ class Painter:
     """A pipeline that paints the scene of a caption, after `change`; its autoencoder adds `blur` to images."""
 
     def __init__(self, change=lambda scene: scene, blur=0.0):
-        self.change, self.calls, self.noise = change, [], []
-        self.unet = SimpleNamespace(config=SimpleNamespace(sample_size=16, in_channels=4))
+        self.change, self.calls, self.noise, self.seeds = change, [], [], []
+        self.unet = SimpleNamespace(config=SimpleNamespace(sample_size=16, out_channels=4))
         self.vae, self.scheduler = PixelAutoencoder(blur), SCHEDULER
         self.tokenizer = caption_ids
 
-    def __call__(self, prompts, latents):
+    def __call__(self, prompts, latents, seed):
         self.calls.append(len(prompts))
+        self.seeds.extend(range(seed, seed + len(latents)))
         self.noise.extend(latents)
         return [Image.fromarray(self.change((REWORDED | LOOKUP)[prompt]).image()) for prompt in prompts]
 
@@ -158,6 +159,7 @@ def test_every_prompt_has_noise_of_its_own_whatever_the_batches():
     assert_allclose(many.noise[:5], few.noise, rtol=0, atol=0)
     assert len({noise.tobytes() for noise in many.noise}) == COUNT
     assert many.noise[0].shape == (16, 16, 4)
+    assert many.seeds == [*range(COUNT)]
 
 
 def test_progress_sees_every_image_and_can_keep_the_wrong_ones():

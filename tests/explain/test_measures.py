@@ -8,11 +8,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tiny_pipeline import tiny_pipeline
+from tiny_pipeline import FLOW, STABLE_DIFFUSION, tiny_pipeline
 
 from minidiff.data.judge import read, verdict
 from minidiff.data.scene_captions import parse_caption
 from minidiff.data.scenes import Scene, Thing
+from minidiff.diffusion.guidance import classifier_free
 from minidiff.diffusion.samplers import advance, heun
 from minidiff.diffusion.scheduler import Scheduler
 from minidiff.diffusion.scheduler_config import to_config, with_sampler
@@ -37,6 +38,14 @@ def test_an_alpha_that_replaces_0_is_told(schedule, alpha):
     scheduler = Scheduler("dpm++", schedule, "v_prediction")
     first = SimpleNamespace(time=scheduler.steps(5)[0].start)
     assert film.replaced(SimpleNamespace(scheduler=scheduler, steps=[first])) == alpha
+
+
+@pytest.mark.parametrize("scheduler", [FLOW, STABLE_DIFFUSION], ids=["dpm++", "pndm"])
+def test_the_answers_of_a_step_give_its_x0_at_its_time(scheduler):
+    run = observe(tiny_pipeline(scheduler), About("tiny"), "a red heart", 0, {})
+    for step in run.steps:
+        guided = classifier_free(step.cond, step.uncond, run.scale)
+        np.testing.assert_allclose(run.x0(step, guided), step.denoised, rtol=1e-3, atol=1e-3)
 
 
 def test_the_best_head_looks_at_the_object_for_the_word_and_not_for_start(run, monkeypatch):

@@ -86,6 +86,12 @@ def test_latents_are_the_starting_noise(pipe):
     assert_array_equal(noise, before)
 
 
+def test_with_latents_a_sampler_adds_to_row_i_the_noise_of_seed_plus_i(pipe):
+    noise = normal([8, 9], (8, 8, 4))
+    assert_same(pipe([HEART, HEART], latents=noise, seed=8, sampler="ddpm"),
+                pipe(HEART, num_images_per_prompt=2, seed=8, sampler="ddpm"))
+
+
 def test_images_need_not_be_square(pipe):
     [wide] = pipe(HEART, height=12, width=24)
     assert wide.size == (24, 12)

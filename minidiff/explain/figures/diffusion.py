@@ -32,7 +32,7 @@ def figure():
         denoise = denoiser(scheduler, train(scheduler))
         for column, ratio in enumerate(RATIOS):
             panel = square(canvas, LEFT + column * (SIDE + GAP), top)
-            field(panel, denoise, kind, time_with(schedule, ratio))
+            field(panel, denoise, schedule.is_flow, time_with(schedule, ratio))
         paths(square(canvas, LEFT + 3 * (SIDE + GAP), top), denoise, scheduler)
         canvas.vertical((LEFT / 2, top + SIDE / 2), name, INK, 14)
     return canvas.finished()
@@ -48,13 +48,13 @@ def time_with(schedule, ratio):
     return Time(float(t), *schedule.at(t))
 
 
-def field(panel, denoise, kind, time):
-    """The density of x = α x0 + σ ε in the background, and arrows along −dx/dt."""
+def field(panel, denoise, is_flow, time):
+    """The density of x = α x0 + σ ε in the background, and arrows along −dx/dt, whatever the network predicts."""
     left, top, *_ = panel.box
     panel.canvas.place(heat(density(time), blend(ORANGE, (255, 255, 255), 0.1)), left, top, SIDE, SIDE)
     places = np.linspace(-WIDTH, WIDTH, GRID + 2)[1:-1]
     x = np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2).astype(np.float32)
-    velocity = -slope(kind, denoise(x, time), x, time)
+    velocity = -slope("flow_prediction" if is_flow else "v_prediction", denoise(x, time), x, time)
     spacing = places[1] - places[0]
     speed = np.linalg.norm(velocity, axis=1, keepdims=True)
     velocity *= spacing / (0.7 + speed)
