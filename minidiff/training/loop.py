@@ -90,7 +90,7 @@ class Trainer:
         """
         if seconds is None:
             self.total = self.total or self.settings.steps
-        elif self.step == 0:
+        elif not self._fallen():
             self.total = None
         with self._followed() as workers:
             pace, means = Pace(self.step, seconds if self.total is None else None), Means()
