@@ -184,7 +184,9 @@ class Trainer:
             if not np.isfinite(value):
                 good = [f"the last good checkpoint is {path}" for path in list_checkpoints(self.checkpoints)[-1:]]
                 raise UserError(f"{self.stage.name}: {name} is {value} at step {self.step}; "
-                                f"{good[0] if good else 'there is no checkpoint yet'}; lower the learning rate")
+                                f"{good[0] if good else 'there is no checkpoint yet'}; lower "
+                                f"train_{self.stage.name}.learning_rate in settings.json and go on with --resume, or "
+                                "start another run")
 
     def lengthen(self, steps: int) -> None:
         """Have the stage end at `steps`. Raises UserError if it is past them."""

@@ -47,7 +47,8 @@ def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_last_good_checkpo
     draw = stage.draw
     stage.draw = lambda index: [array if index < 3 else array * np.float32("nan") for array in draw(index)]
     trainer = loop.Trainer(stage, STAGE, tmp_path, 1)
-    with pytest.raises(UserError, match=r"loss is nan at step 4; the last good checkpoint is .*checkpoint-00000003"):
+    with pytest.raises(UserError, match=r"loss is nan at step 4; the last good checkpoint is .*checkpoint-00000003.*; "
+                       r"lower train_autoencoder\.learning_rate in settings\.json"):
         list(trainer.train())
     assert latest(tmp_path)[2]["step"] == 3
 
