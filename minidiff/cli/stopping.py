@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import threading
@@ -58,6 +59,19 @@ def asked_to_stop() -> Iterator[list[int]]:
     with handled([number for number in SIGNALS if number == signal.SIGINT
                   or signal.getsignal(number) != signal.SIG_IGN], remember) as before:
         yield stop
+
+
+def stopped(run, now, stop: list[int], minutes: float | None) -> int:
+    """Save a checkpoint and print how to resume; the exit code of a program that a signal has stopped.
+
+    `minutes` are those that are left of --minutes.
+    """
+    if now.stage in run.trainers:
+        run.trainer(now.stage).save()
+    left = "" if minutes is None else f" --minutes {max(0.1, minutes):.1f}"
+    say("stopped", f"{now.stage} at step {now.step} of {now.total}; resume with: "
+        f"minidiff train --resume --out {shlex.quote(str(run.folder))}{left}")
+    return 128 + stop[0]
 
 
 def signals_ignored():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,11 +13,11 @@ from ..errors import UserError
 from ..training.presets import PRESETS, override, preset, setting_names
 from ..training.setting_help import sentence
 from .from_model import Start
-from .options import add_device, make_folder, save_image, say, show, whole_number
+from .options import add_device, make_folder, save_image, show, whole_number
 from .own_images import fitted, found_emoji, note_left_out
 from .progress import output_may_vanish, shown
 from .scoring import score
-from .stopping import asked_to_stop, signals_ignored
+from .stopping import asked_to_stop, signals_ignored, stopped
 
 SAMPLE_GRIDS = 10  # per stage
 FINAL_COUNT = 48   # prompts per split that score the finished model
@@ -148,6 +149,8 @@ def changed_settings(args) -> dict[str, str]:
     if args.resume and (len(longer) < len(changes) or (args.preset and args.out) or args.start):
         raise UserError("a resumed run keeps its own settings, except for --train_STAGE.steps: leave out --preset, "
                         "--from, --lora and other settings, or start a new run with another --out")
+    if args.resume and longer and args.minutes is not None:
+        raise UserError("--minutes chooses the number of steps: leave out --train_STAGE.steps")
     if "lora.rank" in changes and not args.start:
         raise UserError("--lora adapts a trained model: give it by --from MODEL")
     if args.minutes is not None and not 0 < args.minutes < 1e6:
@@ -194,26 +197,17 @@ def train(run, stages, minutes: float | None, tensorboard: bool, no_samples: boo
         if run.cache is not None and not run.cache.whole:
             for now in shown(read_images(run)):
                 if stop:
-                    return stopped(run, now, stop)
+                    return stopped(run, now, stop, minutes)
             note_left_out(run.cache)
-        progress = run.train(stages, minutes)
+        progress, begun = run.train(stages, minutes), time.monotonic()
         for now in shown(with_events(progress, run.folder / "events") if tensorboard else progress):
             if not no_samples:
                 write_samples(run, now, drawn)
             if stop and (now.step < now.total or now.stage != stages[-1]):
-                return stopped(run, now, stop)
+                return stopped(run, now, stop, minutes and minutes - (time.monotonic() - begun) / 60)
     if run.stages[-1] in stages:
         finish(run, no_samples)
     return 0
-
-
-def stopped(run, now, stop: list[int]) -> int:
-    """Save a checkpoint and print how to resume; the exit code of a program that a signal has stopped."""
-    if now.stage in run.trainers:
-        run.trainer(now.stage).save()
-    say("stopped", f"{now.stage} at step {now.step} of {now.total}; resume with: "
-        f"minidiff train --resume --out {shlex.quote(str(run.folder))}")
-    return 128 + stop[0]
 
 
 def write_samples(run, now, drawn) -> None:

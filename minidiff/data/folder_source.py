@@ -1,7 +1,7 @@
 """A person's own captioned images as a source of training data, read from their cache.
 
 Some are held out: those whose contents have the smallest digests. So equal images are never on both sides, and neither
-new nor renamed files move others to the other side.
+new nor renamed files move others to the other side, unless a limit of `split` decides how many are held out.
 """
 
 from __future__ import annotations

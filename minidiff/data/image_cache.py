@@ -168,8 +168,9 @@ def _read_image(item, size, shapes, alpha):
     digest, pixels, fault, shape = "", {}, "", None
     try:
         data = item.read()
+        digest = digest_of(data)
         image = decode(data, 2 * size, alpha)
-        digest, pixels = digest_of(data), {None: middle_square(image, size)}
+        pixels = {None: middle_square(image, size)}
         if shapes:
             shape = nearest(shapes, *image.size)
             pixels[shape] = fitted(image, shape)

@@ -1,8 +1,8 @@
-"""Twins: hard negatives, scenes whose captions use nearly the same words but mean something else.
+"""Twins: hard negatives, scenes whose plain captions use nearly the same words but mean something else.
 
 In a random batch a bag of words is enough to match captions with images, so a contrastive model never learns which
-object is on the left. Twins differ only in the order of their words, or in one word (Yuksekgonul et al. 2022,
-arXiv 2210.01936, section 4).
+object is on the left. The plain captions of twins differ only in the order of their words, or in one word
+(Yuksekgonul et al. 2022, arXiv 2210.01936, section 4); a part of all captions then says it in other words.
 """
 
 from __future__ import annotations

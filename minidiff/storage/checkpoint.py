@@ -22,12 +22,9 @@ Arrays = dict[str, np.ndarray]
 
 
 def save_checkpoint(path: str | Path, arrays: Arrays, state: dict) -> None:
-    """Write arrays and a state of JSON values, NumPy scalars and small NumPy arrays, which become lists.
-
-    `generator.bit_generator.state` is such a state. Raises UserError if the file cannot be written.
-    """
+    """Write arrays and a state of JSON values. Raises UserError if the file cannot be written."""
     arrays = {name: np.asarray(to_host(value), order="C") for name, value in arrays.items()}
-    text = json.dumps(state, default=_plain)
+    text = json.dumps(state)
     with new_file(Path(path)) as temporary:
         write_tensors(temporary, arrays, {"state": text, "sha256": _checksum(arrays, text)})
 
@@ -88,8 +85,3 @@ def _checksum(arrays, text):
     for name in names:
         digest.update(arrays[name].reshape(-1).view(np.uint8))
     return digest.hexdigest()
-
-
-def _plain(value):
-    """A NumPy array or scalar as a list or number for JSON."""
-    return value.tolist()

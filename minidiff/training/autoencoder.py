@@ -20,7 +20,8 @@ def reconstruction_loss(model, images, noise, settings):
 
     images (N, H, W, 3), noise (N, P, Q, C) -> losses, backward
 
-    Rombach et al. 2022, appendix G, without the adversary. backward(fraction) scales the gradient by that factor.
+    Rombach et al. 2022, appendix G, without the adversary and the perceptual loss. backward(fraction) scales the
+    gradient by that factor.
     """
     xp = array_module(images)
     (mean, logvar), encode_back = model.encode(images)

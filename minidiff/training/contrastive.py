@@ -21,8 +21,8 @@ class ContrastiveTraining:
 
     So do ranks (ranks.py): each computes the loss of all embeddings, and goes on with the gradient of its own.
 
-    Half of a batch of scenes are twins of the other half: captions that differ only in a word or in the order of words,
-    so that the order of words matters from the first step on.
+    Half of a batch of scenes are twins of the other half: their plain captions differ only in a word or in the order of
+    words, so that the order of words matters from the first step on.
 
     CLIP's image encoder takes one size. So of images in buckets, too, it sees the square in the middle.
     """

@@ -176,7 +176,7 @@ class DiffusionTraining:
 
 
 def check_objective(settings: Settings) -> None:
-    """Raises UserError for an unknown prediction or weighting, or for two that do not fit together."""
+    """Raises UserError for an unknown prediction or weighting."""
     own, half = settings.diffusion, np.array([0.5])
     mixture(own.prediction, half, half)
     loss_weight(own.weighting, own.prediction, half, half)

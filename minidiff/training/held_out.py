@@ -18,6 +18,7 @@ import numpy as np
 from ..backend import array_module, product_precision, random_stream, to_device, to_host
 from ..data.images import at_once
 from ..data.purposes import Purpose
+from ..data.reading.captions import folded
 from ..data.source import Source
 from ..models.autoencoder import AutoencoderKL
 from ..ops import fast, no_grad
@@ -28,6 +29,7 @@ from .presets import StageSettings
 
 SAMPLES = 64
 PART = 16         # samples computed at once, of images of 64 x 64 pixels
+CAPTIONED = 4     # times as many images as a contrastive batch has, for enough different captions
 DRAWN = 4096      # training times, from which each band takes its own
 EDGES = (0.5, 2, 8)  # of bands of σ/α
 BANDS = ("0-0.5", "0.5-2", "2-8", "8-inf")
@@ -73,11 +75,19 @@ def of_autoencoder(stage: AutoencoderTraining, source: Source) -> Losses:
 
 
 def of_contrastive(stage: ContrastiveTraining, source: Source) -> Losses:
-    """The loss of one batch of pairs, as large as a training batch, since the loss depends on that, without twins."""
+    """The loss of one batch of pairs, as large as a training batch, since the loss depends on that, without twins.
+
+    No caption occurs twice: it would be the negative of its own image.
+    """
     @cache
     def batch():
-        pairs = source.held_out(stage.settings.train_contrastive.batch_size)
-        return (pairs.images, stage.tokenizer(pairs.captions)) if len(pairs.captions) > 1 else None
+        size, rows = stage.settings.train_contrastive.batch_size, {}
+        pairs = source.held_out(CAPTIONED * size)
+        for row, caption in enumerate(pairs.captions):
+            rows.setdefault(folded(caption), row)
+        chosen = [*rows.values()][:size]
+        captions = [pairs.captions[row] for row in chosen]
+        return (pairs.images[chosen], stage.tokenizer(captions)) if len(chosen) > 1 else None
 
     def read():
         if batch() is None:

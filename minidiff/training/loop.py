@@ -90,7 +90,7 @@ class Trainer:
         """
         if seconds is None:
             self.total = self.total or self.settings.steps
-        elif self.step == 0:
+        elif not self._fallen():
             self.total = None
         with self._followed() as workers:
             pace, means = Pace(self.step, seconds if self.total is None else None), Means()
@@ -184,7 +184,9 @@ class Trainer:
             if not np.isfinite(value):
                 good = [f"the last good checkpoint is {path}" for path in list_checkpoints(self.checkpoints)[-1:]]
                 raise UserError(f"{self.stage.name}: {name} is {value} at step {self.step}; "
-                                f"{good[0] if good else 'there is no checkpoint yet'}; lower the learning rate")
+                                f"{good[0] if good else 'there is no checkpoint yet'}; lower "
+                                f"train_{self.stage.name}.learning_rate in settings.json and go on with --resume, or "
+                                "start another run")
 
     def lengthen(self, steps: int) -> None:
         """Have the stage end at `steps`. Raises UserError if it is past them."""

@@ -118,7 +118,7 @@ class UNetSettings(Checked):
 class DiffusionSettings(Checked):
     prediction: Name = "flow_prediction"
     time_shift: Shift = 4.0          # of training times towards noise, and of flow samplers' times; 1 is no shift
-    middle_fraction: Fraction = 0.88  # of a batch: around σ/α = time_shift, where shapes are decided; the rest uniform
+    middle_fraction: Fraction = 0.88  # of a batch: near σ/α = time_shift, for shapes; the rest uniform before the shift
     layout_fraction: Fraction = 0.03  # of a batch: pure noise, where only the caption says which object goes where
     weighting: Name = "sqrt_snr"     # of the squared errors: uniform, min_snr or sqrt_snr
     latents: Annotated[int, Between(1, 10_000_000)] = 24_000
@@ -173,7 +173,7 @@ EMOJI = Settings(
     text=TextSettings(vocab_size=4000, max_length=24, hidden_size=128),
     image=ImageSettings(hidden_size=128),
     unet=UNetSettings(block_out_channels=(32, 64, 128)),
-    diffusion=DiffusionSettings(time_shift=2.0, middle_fraction=0.5, latents=60_000, guidance_scale=2.0),
+    diffusion=DiffusionSettings(time_shift=2.0, middle_fraction=0.5, latents=60_000),
     train_autoencoder=StageSettings(5600, 8, 1.5e-3, time_fraction=0.22),
     train_contrastive=StageSettings(3300, 64, 1e-3, time_fraction=0.13, weight_decay=0.05),
     train_diffusion=StageSettings(14_000, 64, 1e-3, time_fraction=0.63),

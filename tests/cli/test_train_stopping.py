@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,13 @@ def test_a_signal_saves_a_checkpoint_and_stops_even_if_it_comes_twice(name, code
     assert "stopped: autoencoder at step 20 of 40; resume with: minidiff train --resume" in capsys.readouterr().err
     assert latest("run/checkpoints/autoencoder")[2]["step"] == 20
     assert signal.getsignal(getattr(signal, name)) == before
+
+
+@pytest.mark.skipif("sys.platform == 'win32'")
+def test_a_stopped_run_with_minutes_is_resumed_with_what_is_left_of_them(monkeypatch, capsys):
+    monkeypatch.setattr(train, "write_samples", lambda run, now, drawn: signal.raise_signal(signal.SIGTERM))
+    assert main([*TOKENIZER_AND_AUTOENCODER, "--minutes", "500"]) == 143
+    assert re.search(r"--resume --out run --minutes (499\.\d|500\.0)$", capsys.readouterr().err, re.MULTILINE)
 
 
 @pytest.mark.skipif("sys.platform == 'win32'")

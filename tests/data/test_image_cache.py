@@ -103,6 +103,15 @@ def test_a_copied_or_vanished_folder_is_no_change(source):
     cache.check_unchanged()
 
 
+def test_a_copied_folder_with_files_that_cannot_be_used_is_no_change(source):
+    for i in range(6):
+        (source / f"{i:02}.png").write_bytes(b"nothing")
+    cache = cache_of(source)
+    for file in source.glob("*.png"):
+        os.utime(file, (1, 1))
+    cache.check_unchanged()
+
+
 def test_images_in_an_archive_are_compared_too(source):
     archive = source.parent / shutil.make_archive(str(source), "zip", source)
     cache_of(archive).check_unchanged()

@@ -47,7 +47,8 @@ def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_last_good_checkpo
     draw = stage.draw
     stage.draw = lambda index: [array if index < 3 else array * np.float32("nan") for array in draw(index)]
     trainer = loop.Trainer(stage, STAGE, tmp_path, 1)
-    with pytest.raises(UserError, match=r"loss is nan at step 4; the last good checkpoint is .*checkpoint-00000003"):
+    with pytest.raises(UserError, match=r"loss is nan at step 4; the last good checkpoint is .*checkpoint-00000003.*; "
+                       r"lower train_autoencoder\.learning_rate in settings\.json"):
         list(trainer.train())
     assert latest(tmp_path)[2]["step"] == 3
 
@@ -113,6 +114,29 @@ def test_steps_that_slow_down_and_a_caller_that_takes_time_leave_the_training_as
     assert progress.step == progress.total == trainer.total
     assert clock.now - away == pytest.approx(4.0, rel=0.02)
     assert progress.learning_rate < 0.05 * STAGE.learning_rate
+
+
+def test_a_resumed_stage_fits_into_its_seconds_unless_its_rate_has_begun_to_fall(tmp_path, monkeypatch):
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    for module in (loop, pace):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(loop, "LOOK_EVERY", 5)
+
+    def trained(seconds, stop):
+        stage = AutoencoderTraining(SETTINGS)
+        draw = stage.draw
+        stage.draw = lambda index: (setattr(clock, "now", clock.now + 0.1), draw(index))[1]
+        trainer = loop.Trainer(stage, replace(STAGE, warmup=5), tmp_path, 1)
+        trainer.resume()
+        for progress in trainer.train(seconds):
+            if progress.step == stop:
+                break
+        trainer.save()
+        return progress.step, progress.total
+
+    assert trained(60.0, 10) == (10, 600)
+    assert trained(4.0, 45) == (45, 50)
+    assert trained(60.0, None) == (50, 50)
 
 
 def test_a_stage_stopped_before_its_length_was_known_goes_on_with_its_setting(tmp_path, monkeypatch):

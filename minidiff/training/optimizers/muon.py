@@ -68,7 +68,7 @@ def _matrix_shape(parameter, name):
 
 
 def orthogonal(x, iterations: int = 5):
-    """x = U S Vᵀ -> y = U S' Vᵀ for each matrix: the same singular vectors, all singular values between 0.7 and 1.2.
+    """x = U S Vᵀ -> y = U S' Vᵀ for each matrix: the same singular vectors, all singular values from 0.68 to 1.2.
 
     x (K, M, N) -> y (K, M, N)
 
@@ -78,8 +78,8 @@ def orthogonal(x, iterations: int = 5):
 
     Put X = U S Vᵀ in: U and V stay, and each singular value s becomes a s + b s³ + c s⁵. Jordan et al. 2024, "Muon: an
     optimizer for hidden layers in neural networks", searched for the coefficients: the steepest slope a at 0, with
-    which small values grow fastest, that still keeps all of them within 0.3 of 1. Values below 1.5e-3 of ‖x‖ are
-    too small for five iterations and stay below 0.7.
+    which small values grow fastest, that still takes all of them near 1. Values below 1.5e-3 of ‖x‖ are too small for
+    five iterations and stay below 0.68.
 
     Only the small (M, M) matrices have to be iterated. Qᵢ is symmetric and commutes with Aᵢ, so
 
