@@ -19,7 +19,7 @@ MOST_MEANT = {1: 6, 2: 3}    # emoji that a description of so many words may fit
 LEAST_OPAQUE = 0.2           # of its image that a thing fills
 LONGEST_WORD = 7             # letters of a common noun: what people name often has a short name (Zipf 1935)
 LEAST_FILLED = 0.4           # of the square around it that a common noun fills, and so can be seen when it is small
-KINDS = {"coloured": 0.05, "described": 0.3, "counted": 0.25, "placed": 0.1, "related": 0.3}  # and their fractions
+KINDS = {"coloured": 0.1, "described": 0.35, "counted": 0.15, "placed": 0.15, "related": 0.25}  # and their fractions
 
 
 class Split(NamedTuple):
