@@ -113,15 +113,14 @@ def by_encoder(judge: Judge, groups: dict[str, list[JudgedEmoji]]) -> dict[str, 
 
     None for a group without images, or where the encoder of scenes reads images of another size.
     """
-    clip, emoji = load_clip(ENCODER), judge.words.emoji
-    true = embedded(clip, emoji)
+    clip = load_clip(ENCODER)
+    true = embedded(clip, judge.words.emoji)
     if true is None:
         return dict.fromkeys(groups)
 
     def found(drawn):
-        nearest = (embed_images(clip, to_float(images_of(drawn))) @ true.T).argmax(axis=1)
-        return fraction(judge.alike(emoji[index], one.scene.stickers[0].emoji)
-                        for index, one in zip(nearest, drawn, strict=True))
+        embeddings = embed_images(clip, to_float(images_of(drawn)))
+        return nearest_meant(judge, [one.scene for one in drawn], embeddings, true)
 
     return {name: found(drawn) if drawn else None for name, drawn in groups.items()}
 
@@ -133,16 +132,21 @@ def retrieval(clip: CLIPModel, tokenizer: Tokenizer, judge: Judge,
     For the groups whose captions mean an emoji as it is. What the words of a description have to do with each other
     and with an image, a UNet does not learn easily if its text encoder has not learned it here.
     """
-    emoji, true = judge.words.emoji, embedded(clip, judge.words.emoji)
+    true = embedded(clip, judge.words.emoji)
     groups = {name: scenes for name, scenes in groups.items() if scenes and scenes[0].kind in ("named", "described")}
     if true is None:
         return dict.fromkeys(groups)
 
     def found(scenes):
-        nearest = (embed_text(clip, tokenizer, [scene.caption for scene in scenes]) @ true.T).argmax(axis=1)
-        return fraction(judge.means(scene, emoji[index]) for index, scene in zip(nearest, scenes, strict=True))
+        return nearest_meant(judge, scenes, embed_text(clip, tokenizer, [scene.caption for scene in scenes]), true)
 
     return {name: found(scenes) for name, scenes in groups.items()}
+
+
+def nearest_meant(judge: Judge, scenes: list[EmojiScene], embeddings: np.ndarray, true: np.ndarray) -> float:
+    """How often the true image, of (M, F), that is nearest to a scene's embedding, of (N, F), is one that it means."""
+    nearest = (embeddings @ true.T).argmax(axis=1)
+    return fraction(judge.means(scene, judge.words.emoji[index]) for index, scene in zip(nearest, scenes, strict=True))
 
 
 def embedded(clip: CLIPModel, emoji: list[Emoji]) -> np.ndarray | None:
