@@ -13,7 +13,7 @@ def add_to(commands) -> None:
     parser = commands.add_parser(
         "explain", help="show how an image comes about", description="Draw a prompt, and write a page that shows how: "
         "words, noise, each step, guidance, attention, the network, training. It is one HTML file, for any browser.")
-    parser.add_argument("prompt", help="what to draw")
+    parser.add_argument("prompt", help="what to draw; put -- before one that begins with -")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="HTML file to write (default: named after the prompt)")
     add_model(parser)
