@@ -13,11 +13,16 @@ from .options import SHIPPED, add_device, add_tokenizer, as_words, whole_number
 
 
 def file_and_scale(text: str) -> tuple[Path, float]:
-    """'style.safetensors:0.5' -> (Path('style.safetensors'), 0.5); without a scale, 1"""
+    """'style.safetensors:0.5' -> (Path('style.safetensors'), 0.5); without a scale, 1
+
+    Raises ArgumentTypeError if what follows the name of a file is no number.
+    """
     file, _, scale = text.rpartition(":")
     try:
         return (Path(file), float(scale)) if file else (Path(text), 1.0)
     except ValueError:  # the colon belongs to the file's name
+        if Path(file).exists() and not Path(text).exists():
+            raise argparse.ArgumentTypeError(f"{scale!r} is not a number to scale {file} by") from None
         return Path(text), 1.0
 
 
@@ -37,7 +42,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default=SHIPPED, help="the name of a shipped model, a folder, or a single "
                         f"file in Stable Diffusion's original layout (default: {SHIPPED})")
     parser.add_argument("--lora", type=file_and_scale, action="append", default=[], metavar="FILE[:SCALE]",
-                        help="apply a LoRA with this scale (default: 1); may be repeated")
+                        help="apply a LoRA, a file or a folder with one in it, with this scale (default: 1); may be "
+                        "repeated")
     add_tokenizer(parser)
     parser.add_argument("--prediction", choices=("epsilon", "v_prediction"),
                         help="what a single-file model predicts (default: what it says, or epsilon)")

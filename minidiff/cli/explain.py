@@ -50,5 +50,6 @@ def run_of(args) -> Path | None:
     from ..training.run_folder import SETTINGS_FILE
 
     model = Path(args.model)
-    folders = [file.parent for file, _ in reversed(args.lora)] + [model.parent] * (model.name == "model")
+    folders = [lora if lora.is_dir() else lora.parent for lora, _ in reversed(args.lora)]
+    folders += [model.parent] * (model.name == "model")
     return next((folder for folder in folders if (folder / SETTINGS_FILE).is_file()), None)

@@ -98,7 +98,10 @@ class Pipeline:
         return cls(**vars(load_pipeline(model, dtype, device)))
 
     def load_lora(self, file: str | Path, scale: float = 1.0) -> None:
-        """Add the updates of a LoRA file, times `scale`, to the weights. Raises UserError if the file does not fit."""
+        """Add the updates of a LoRA, a file or a folder with one in it, times `scale`, to the weights.
+
+        Raises UserError if the file does not fit.
+        """
         with np.errstate(all="ignore"):  # what overflows is found when it is drawn with
             merge_lora(arguments.path("LoRA", file), self.unet, self.text_encoder, number("LoRA scale", scale))
 
