@@ -41,13 +41,17 @@ SAMPLING = {
 def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default=SHIPPED, help="the name of a shipped model, a folder, or a single "
                         f"file in Stable Diffusion's original layout (default: {SHIPPED})")
-    parser.add_argument("--lora", type=file_and_scale, action="append", default=[], metavar="FILE[:SCALE]",
-                        help="apply a LoRA, a file or a folder with one in it, with this scale (default: 1); may be "
-                        "repeated")
+    add_lora(parser)
     add_tokenizer(parser)
     parser.add_argument("--prediction", choices=("epsilon", "v_prediction"),
                         help="what a single-file model predicts (default: what it says, or epsilon)")
     add_device(parser)
+
+
+def add_lora(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--lora", type=file_and_scale, action="append", default=[], metavar="FILE[:SCALE]",
+                        help="apply a LoRA, a file or a folder with one in it, with this scale (default: 1); may be "
+                        "repeated")
 
 
 def add_sampling(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +66,11 @@ def opened(args: argparse.Namespace):
     from ..pipeline import Pipeline
 
     pipe = Pipeline.from_pretrained(args.model, args.device, "float32", args.tokenizer, args.prediction)
+    return with_lora(pipe, args)
+
+
+def with_lora(pipe, args: argparse.Namespace):
+    """The Pipeline with what the option of `add_lora` names."""
     for file, scale in args.lora:
         pipe.load_lora(file, scale)
     return pipe
