@@ -13,11 +13,16 @@ from .options import SHIPPED, add_device, add_tokenizer, as_words, whole_number
 
 
 def file_and_scale(text: str) -> tuple[Path, float]:
-    """'style.safetensors:0.5' -> (Path('style.safetensors'), 0.5); without a scale, 1"""
+    """'style.safetensors:0.5' -> (Path('style.safetensors'), 0.5); without a scale, 1
+
+    Raises ArgumentTypeError if what follows the name of a file is no number.
+    """
     file, _, scale = text.rpartition(":")
     try:
         return (Path(file), float(scale)) if file else (Path(text), 1.0)
     except ValueError:  # the colon belongs to the file's name
+        if Path(file).exists() and not Path(text).exists():
+            raise argparse.ArgumentTypeError(f"{scale!r} is not a number to scale {file} by") from None
         return Path(text), 1.0
 
 
@@ -36,12 +41,17 @@ SAMPLING = {
 def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default=SHIPPED, help="the name of a shipped model, a folder, or a single "
                         f"file in Stable Diffusion's original layout (default: {SHIPPED})")
-    parser.add_argument("--lora", type=file_and_scale, action="append", default=[], metavar="FILE[:SCALE]",
-                        help="apply a LoRA with this scale (default: 1); may be repeated")
+    add_lora(parser)
     add_tokenizer(parser)
     parser.add_argument("--prediction", choices=("epsilon", "v_prediction"),
                         help="what a single-file model predicts (default: what it says, or epsilon)")
     add_device(parser)
+
+
+def add_lora(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--lora", type=file_and_scale, action="append", default=[], metavar="FILE[:SCALE]",
+                        help="apply a LoRA, a file or a folder with one in it, with this scale (default: 1); may be "
+                        "repeated")
 
 
 def add_sampling(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +66,11 @@ def opened(args: argparse.Namespace):
     from ..pipeline import Pipeline
 
     pipe = Pipeline.from_pretrained(args.model, args.device, "float32", args.tokenizer, args.prediction)
+    return with_lora(pipe, args)
+
+
+def with_lora(pipe, args: argparse.Namespace):
+    """The Pipeline with what the option of `add_lora` names."""
     for file, scale in args.lora:
         pipe.load_lora(file, scale)
     return pipe

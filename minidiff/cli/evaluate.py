@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UserError
+from .drawing import add_lora, with_lora
 from .options import add_device, check_image_name, drawing, judging, save_image, say, show, whole_number
 
 COUNT, MOST = 400, 100_000  # prompts
@@ -21,7 +22,8 @@ def add_to(commands) -> None:
     parser.add_argument("--data", metavar="scenes|PATH|emoji:PATH", help="compare with the held-out images of this "
                         "source: are they alike, do captions find them, are they copies of training images; or, for "
                         "a model of emoji, let its judge score names and scenes (default: what the model was trained "
-                        "on; the judge of scenes needs no images)")
+                        "on; the judge of scenes needs no images). All images of another source are held out")
+    add_lora(parser)
     parser.add_argument("--json", action="store_true", help="print all scores as JSON")
     parser.add_argument("--count", type=whole_number(1, MOST), help="prompts, without --data per split "
                         "(default: 400); for emoji names, and prompts of each kind of scene (default: all names and "
@@ -49,7 +51,7 @@ def run(args) -> None:
     if args.failures:
         check_image_name(args.failures)
     device = resolve_device(args.device)
-    pipe = Pipeline.from_pretrained(args.model, device)
+    pipe = with_lora(Pipeline.from_pretrained(args.model, device), args)
     clip = find_clip(args.model, device=device)
     wrong = []
 
@@ -68,7 +70,8 @@ def run(args) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             source = open_data(data, model, size, Path(scratch))
             scores = (evaluate_emoji(pipe, clip, source, args.count, keep_wrong) if kind == "emoji" else
-                      evaluate_images(pipe, clip, source, args.count or COUNT, drawing))
+                      evaluate_images(pipe, clip, source, trained_on(source, model, size), args.count or COUNT,
+                                      drawing))
     show(*(json.dumps(scores, indent=2).split("\n") if args.json else as_lines(scores)))
     if args.failures and wrong:
         save_image(failures(wrong), args.failures)
@@ -77,36 +80,62 @@ def run(args) -> None:
 
 
 def settings_of(model: Path):
-    """The settings that a model was trained with, from its folder or the run's around it; else the defaults."""
+    """The settings that a model was trained with; where they are not known, the defaults."""
     from ..reading import read_json
     from ..training.presets import Settings, from_dict
 
-    for path in (model / "settings.json", model.parent / "settings.json"):
-        if path.exists():
-            return from_dict(Settings(), read_json(path), str(path))
-    return Settings()
+    path = settings_file(model)
+    return from_dict(Settings(), read_json(path), str(path)) if path else Settings()
+
+
+def settings_file(model: Path) -> Path | None:
+    """The file with the settings that a model was trained with, in its folder or the run's around it."""
+    return next((path for path in (model / "settings.json", model.parent / "settings.json") if path.exists()), None)
 
 
 def open_data(name: str, model: Path, size: int, scratch: Path):
     """The source of this name in the model's size, with the settings that the model was trained with, if known.
 
-    The settings decide which images are held out, and which ones were trained on. Where the model's run has not read
-    them all, images are read into the folder `scratch`. They are squares, so that they can be compared. Raises
-    UserError if they are missing.
+    The settings decide which images are held out, and which ones were trained on; of another source all are held out.
+    Where the model's run has not read them all, images are read into the folder `scratch`. They are squares, so that
+    they can be compared. Raises UserError if they are missing.
     """
     from ..data.sources import full_name, open_source
 
     settings, wanted = settings_of(model), full_name(name)
-    own = settings.data.source == wanted and settings.size == size
+    own = is_own(wanted, settings, model)
     asked = replace(settings, size=size, data=replace(settings.data, source=wanted, buckets=False))
     source = open_source(asked, model.parent / "data")
-    if source.kind != "scenes" and not (own and source.cache.whole):
+    read = wanted == settings.data.source and settings.size == size
+    if source.kind != "scenes" and not (read and source.cache.whole):
         source = open_source(asked, scratch)
         if name == settings.data.source and not source.cache.source.exists():
             raise UserError(f"{name}, which the model was trained on, is not here: say where its images are by --data")
         for _ in source.cache.fill():
             pass
-    return source
+    return source if own or source.kind != "images" else replace(source, held_out_fraction=1.0)
+
+
+def is_own(name: str, settings, model: Path) -> bool:
+    """Whether a model was trained on the source of this name. Where its images have gone, another takes their place."""
+    from ..data.sources import kind_of
+
+    own = settings.data.source
+    gone = kind_of(own) == kind_of(name) == "images" and not Path(own).exists()
+    return name == own or (gone and not (model.parent / "data" / "captions.json").exists())
+
+
+def trained_on(source, model: Path, size: int):
+    """The source of the model's training images: `source`, or that of its run; None if it is not known, or not here."""
+    from ..data.sources import open_source
+
+    settings = settings_of(model)
+    if is_own(source.name, settings, model):
+        return source
+    if settings_file(model) is None or settings.size != size:
+        return None
+    own = open_source(settings, model.parent / "data")
+    return own if own.kind == "scenes" or own.cache.whole else None
 
 
 def as_lines(scores: dict, indent: str = "") -> list[str]:

@@ -13,7 +13,7 @@ def add_to(commands) -> None:
     parser = commands.add_parser(
         "explain", help="show how an image comes about", description="Draw a prompt, and write a page that shows how: "
         "words, noise, each step, guidance, attention, the network, training. It is one HTML file, for any browser.")
-    parser.add_argument("prompt", help="what to draw")
+    parser.add_argument("prompt", help="what to draw; put -- before one that begins with -")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="HTML file to write (default: named after the prompt)")
     add_model(parser)
@@ -50,5 +50,6 @@ def run_of(args) -> Path | None:
     from ..training.run_folder import SETTINGS_FILE
 
     model = Path(args.model)
-    folders = [file.parent for file, _ in reversed(args.lora)] + [model.parent] * (model.name == "model")
+    folders = [lora if lora.is_dir() else lora.parent for lora, _ in reversed(args.lora)]
+    folders += [model.parent] * (model.name == "model")
     return next((folder for folder in folders if (folder / SETTINGS_FILE).is_file()), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from itertools import count as numbers
 from pathlib import Path
 from typing import get_args
 
@@ -20,14 +21,17 @@ def add_to(commands) -> None:
     parser = commands.add_parser(
         "generate", help="draw images from prompts", description="Draw images from prompts. With more than one image, "
         "FILE is a labelled grid and the images themselves are FILE-1, FILE-2, ...")
-    parser.add_argument("prompt", nargs="+", help="what to draw; an empty prompt draws unconditionally")
+    parser.add_argument("prompt", nargs="+", help="what to draw; an empty prompt draws unconditionally; put -- before "
+                        "one that begins with -")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
-                        help="image file to write (default: named after the first prompt)")
+                        help="image file to write, even over another (default: named after the first prompt, "
+                        "with a number if that file exists)")
     add_model(parser)
     add_sampling(parser)
     parser.add_argument("--num", type=whole_number(1, MOST_IMAGES), default=1, help="images per prompt (default: 1)")
     parser.add_argument("--init-image", type=Path, metavar="FILE",
-                        help="image to start from; what is transparent in it becomes white")
+                        help="image to start from; what is transparent in it becomes white. It is drawn at the model's "
+                        "scale in its own shape or, where --height and --width have another, cut to its middle")
     parser.add_argument("--strength", type=float,
                         help="how much to change it, from 0 to 1 (default: 0.8, or 1 with a mask)")
     parser.add_argument("--mask", type=Path, metavar="FILE",
@@ -47,11 +51,14 @@ def run(args) -> None:
     count = len(args.prompt) * args.num
     if count > MOST_IMAGES:
         raise UserError(f"{count} images: draw at most {MOST_IMAGES} at once, and more with another --seed")
-    path = args.output or Path(file_name(args.prompt[0]))
+    path = args.output or unused(Path(file_name(args.prompt[0])), count)
     check_image_name(path)
-    singles = [path.with_stem(f"{path.stem}-{i + 1}") for i in range(count)] if count > 1 else [path]
+    singles = files_of(path, count)
     for single in singles:
         check_writable(single)
+    for given in filter(None, (args.init_image, args.mask)):
+        if any(one.exists() and given.exists() and one.samefile(given) for one in (path, *singles)):
+            raise UserError(f"-o {path} would overwrite {given}: choose another name")
 
     from ..backend import check_precision, product_precision, resolve_device
     from ..data.images import open_image, to_pillow
@@ -80,6 +87,19 @@ def run(args) -> None:
         save_image(grid(images, [prompt for prompt in args.prompt for _ in range(args.num)]), path)
     others = f", {singles[0].name} to {singles[-1].name}" if count > 1 else ""
     show(f"{path}{others}  ({time.perf_counter() - start:.1f} s)")
+
+
+def files_of(path: Path, count: int) -> list[Path]:
+    """Where each image is written: at `path`, or beside it if that is a grid of several."""
+    return [path.with_stem(f"{path.stem}-{i + 1}") for i in range(count)] if count > 1 else [path]
+
+
+def unused(path: Path, count: int) -> Path:
+    """`path`, or the first of NAME-2, NAME-3, ... where no file of `count` images overwrites another."""
+    for number in numbers(1):
+        free = path.with_stem(f"{path.stem}-{number}") if number > 1 else path
+        if not any(one.exists() for one in (free, *files_of(free, count))):
+            return free
 
 
 def progress_bar(hidden: bool = False):

@@ -51,7 +51,7 @@ def of_emoji(pipe, clip, source, count):
 def of_images(pipe, clip, source, count):
     from ..evaluation import evaluate_images
 
-    scores = evaluate_images(pipe, clip, source, count, drawing)
+    scores = evaluate_images(pipe, clip, source, source, count, drawing)
     copies, recall = scores["copies"], scores["recall"]
     found = (f"{recall['drawn']:.2f} of them find their image among {recall['among']}, and " if recall else
              "without a contrastive stage no image encoder can say whether they are right; ")

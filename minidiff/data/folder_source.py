@@ -165,12 +165,13 @@ def split(digests: Sequence[str], fraction: float) -> tuple[np.ndarray, np.ndarr
     """The rows to train on, in their order, and the rows held out, by the digests of their contents.
 
     Of 8 or more different images, at least 1 and at most half of them, or 512, are held out; of fewer, or with fraction
-    0, none. Copies of an image that is held out are on neither side.
+    0, none; with fraction 1, all. Copies of an image that is held out are on neither side.
     """
     row_of = {digest: row for row, digest in enumerate(digests)}
     below = sum(int(digest, 16) < fraction * 16**len(digest) for digest in row_of)
     some = fraction > 0 and len(row_of) >= LEAST_TO_HOLD_OUT
-    count = min(max(below, 1), len(row_of) // 2, MOST_HELD_OUT) if some else 0
+    most = min(max(below, 1), len(row_of) // 2, MOST_HELD_OUT) if some else 0
+    count = len(row_of) if fraction == 1 else most
     held_out = {digest: row_of[digest] for digest in sorted(row_of)[:count]}
     training = [row for row, digest in enumerate(digests) if digest not in held_out]
     return np.array(training, dtype=int), np.array([*held_out.values()], dtype=int)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ..errors import UserError
 from .reading.decode import as_rgb, check_sides, opened, short_reasons
@@ -63,13 +63,16 @@ def decoded(image: ImageLike, what: str = "an image") -> Image.Image | np.ndarra
 
 
 def as_image(image: ImageLike, size: tuple[int, int] | None = None) -> np.ndarray:
-    """An image of any kind (see `decoded`) as float32 (H, W, 3) in [-1, 1], scaled to `size` if one is given."""
+    """An image of any kind (see `decoded`) as float32 (H, W, 3) in [-1, 1], fitted to `size` if one is given.
+
+    It is scaled to cover the size, and its middle is kept, as in training.
+    """
     image = decoded(image)
     if isinstance(image, np.ndarray):
         if size in (None, image.shape[:2]):
             return image.astype(np.float32)
         image = to_pillow(image[None])[0]
-    return np.asarray(_scaled(image, size), np.float32) / np.float32(127.5) - np.float32(1)
+    return np.asarray(_fitted(image, size), np.float32) / np.float32(127.5) - np.float32(1)
 
 
 def decoded_mask(mask: ImageLike) -> Image.Image:
@@ -87,12 +90,12 @@ def decoded_mask(mask: ImageLike) -> Image.Image:
 
 
 def as_mask(mask: ImageLike, size: tuple[int, int] | None = None) -> np.ndarray:
-    """A mask (see `decoded_mask`) as float32 (H, W, 1): 1 (white) is repainted, 0 (black) is kept; scaled to `size`."""
-    return scaled_mask(decoded_mask(mask), size)
+    """A mask (see `decoded_mask`) as float32 (H, W, 1): 1 (white) is repainted, 0 (black) is kept; fitted to `size`."""
+    return fitted_mask(decoded_mask(mask), size)
 
 
-def scaled_mask(mask: Image.Image, size: tuple[int, int] | None) -> np.ndarray:
-    return np.asarray(_scaled(mask, size), np.float32)[..., None] / np.float32(255)
+def fitted_mask(mask: Image.Image, size: tuple[int, int] | None) -> np.ndarray:
+    return np.asarray(_fitted(mask, size), np.float32)[..., None] / np.float32(255)
 
 
 def height_and_width(image: Image.Image | np.ndarray) -> tuple[int, int]:
@@ -108,10 +111,10 @@ def latent_mask(mask: np.ndarray, factor: int) -> np.ndarray:
     return mask.reshape(height // factor, factor, width // factor, factor, 1).max(axis=(1, 3))
 
 
-def _scaled(image, size):
+def _fitted(image, size):
     if size is None or image.size == size[::-1]:
         return image
-    return image.resize(size[::-1], Image.Resampling.LANCZOS)
+    return ImageOps.fit(image, size[::-1], Image.Resampling.LANCZOS)
 
 
 def _bytes(array):

@@ -26,15 +26,16 @@ TRAINING_COUNT = 10_000  # training images that are searched for copies, at most
 FEATURES = "CLIP image embeddings of the model's own image encoder, scaled so that their mean square is 1"
 
 
-def evaluate_images(pipe: Pipeline, clip: CLIPModel | None, source: Source, count: int = 400,
+def evaluate_images(pipe: Pipeline, clip: CLIPModel | None, source: Source, training: Source | None, count: int = 400,
                     progress: Callable[..., Iterable[np.ndarray]] | None = None) -> dict:
     """The scores of a model on up to `count` held-out captions of a source, ready for JSON.
 
     Image i is drawn with the i-th caption and seed i. frechet and kernel are distances to the true images of these
-    captions, with their standard errors; `of_training` is the same for as many training images, which have captions of
-    their own, so that a good model comes nearer. recall is how often a caption finds its image among 64, drawn and
-    true. All three need `clip`, and are None without. psnr is that of the autoencoder on the true images, in dB. copies
-    are explained in `copied`. `progress` wraps the iterator over all drawn images, as `tqdm` does. Raises UserError,
+    captions, with their standard errors; `of_training` is the same for as many images of `training`, the source that
+    the model was trained on, which have captions of their own, so that a good model comes nearer. recall is how often a
+    caption finds its image among 64, drawn and true. All three need `clip`, and are None without. psnr is that of the
+    autoencoder on the true images, in dB. copies, of training images, are explained in `copied`; they and `of_training`
+    are None without `training`. `progress` wraps the iterator over all drawn images, as `tqdm` does. Raises UserError,
     before anything is drawn, for fewer than 4 held-out or training images, and where sizes differ.
     """
     size = pipe.unet.config.sample_size * pipe.vae.config.downsampling
@@ -42,10 +43,12 @@ def evaluate_images(pipe: Pipeline, clip: CLIPModel | None, source: Source, coun
         raise UserError(f"the model draws {size} x {size} pixels, the images have {source.size}: open them in its size")
     held_out = source.held_out(count)
     captions, true = held_out.captions, pixels(held_out.images)
-    some, small = training_images(source, len(captions))
-    for images, what in ((true, "held-out"), (some, "training")):
-        if len(images) < LEAST:
-            raise UserError(f"{len(images)} {what} images are too few for scores: use at least {LEAST}")
+    if len(true) < LEAST:
+        raise UserError(f"{len(true)} held-out images are too few for scores: use at least {LEAST}, by --count, "
+                        "another --data or, when training, a larger --data.held_out_fraction")
+    some, small = training_images(training, len(captions)) if training else (None, None)
+    if training and len(some) < LEAST:
+        raise UserError(f"{len(some)} training images are too few for scores: use at least {LEAST}")
     if clip and clip.config.vision_config.image_size != size:
         raise UserError(f"the image encoder reads {clip.config.vision_config.image_size} pixels, the model draws "
                         f"{size}: remove clip/ from the model's folder to compare images by their pixels alone")
@@ -56,26 +59,31 @@ def evaluate_images(pipe: Pipeline, clip: CLIPModel | None, source: Source, coun
         **(in_features(clip, pipe.tokenizer, captions, drawn, true, some) if clip else
            dict.fromkeys(("features", "frechet", "kernel", "recall"))),
         "psnr": psnr(true, reconstruct(pipe.vae, true)),
-        "copies": copied(thumbnails(drawn), thumbnails(true), small),
+        "copies": copied(thumbnails(drawn), thumbnails(true), small) if training else None,
         "settings": {"source": source.name, **settings(pipe, len(captions))},
     }
 
 
 def in_features(clip, tokenizer, captions, drawn, true, training):
-    """The scores that compare embeddings."""
+    """The scores that compare embeddings. `training` may be None."""
     text = embed_text(clip, tokenizer, captions)
-    drawn, true, training = (embed_images(clip, to_float(images)) for images in (drawn, true, training))
-    a, b, c = (math.sqrt(x.shape[1]) * x for x in (drawn, true, training))
-    distance, error = kernel_distance(a, b)
-    of_training, training_error = kernel_distance(c, b)
+    drawn, true = (embed_images(clip, to_float(images)) for images in (drawn, true))
+    frechet, kernel = distances(drawn, true)
+    unknown = (None, None), (None, None)
+    of_training = unknown if training is None else distances(embed_images(clip, to_float(training)), true)
     return {
         "features": FEATURES,
-        "frechet": rounded(distance=frechet_distance(a, b), error=frechet_error(a, b),
-                           of_training=frechet_distance(c, b), of_training_error=frechet_error(c, b)),
-        "kernel": rounded(distance=distance, error=error, of_training=of_training, of_training_error=training_error),
+        "frechet": rounded(*frechet, *of_training[0]),
+        "kernel": rounded(*kernel, *of_training[1]),
         "recall": {"drawn": recall_at_1(text, drawn, captions), "true": recall_at_1(text, true, captions),
                    "among": min(AMONG, len(captions))},
     }
+
+
+def distances(images, true):
+    """The Fréchet and the kernel distance of embeddings, each with its standard error."""
+    a, b = (math.sqrt(x.shape[1]) * x for x in (images, true))
+    return (frechet_distance(a, b), frechet_error(a, b)), kernel_distance(a, b)
 
 
 def training_images(source, count):
@@ -93,5 +101,6 @@ def pixels(images):
     return np.stack([np.asarray(image) for image in to_pillow(images)])
 
 
-def rounded(**scores):
-    return {name: round(score, 5) for name, score in scores.items()}
+def rounded(*scores):
+    names = "distance", "error", "of_training", "of_training_error"
+    return {name: score if score is None else round(score, 5) for name, score in zip(names, scores, strict=True)}

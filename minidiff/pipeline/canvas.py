@@ -6,6 +6,7 @@ the mask as StableDiffusionInpaintPipeline prepares it; for any other, guidance.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,12 +14,11 @@ import numpy as np
 from PIL import Image
 
 from ..arguments import whole
-from ..data.images import ImageLike, as_image, decoded, decoded_mask, height_and_width, latent_mask, scaled_mask
+from ..data.images import ImageLike, as_image, decoded, decoded_mask, fitted_mask, height_and_width, latent_mask
 from ..errors import UserError
 from ..models.configs import AutoencoderConfig, UNetConfig
 from ..models.unet_inputs import is_for_inpainting
 
-LARGEST_OWN = 2048**2  # pixels of an image that is drawn at the size of the initial one, without being asked to
 LONGEST_SIDE = 16384  # pixels of an image to draw: no machine has the memory for more
 
 
@@ -53,7 +53,7 @@ def canvas_for(unet: UNetConfig, vae: AutoencoderConfig, init_image: ImageLike |
     if height_and_width(gray) != height_and_width(image):
         raise UserError(f"the mask has height and width {height_and_width(gray)}, the image {height_and_width(image)}: "
                         "use the same size for both")
-    mask = scaled_mask(gray, size)
+    mask = fitted_mask(gray, size)
     if not is_for_inpainting(unet):
         coarse = latent_mask(mask, vae.downsampling)
         return canvas._replace(mask=place(mask[None]), latent_mask=place(coarse[None]))
@@ -65,24 +65,31 @@ def canvas_for(unet: UNetConfig, vae: AutoencoderConfig, init_image: ImageLike |
 
 def size_of(unet: UNetConfig, vae: AutoencoderConfig, image: Image.Image | np.ndarray | None,
             latents: np.ndarray | None, height: int | None, width: int | None) -> tuple[int, int]:
-    """Height and width to draw: those given, else those of the image or of the latents, else the model's own."""
+    """Height and width to draw: those given, else those of the latents, else the model's own, a square.
+
+    Of that, an image takes about as many pixels in its own shape; if one side is given, the other follows from it.
+    """
     factor = vae.downsampling
-    multiple = factor * 2 ** (len(unet.block_out_channels) - 1)
-    if image is not None:
-        default = height_and_width(image)
-    elif getattr(latents, "ndim", 0) == 4:
+    multiple, own = factor * 2 ** (len(unet.block_out_channels) - 1), factor * unet.sample_size
+    height, width = (side if side is None else whole("an image's height and width", side, 1)
+                     for side in (height, width))
+    default = own, own
+    if getattr(latents, "ndim", 0) == 4:
         default = latents.shape[1] * factor, latents.shape[2] * factor
-    else:
-        default = (unet.sample_size * factor,) * 2
-    given = default[0] if height is None else height, default[1] if width is None else width
-    size = tuple(whole("an image's height and width", side, 1) for side in given)
-    if any(side % multiple for side in size):
-        fitting = [max(multiple, round(side / multiple) * multiple) for side in size]
+    elif image is not None:
+        h, w = height_and_width(image)
+        scale = height / h if height else width / w if width else own / math.sqrt(h * w)
+        default = nearest_multiples((scale * h, scale * w), multiple)
+    size = height or default[0], width or default[1]
+    if any(side < 1 or side % multiple for side in size):
+        fitting = nearest_multiples(size, multiple)
         raise UserError(f"cannot draw images of height {size[0]} and width {size[1]}: use multiples of "
                         f"{multiple}, such as height {fitting[0]} and width {fitting[1]}")
-    if image is not None and None in (height, width) and size[0] * size[1] > LARGEST_OWN:
-        raise UserError(f"the initial image has height {size[0]} and width {size[1]}, too large to draw at its own "
-                        "size: give height and width")
     if max(size) > LONGEST_SIDE:
         raise UserError(f"cannot draw images of height {size[0]} and width {size[1]}: use at most {LONGEST_SIDE}")
     return size
+
+
+def nearest_multiples(sides: tuple[float, float], multiple: int) -> tuple[int, ...]:
+    """Each side as the nearest multiple, at least one."""
+    return tuple(max(1, round(side / multiple)) * multiple for side in sides)

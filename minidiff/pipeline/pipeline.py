@@ -98,7 +98,10 @@ class Pipeline:
         return cls(**vars(load_pipeline(model, dtype, device)))
 
     def load_lora(self, file: str | Path, scale: float = 1.0) -> None:
-        """Add the updates of a LoRA file, times `scale`, to the weights. Raises UserError if the file does not fit."""
+        """Add the updates of a LoRA, a file or a folder with one in it, times `scale`, to the weights.
+
+        Raises UserError if the file does not fit.
+        """
         with np.errstate(all="ignore"):  # what overflows is found when it is drawn with
             merge_lora(arguments.path("LoRA", file), self.unet, self.text_encoder, number("LoRA scale", scale))
 
@@ -127,9 +130,10 @@ class Pipeline:
         `init_image`, sampling starts from that image: strength 0 returns its reconstruction, 1 leaves of it only what
         the schedule does at its end (α = 0.07 in Stable Diffusion), and with a `mask` only its white area is repainted.
         Both may be Pillow images, names of files, or arrays as in `as_image` and `as_mask`; what is transparent counts
-        as white. A guidance_scale of 1 or less means no guidance, and guidance applies where low < sigma / alpha <=
-        high of `guidance_interval`. Raises UserError for bad input, and if a part of the model computes values that are
-        not finite.
+        as white. They are drawn at the model's scale in their own shape or, where `height` and `width` have another,
+        cut to their middle. A guidance_scale of 1 or less means no guidance, and guidance applies where low < sigma /
+        alpha <= high of `guidance_interval`. Raises UserError for bad input, and if a part of the model computes values
+        that are not finite.
         """
         prompts = arguments.prompts("prompt", prompt)
         if not prompts:

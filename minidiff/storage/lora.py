@@ -22,18 +22,22 @@ from .lora_names import layers_by_name, split_name
 from .tensors import map_tensors
 from .weight_files import refuse_pickle
 
+NAMES = "lora.safetensors", "pytorch_lora_weights.safetensors", "adapter_model.safetensors"  # ours, diffusers', PEFT's
+
 
 def merge_lora(path: str | Path, unet: UNet2DConditionModel, text_encoder: CLIPTextModel, scale: float = 1.0) -> None:
-    """Add a file's updates, times `scale`, to the weights.
+    """Add the updates of a file, or of the one in a folder, times `scale`, to the weights.
 
     Changed weights become new arrays, since loaded ones may be read-only views of a file. Raises UserError, before
     anything has changed, if a tensor does not belong to these models.
     """
-    path = Path(path)
+    path = lora_file(Path(path))
     refuse_pickle(path)
     if not math.isfinite(scale):
         raise UserError(f"LoRA scale {scale} for {path}: use a finite number")
     tensors, metadata = map_tensors(path)
+    if not tensors:
+        raise _misfit(path, "it has no tensors")
     layers, found = layers_by_name(unet, text_encoder), {}
     for name, value in tensors.items():
         layer, role = split_name(name)
@@ -55,10 +59,23 @@ def merge_lora(path: str | Path, unet: UNet2DConditionModel, text_encoder: CLIPT
                               else ratio(notes[part], layer, rank))
             check_size(f"{part}.{layer}", factor, arrays, parameter.value.dtype)
             updates.append((parameter, arrays, factor))
+    except UserError:
+        raise
     except ValueError as error:
         raise _misfit(path, str(error)) from error
     for parameter, arrays, factor in updates:
         parameter.value = updated(parameter.value, factor, **arrays)
+
+
+def lora_file(path: Path) -> Path:
+    """The file itself, or the one in a folder. Raises UserError if the folder has none, or several."""
+    if not path.is_dir():
+        return path
+    found = [path / name for name in NAMES if (path / name).is_file()] or sorted(path.glob("*.safetensors"))
+    if len(found) != 1:
+        names = _short(", ".join(file.name for file in found)) or "no LoRA"
+        raise UserError(f"{path} is a folder with {names} in it: give the file of a LoRA")
+    return found[0]
 
 
 def check_shapes(name: str, shape: tuple[int, ...], arrays: dict[str, np.ndarray]) -> None:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..errors import UserError
 from ..fields import fits, shown
 from ..reading import read_json
 from .lora_names import PEFT
@@ -28,8 +29,10 @@ def read_notes(path: Path, metadata: dict[str, str], names: Iterable[str]) -> di
     does not say how strong it is.
     """
     if METADATA not in metadata:
-        own = read_json(path.parent / CONFIG) if any(name.startswith(PEFT) for name in names) else {}
-        return dict.fromkeys(PARTS, own)
+        config, of_peft = path.parent / CONFIG, any(name.startswith(PEFT) for name in names)
+        if of_peft and not config.is_file():
+            raise UserError(f"{path} is of PEFT, without its {CONFIG}: put that beside it")
+        return dict.fromkeys(PARTS, read_json(config) if of_peft else {})
     try:
         fields = json.loads(metadata[METADATA])
     except (RecursionError, ValueError) as error:

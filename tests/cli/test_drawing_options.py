@@ -61,4 +61,5 @@ def test_the_run_that_a_model_or_a_lora_lies_in_is_found(model, only_the_header,
         assert main(["explain", WORDS[0], "--model", path, "-o", "page.html"]) == 0
     save_file(of_diffusers(learned(tiny_pipeline(), [LAYER])), "run/lora.safetensors")
     assert main(["explain", WORDS[0], "--model", str(model), "--lora", "run/lora.safetensors", "-o", "page.html"]) == 0
-    assert seen == [Path("run"), None, None, Path("run")]
+    assert main(["explain", WORDS[0], "--model", str(model), "--lora", "run", "-o", "page.html"]) == 0
+    assert seen == [Path("run"), None, None, Path("run"), Path("run")]

@@ -3,12 +3,15 @@ from __future__ import annotations
 import json
 
 from captioned_folder import captioned_folder
+from lora_files import learned, of_diffusers
 from PIL import Image
+from safetensors.numpy import save_file
 from tiny_pipeline import SIDE, tiny_pipeline
 
 from minidiff.cli import main
-from minidiff.cli.evaluate import open_data
+from minidiff.cli.evaluate import open_data, trained_on
 from minidiff.data.batches import evaluation_scenes
+from minidiff.data.image_cache import ImageCache
 from minidiff.evaluation import judged
 from minidiff.report.images import grid
 
@@ -58,11 +61,41 @@ def test_a_source_has_the_settings_of_the_run_that_the_model_lies_in(tmp_path):
 
 
 def test_images_of_a_folder_are_read_for_a_model_that_was_not_trained_on_them(model, tmp_path, capsys):
-    for i, scene in enumerate(evaluation_scenes(150)):  # of which some 7 are held out
-        Image.fromarray(scene.image(SIDE)).save(tmp_path / f"{scene.caption.replace(' ', '-')}_{i}.png")
-    assert main(["evaluate", str(model), "--data", str(tmp_path), "--count", "4", "--json"]) == 0
+    other = captioned_folder(tmp_path / "other", 5)
+    assert main(["evaluate", str(model), "--data", str(other), "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
-    assert scores["settings"]["source"] == str(tmp_path) and scores["images"] == 4
+    assert scores["settings"]["source"] == str(other) and scores["images"] == 5
+    assert scores["copies"] is None  # nobody knows what the model was trained on
+
+
+def test_copies_are_those_of_the_images_that_the_model_was_trained_on(tmp_path, capsys):
+    own, other = captioned_folder(tmp_path / "own", 12), captioned_folder(tmp_path / "other", 6)
+    run, options = tmp_path / "run", ["--data", str(other), "--json"]
+    tiny_pipeline().save_pretrained(run / "model")
+    (run / "settings.json").write_text(json.dumps({"size": SIDE, "data": {"source": str(own)}}), "utf-8")
+    assert main(["evaluate", str(run / "model"), *options]) == 0
+    assert json.loads(capsys.readouterr().out)["copies"] is None  # its images are not here
+    assert [*ImageCache(run / "data", own, SIDE).fill()]
+    assert main(["evaluate", str(run / "model"), *options]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["images"] == 6 and scores["copies"]["training_images"] == 11
+
+
+def test_own_images_may_have_moved(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "settings.json").write_text(json.dumps({"data": {"source": "/gone"}}), "utf-8")
+    source = open_data(str(captioned_folder(tmp_path / "moved", 12)), tmp_path / "model", SIDE, tmp_path / "scratch")
+    assert len(source.split[0]) == 11
+    assert trained_on(source, tmp_path / "model", SIDE) is source
+
+
+def test_evaluate_scores_a_model_with_a_lora(model, tmp_path, capsys):
+    layer, scores = "mid_block.attentions.0.transformer_blocks.0.attn2.to_k", []
+    save_file(of_diffusers(learned(tiny_pipeline(), [layer])), tmp_path / "lora.safetensors")
+    for options in ([], ["--lora", f"{tmp_path}:0"], ["--lora", str(tmp_path)]):
+        assert main(["evaluate", str(model), "--data", "scenes", "--count", "4", "--json", *options]) == 0
+        scores.append(json.loads(capsys.readouterr().out))
+    assert scores[0] == scores[1] != scores[2]
 
 
 def test_images_of_a_model_that_left_its_run_are_read_elsewhere(tmp_path):

@@ -51,6 +51,25 @@ def test_generate_draws_other_sizes_and_writes_other_formats(model):
         assert (image.size, image.format) == ((24, 8), "JPEG")
 
 
+@pytest.mark.parametrize(("name", "given"), [
+    ("photo.png", "photo.png"), ("../{folder}/mask.png", "mask.png"), ("photo.jpg", "photo-2.jpg")])
+def test_no_initial_image_and_no_mask_is_overwritten(model, folder, capsys, name, given):
+    Image.open("photo.png").save("photo-2.jpg")
+    before, name = Path(given).read_bytes(), name.format(folder=folder.name)
+    image = given if given != "mask.png" else "photo.png"
+    assert main(["generate", PROMPT, "--model", str(model), "--init-image", image, "--mask", "mask.png", "--num", "2",
+                 "-o", name]) == 2
+    assert f"-o {name} would overwrite {given}: choose another name" in capsys.readouterr().err
+    assert Path(given).read_bytes() == before
+
+
+def test_without_a_name_no_image_is_overwritten(model):
+    for options in ([], ["--init-image", "image.png"], ["--num", "2"], []):
+        assert main(["generate", "?", "--model", str(model), *options]) == 0
+    assert sorted(path.name for path in Path().glob("image*")) == [
+        "image-2.png", "image-3-1.png", "image-3-2.png", "image-3.png", "image-4.png", "image.png"]
+
+
 def test_the_mask_says_what_is_painted_anew(model):
     assert main(["generate", PROMPT, "--model", str(model), "--init-image", "photo.png", "--mask", "mask.png",
                  "-o", "painted.png"]) == 0

@@ -46,6 +46,11 @@ def test_images_whose_digests_are_all_small_are_held_out_by_half():
     assert (training.tolist(), held_out.tolist()) == ([4, 5, 6, 7], [0, 1, 2, 3])
 
 
+def test_of_another_models_images_all_are_held_out():
+    training, held_out = split(DIGESTS[:3] * 2, 1.0)
+    assert (len(training), len(held_out)) == (0, 3)
+
+
 @pytest.mark.parametrize("fraction", [1e-9, 0.1, 0.5])
 def test_a_copy_of_an_image_is_never_on_the_other_side(rng, fraction):
     digests = [DIGESTS[i] for i in rng.integers(0, 2000, 5000)]

@@ -43,7 +43,7 @@ def source():
 
 def test_a_model_that_draws_true_images_has_the_scores_of_true_images(source):
     more = MemorySource(count=COUNT, held_out_count=0, seed=5)
-    scores = evaluate_images(painter := Painter(more.images), Means(), source, COUNT)
+    scores = evaluate_images(painter := Painter(more.images), Means(), source, source, COUNT)
     assert painter.prompts == source.held_out(COUNT).captions
     assert_allclose(scores["frechet"]["distance"], scores["frechet"]["of_training"],
                     rtol=0, atol=3 * (scores["frechet"]["error"] + scores["frechet"]["of_training_error"]))
@@ -55,7 +55,7 @@ def test_a_model_that_draws_true_images_has_the_scores_of_true_images(source):
 
 def test_a_model_that_draws_something_else_is_far_away(source):
     noise = np.random.default_rng(0).uniform(-1, 1, (COUNT, 16, 16, 3))
-    scores = evaluate_images(Painter(noise), Means(), source, COUNT)
+    scores = evaluate_images(Painter(noise), Means(), source, source, COUNT)
     assert scores["frechet"]["distance"] > scores["frechet"]["of_training"] + 5 * scores["frechet"]["error"]
     assert scores["kernel"]["distance"] > 5 * scores["kernel"]["error"]
     assert scores["copies"]["copied"] == 0
@@ -63,7 +63,7 @@ def test_a_model_that_draws_something_else_is_far_away(source):
 
 
 def test_a_model_that_draws_its_training_images_is_found_out(source):
-    scores = evaluate_images(Painter(source.images[:COUNT]), Means(), source, COUNT)
+    scores = evaluate_images(Painter(source.images[:COUNT]), Means(), source, source, COUNT)
     assert scores["copies"]["copied"] == 1
     assert scores["copies"]["drawn_median"] == 0
 
@@ -71,28 +71,38 @@ def test_a_model_that_draws_its_training_images_is_found_out(source):
 def test_image_i_is_drawn_from_seed_i_and_progress_sees_each(source):
     seen = []
     few, many = Painter(source.images), Painter(source.images)
-    evaluate_images(few, None, source, 5)
-    evaluate_images(many, None, source, 40, lambda found, total: (seen.append(total) or image for image in found))
+    evaluate_images(few, None, source, source, 5)
+    evaluate_images(many, None, source, source, 40,
+                    lambda found, total: (seen.append(total) or image for image in found))
     assert seen == [40] * 40
     assert_allclose(many.noise[:5], few.noise, rtol=0, atol=0)
     assert len({noise.tobytes() for noise in many.noise}) == 40
 
 
 def test_without_an_image_encoder_what_needs_one_is_none_and_the_rest_is_there(source):
-    scores = evaluate_images(Painter(source.images), None, source, 8)
+    scores = evaluate_images(Painter(source.images), None, source, source, 8)
     assert scores["frechet"] is scores["kernel"] is scores["recall"] is scores["features"] is None
     assert scores["psnr"] > 58 and scores["copies"]["copied"] == 1
 
 
+def test_without_training_images_what_needs_them_is_none_and_the_rest_is_the_same(source):
+    scores, others = (evaluate_images(Painter(source.images), Means(), source, one, 8) for one in (None, source))
+    assert scores.pop("copies") is None and others.pop("copies")["copied"] == 1
+    for name in ("frechet", "kernel"):
+        assert scores[name]["of_training"] is scores[name]["of_training_error"] is None
+        others[name] |= {"of_training": None, "of_training_error": None}
+    assert scores == others
+
+
 def test_too_few_held_out_images_and_other_sizes_are_errors_that_say_so(source):
-    with pytest.raises(UserError, match="3 held-out images are too few"):
-        evaluate_images(Painter(source.images), None, MemorySource(held_out_count=3), 400)
+    with pytest.raises(UserError, match=r"3 held-out images are too few .* --data\.held_out_fraction"):
+        evaluate_images(Painter(source.images), None, MemorySource(held_out_count=3), source, 400)
     with pytest.raises(UserError, match="3 training images are too few"):
-        evaluate_images(Painter(source.images), None, MemorySource(count=3), 400)
+        evaluate_images(Painter(source.images), None, source, MemorySource(count=3), 400)
     with pytest.raises(UserError, match="draws 16 x 16 pixels, the images have 24"):
-        evaluate_images(Painter(source.images), None, MemorySource(size=24), 8)
+        evaluate_images(Painter(source.images), None, MemorySource(size=24), source, 8)
     with pytest.raises(UserError, match="image encoder reads 32"):
-        evaluate_images(Painter(source.images), Means(32), source, 8)
+        evaluate_images(Painter(source.images), Means(32), source, source, 8)
 
 
 @pytest.mark.filterwarnings("ignore:the last .* tokens")
@@ -102,7 +112,7 @@ def test_a_real_model_is_scored_and_the_scores_are_json_and_the_same_each_time(s
     text = TextConfig(len(pipe.tokenizer), 8, 16, 1, 2, 12, eos_token_id=pipe.tokenizer.end_id)
     clip = CLIPModel(np.random.default_rng(0), CLIPConfig(text, VisionConfig(8, 16, 1, 2, image_size=SIDE,
                                                                             patch_size=8), 8))
-    scores = [evaluate_images(pipe, clip, source, 12) for _ in range(2)]
+    scores = [evaluate_images(pipe, clip, source, source, 12) for _ in range(2)]
     assert json.loads(json.dumps(scores[0], allow_nan=False)) == scores[1]
     assert scores[0]["frechet"]["distance"] > 0 and 0 <= scores[0]["recall"]["drawn"] <= 1
     assert scores[0]["recall"]["among"] == scores[0]["images"] == 12

@@ -71,10 +71,21 @@ def test_what_inpainting_paints_depends_on_the_prompt_and_fits_what_it_keeps(pip
                   - pixels(pipe(HEART, **options | {"init_image": flipped}))[:, :, :8]).max() > 1
 
 
-def test_an_image_and_its_mask_are_scaled_to_the_size_that_is_asked_for(pipe, image):
-    mask = Image.new("L", image.size)
-    [drawn] = pipe(HEART, init_image=image, mask=mask, height=8, width=24)
-    assert_array_equal(np.asarray(drawn), np.asarray(image.resize((24, 8), Image.Resampling.LANCZOS)))
+@pytest.mark.parametrize(("shape", "options", "size"), [
+    ((80, 60), {}, (20, 12)), ((60, 80), {}, (12, 20)), ((4096, 4096), {}, (16, 16)), ((8, 8), {}, (16, 16)),
+    ((1000, 10), {}, (160, 4)), ((80, 60), {"width": 32}, (32, 24)), ((80, 60), {"height": 8}, (12, 8)),
+    ((80, 60), {"width": 32, "height": 8}, (32, 8)),
+    ((80, 60), {"latents": np.zeros((1, 4, 8, 4), np.float32)}, (16, 8))])
+def test_an_image_is_drawn_at_the_models_scale_in_its_own_shape(pipe, shape, options, size):
+    [drawn] = pipe(HEART, init_image=Image.new("RGB", shape), num_inference_steps=1, **options)
+    assert drawn.size == size
+
+
+def test_of_an_image_and_its_mask_the_middle_is_drawn_where_another_shape_is_asked_for(pipe, image):
+    mask = np.arange(SIDE)[:, None].repeat(SIDE, axis=1) < SIDE // 2
+    [drawn] = pipe(HEART, init_image=image, mask=mask, height=8, width=SIDE)
+    changed = (np.asarray(drawn) != np.asarray(image)[4:12]).any(axis=(1, 2))
+    assert changed.tolist() == [True] * 4 + [False] * 4
 
 
 @pytest.mark.parametrize("sampler", ["pndm", "euler", "unipc"])
@@ -101,10 +112,3 @@ def test_a_model_that_was_trained_to_inpaint_says_what_it_needs(image):
     for options in ({}, {"init_image": image}):
         with pytest.raises(UserError, match="trained to inpaint: give it an init_image and a mask"):
             pipe(HEART, **options)
-
-
-def test_a_photo_is_drawn_at_its_own_size_only_if_that_is_usual(pipe):
-    photo = Image.new("RGB", (4096, 2048))
-    with pytest.raises(UserError, match="too large to draw at its own size: give height and width"):
-        pipe(HEART, init_image=photo)
-    assert pipe(HEART, init_image=photo, height=SIDE, width=SIDE)[0].size == (SIDE, SIDE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,7 @@ def test_alpha_may_be_stored_in_the_metadata(pipe, tmp_path, notes, ratio):
 def test_what_peft_writes_takes_its_alpha_from_the_file_beside_it(pipe, products, tmp_path, part):
     own = {key: pair for key, pair in products.items() if key[0] == part}
     save_file(of_peft(own), tmp_path / "adapter_model.safetensors")
-    with pytest.raises(UserError, match=r"adapter_config\.json"):
+    with pytest.raises(UserError, match=r"is of PEFT, without its adapter_config\.json: put that beside it"):
         pipe.load_lora(tmp_path / "adapter_model.safetensors")
     other = tiny_stable_diffusion(1)
     save_file(of_kohya(own, 6), tmp_path / "expected.safetensors")
@@ -168,6 +169,30 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(pipe, products, tmp_pa
     assert all(value is before[key] for key, value in values(pipe).items())
 
 
+@pytest.mark.parametrize("names", [
+    ["lora.safetensors", "latents.safetensors"], ["pytorch_lora_weights.safetensors"], ["adapter_model.safetensors"],
+    ["style.safetensors"]])
+def test_the_one_lora_of_a_folder_is_opened(pipe, products, tmp_path, names):
+    other = tiny_stable_diffusion(1)
+    for name in names:
+        save_file(of_diffusers(products) if name == names[0] else {}, tmp_path / name)
+    pipe.load_lora(tmp_path)
+    other.load_lora(tmp_path / names[0])
+    for (key, value), expected in zip(values(pipe).items(), values(other).values(), strict=True):
+        assert_array_equal(value, expected, err_msg=str(key))
+
+
+@pytest.mark.parametrize(("names", "words"), [
+    ([], "is a folder with no LoRA in it: give the file of a LoRA"),
+    (["b.safetensors", "a.safetensors"], "is a folder with a.safetensors, b.safetensors in it"),
+    (["lora.safetensors"], "lora.safetensors does not fit this model .it has no tensors.")])
+def test_a_folder_with_no_lora_or_several_and_an_empty_file_are_refused(pipe, tmp_path, names, words):
+    for name in names:
+        save_file({}, tmp_path / name)
+    with pytest.raises(UserError, match=words):
+        pipe.load_lora(tmp_path)
+
+
 def test_bad_scales_metadata_and_files_are_refused(pipe, products, tmp_path):
     path = tmp_path / "lora.safetensors"
     save_file(of_diffusers(products), path, {"lora_adapter_metadata": "[]"})
@@ -211,3 +236,9 @@ def test_generate_takes_several_files_with_scales(tmp_path, monkeypatch):
     ("a:b/style.safetensors:-1", "a:b/style.safetensors", -1.0), ("C:style.safetensors", "C:style.safetensors", 1.0)])
 def test_the_scale_follows_the_last_colon(text, file, scale):
     assert file_and_scale(text) == (Path(file), scale)
+
+
+def test_a_scale_that_is_no_number_is_named(tmp_path):
+    (tmp_path / "style.safetensors").touch()
+    with pytest.raises(ArgumentTypeError, match=r"'x' is not a number to scale .*/style\.safetensors by"):
+        file_and_scale(f"{tmp_path / 'style.safetensors'}:x")
