@@ -15,7 +15,7 @@ import numpy as np
 from .backend import array_module
 from .errors import UserError
 from .fields import shown
-from .reading import LONGEST_NAME
+from .reading import LONGEST_NAME, LONGEST_PATH
 
 
 def whole(name: str, value: int, minimum: int) -> int:
@@ -33,8 +33,8 @@ def number(name: str, value: float, low: float = -math.inf, high: float = math.i
     """The value as a Python float. Raises UserError unless it is a finite number from `low` to `high`."""
     found = _float(value)
     if not math.isfinite(found) or not low <= found <= high:
-        wanted = "a finite number" if math.isinf(low) else f"a number from {low:g} to {high:g}"
-        raise UserError(f"{name} {shown(value)}: use {wanted}")
+        bounds = "" if math.isinf(low) and math.isinf(high) else f" from {low:g} to {high:g}"
+        raise UserError(f"{name} {shown(value)}: use a finite number{bounds}")
     return found
 
 
@@ -95,7 +95,8 @@ def path(name: str, value: str | Path) -> Path:
     """The value as a Path. Raises UserError if no file can have this name."""
     try:
         found = Path(value)
-        if "\0" not in str(found) and all(len(os.fsencode(part)) <= LONGEST_NAME for part in found.parts):
+        if "\0" not in str(found) and len(os.fsencode(found)) <= LONGEST_PATH and all(
+                len(os.fsencode(part)) <= LONGEST_NAME for part in found.parts):
             return found
     except (TypeError, UnicodeEncodeError):
         pass

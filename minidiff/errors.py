@@ -15,10 +15,8 @@ def one_line(message: object) -> str:
 
     Messages repeat what they complain about: names out of files, words of the command line, of any length.
     """
-    text = " ".join(str(message).split())
-    if len(text) > MOST:
-        text = f"{text[:MOST - 185]} ... {text[-180:]}"
-    return printable(text)
+    text = printable(" ".join(str(message).split()))
+    return text if len(text) <= MOST else f"{text[:MOST - 185]} ... {text[-180:]}"
 
 
 def printable(text: str) -> str:

@@ -14,6 +14,7 @@ LARGEST = 1_000_000              # bytes: a configuration has a few thousand
 DEEPEST = 12                     # lists or objects in each other: a tokenizer.json has six
 LARGEST_VOCABULARY = 30_000_000  # CLIP's tokenizer.json has 2.2 million
 LONGEST_NAME = 255               # bytes of a file's name, on nearly all file systems
+LONGEST_PATH = 4095              # bytes of a name with its folders, on Linux
 
 
 def absolute(name: str | Path) -> Path:

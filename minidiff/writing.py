@@ -70,8 +70,8 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def surviving(path: Path) -> Path:
-    """`path`, or the old folder of this name if a process died while it was replacing it. Changes nothing."""
-    if not path.exists() and path.name:
+    """`path`, or the old folder of this name if a process could not finish replacing it. Changes nothing."""
+    if not os.path.exists(path) and path.name:  # false, too, for a name that no file can have
         for place in _left_behind(path.parent):
             if (place / OLD / path.name).exists():
                 return place / OLD / path.name
@@ -180,4 +180,6 @@ def _flush(path):
 
 
 def _cannot_write(path, error):
-    return UserError(f"cannot write {path} ({reason(error)}): free some space or choose another place")
+    old = surviving(path)
+    kept = "" if old == path else f"; what it held is in {old}"
+    return UserError(f"cannot write {path} ({reason(error)}): free some space or choose another place{kept}")

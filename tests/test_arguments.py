@@ -13,6 +13,7 @@ from PIL import Image
 from tiny_pipeline import SIDE, tiny_pipeline
 
 from minidiff import Pipeline
+from minidiff.arguments import number
 from minidiff.diffusion.scheduler import Scheduler
 from minidiff.errors import UserError
 from minidiff.tokenizer import Tokenizer
@@ -57,7 +58,8 @@ def test_prompts_are_texts(pipe, prompt):
     assert "prompt" in refused(pipe, prompt)
 
 
-@pytest.mark.parametrize("value", [None, 3, b"model", [], object(), np.zeros(2), "x" * 10**6, "a\0b", "\ud800", ""])
+@pytest.mark.parametrize("value", [None, 3, b"model", [], object(), np.zeros(2), "x" * 10**6, "a\0b", "\ud800", "",
+                                   "a/" * 3000])
 def test_names_of_files_are_texts_or_paths(pipe, value, tmp_path):
     pipe.save_pretrained(tmp_path / "model")
     refused(Pipeline.from_pretrained, value)
@@ -78,6 +80,13 @@ def test_numbers_beyond_floats_are_refused(pipe, value):
     refused(pipe, value)
     refused(Pipeline.from_pretrained, value)
     refused(pipe.save_pretrained, "model", dtype=value)
+
+
+@pytest.mark.parametrize(("value", "bounds", "words"), [
+    (math.inf, {}, ""), (5, {"high": 3}, " from -inf to 3"), (-1, {"low": 0}, " from 0 to inf"),
+    (-1, {"low": 0, "high": 1}, " from 0 to 1")])
+def test_a_number_out_of_bounds_is_told_them(value, bounds, words):
+    assert refused(number, "g", value, **bounds) == f"g {value}: use a finite number{words}"
 
 
 def test_latents_beyond_the_dtype_of_the_model_are_refused(pipe):

@@ -13,11 +13,12 @@ import pytest
 from numpy.testing import assert_array_equal
 from run_python import ENVIRONMENT
 
+from minidiff import writing
 from minidiff.errors import UserError
 from minidiff.models.autoencoder import AutoencoderKL
 from minidiff.models.configs import AutoencoderConfig
 from minidiff.storage.folders import load_model, save_model
-from minidiff.writing import new_file, new_folder, surviving
+from minidiff.writing import clear_left_behind, new_file, new_folder, surviving
 
 SMALL = AutoencoderConfig(block_out_channels=(4, 6), layers_per_block=1, norm_num_groups=2, sample_size=16)
 
@@ -50,6 +51,22 @@ def test_a_folder_that_could_not_be_written_keeps_the_old_one(folder, monkeypatc
     assert os.listdir(folder.parent) == ["vae"]
     model = load_model(AutoencoderKL, AutoencoderConfig, folder)
     assert_array_equal(model.quant_conv.weight.value, autoencoder().quant_conv.weight.value)
+
+
+def test_an_old_folder_that_cannot_be_put_back_is_kept_and_named(folder, monkeypatch):
+    rename, calls = os.rename, []
+
+    def fail(*paths):
+        calls.append(paths)
+        if len(calls) > 1:
+            raise OSError(5, "Input/output error")
+        rename(*paths)
+
+    monkeypatch.setattr("os.rename", fail)
+    with pytest.raises(UserError, match=r"what it held is in .*old.vae$") as error:
+        save_model(autoencoder(1), folder)
+    assert sorted(os.listdir(surviving(folder))) == ["config.json", "diffusion_pytorch_model.safetensors"]
+    assert str(error.value).endswith(str(surviving(folder)))
 
 
 DIES = """
@@ -92,8 +109,8 @@ def test_what_another_process_is_writing_is_left_to_it(tmp_path):
 
 def test_folders_of_a_person_are_neither_read_nor_removed_whatever_their_names(tmp_path):
     for name in (".m.old", ".m.new", ".minidiff-notes", ".minidiff-a2345678"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "thesis.txt").touch()
+        (tmp_path / name / "photos").mkdir(parents=True)
+        (tmp_path / name / "photos" / "thesis.txt").touch()
     before = tree(tmp_path)
     assert surviving(tmp_path / "m") == tmp_path / "m"
     with new_folder(tmp_path / "m") as new:
@@ -119,6 +136,35 @@ def test_temporary_names_cannot_be_guessed_and_links_are_replaced_not_followed(t
     with new_folder(tmp_path / "linked") as new:
         (new / "b").write_text("new")
     assert (tmp_path / "kept" / "b").read_text() == "whole" and (tmp_path / "linked" / "b").read_text() == "new"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owners here")
+def test_folders_of_another_user_are_left_alone(tmp_path, monkeypatch):
+    for name in ("new", "old/a"):
+        (tmp_path / ".minidiff-abcdefgh" / name).mkdir(parents=True)
+    other = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    assert surviving(tmp_path / "a") == tmp_path / "a"
+    clear_left_behind(tmp_path)
+    monkeypatch.undo()
+    assert surviving(tmp_path / "a") == tmp_path / ".minidiff-abcdefgh/old/a"
+
+
+def test_remains_inside_a_folder_that_is_replaced_are_no_loss(tmp_path):
+    (tmp_path / "a" / "inside" / ".minidiff-abcdefgh" / "new").mkdir(parents=True)
+    (tmp_path / "a" / "inside" / ".minidiff-abcdefgh" / "old").mkdir()
+    with new_folder(tmp_path / "a") as new:
+        (new / "inside").mkdir()
+    assert tree(tmp_path) == ["a", "a/inside"]
+
+
+def test_a_rename_is_on_disk_before_a_folder_counts_as_written(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(os, "rename", lambda *paths, real=os.rename: (calls.append("rename"), real(*paths)))
+    monkeypatch.setattr(writing, "_flush", lambda path: calls.append(path.name))
+    with new_folder(tmp_path / "a"):
+        pass
+    assert calls == ["a", "rename", tmp_path.name]
 
 
 @pytest.mark.parametrize("planted", ["new", "old"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import numpy as np
 
 from ..backend import to_host
@@ -19,7 +21,7 @@ MOST_STEPS = 24  # merges of one word that are replayed
 
 def view(run: Run) -> dict:
     tokenizer, count = run.pipe.tokenizer, run.tokens
-    words = [{"text": word, "merges": list(tokenizer.merging(word))[:MOST_STEPS]}
+    words = [{"text": word, "merges": [*islice(tokenizer.merging(word), MOST_STEPS)]}
              for word in dict.fromkeys(words_of(run.prompt.lower()))]
     table = to_host(run.pipe.text_encoder.embeddings.token_embedding.weight.value)[run.ids[:count]]
     return {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from ..writing import new_file
 from .tensors import map_tensors, write_tensors
 
 Arrays = dict[str, np.ndarray]
+NAME = re.compile(r"checkpoint-(\d{8,})\.safetensors")
 
 
 def save_checkpoint(path: str | Path, arrays: Arrays, state: dict) -> None:
@@ -74,7 +76,8 @@ def latest(folder: str | Path) -> tuple[Path, Arrays, dict] | None:
 
 def list_checkpoints(folder: str | Path) -> list[Path]:
     """The checkpoints in a folder, oldest first."""
-    return sorted(Path(folder).glob("checkpoint-????????.safetensors"))
+    found = {int(name[1]): path for path in Path(folder).glob("checkpoint-*") if (name := NAME.fullmatch(path.name))}
+    return [found[step] for step in sorted(found)]
 
 
 def _checksum(arrays, text):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import arguments
 from ..diffusion.scheduler_config import check_config
 from ..errors import UserError
 from ..fields import shown
@@ -87,7 +88,7 @@ def find_model(model: str | Path) -> Path:
     shipped = shipped_models()
     if str(model) in shipped:
         return shipped[str(model)]
-    folder = surviving(Path(model))
+    folder = surviving(arguments.path("model", model))
     refuse_pickle(folder)
     if not folder.exists():
         names = ", ".join(shipped) or "(none)"

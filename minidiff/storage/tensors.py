@@ -29,10 +29,15 @@ class UnsupportedDtype(Exception):
 
 
 def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
-    """Write a file, the widest dtypes first so that every tensor is aligned. Raises OSError."""
+    """Write a file, the widest dtypes first so that every tensor is aligned.
+
+    Raises OSError, or UserError for a dtype that the format lacks.
+    """
     tensors = dict(sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0])))
     header, end = {"__metadata__": metadata}, 0
     for name, value in tensors.items():
+        if value.dtype not in CODES:
+            raise UserError(f"cannot write {name} in {value.dtype.str}: use one of {', '.join(DTYPES.values())}")
         start, end = end, end + value.nbytes
         header[name] = {"dtype": CODES[value.dtype], "shape": value.shape, "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":")).encode()

@@ -13,22 +13,24 @@ from typing import NamedTuple
 
 import regex
 
+from ..arguments import prompts
 from ..errors import UserError
 from .words import normalized
 
 LETTER = regex.compile(r"[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]")
+SPACE_BEFORE, SPACE_AFTER = regex.compile(r"(?r)\s*"), regex.compile(r"\s*")  # (?r): from right to left
 
 
 class AddedToken(NamedTuple):
     """A token and where it is found: `normalized`, in any case and with any white space; `single_word`, only where no
-    letter or digit stands beside it.
-
-    CLIPTokenizer also knows lstrip and rstrip. They change no token id, since white space only separates.
+    letter or digit stands beside it. With `lstrip` and `rstrip` it takes the white space before or after it along.
     """
 
     content: str
     normalized: bool = False
     single_word: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
 
 
 class AddedTokens:
@@ -36,7 +38,7 @@ class AddedTokens:
 
     def __init__(self, tokens: Iterable[AddedToken]):
         tokens = list(tokens)
-        if not all(token.content.strip() for token in tokens):
+        if not all(text.strip() for text in prompts("an added token", [token.content for token in tokens])):
             raise UserError("an added token is empty: give each one a text")
         self.as_written = Finder({one.content: one for one in tokens if not one.normalized})
         self.normalized = Finder({normalized(one.content): one for one in reversed(tokens) if one.normalized})
@@ -63,6 +65,10 @@ class Finder:
             token, (start, stop) = self.tokens[found[0]], found.span()
             if token.single_word and (LETTER.match(text[start - 1:start]) or LETTER.match(text, stop)):
                 continue
+            if token.lstrip:
+                start = SPACE_BEFORE.match(text, done, start).start()
+            if token.rstrip:
+                stop = SPACE_AFTER.match(text, stop).end()
             yield from ((text[done:start], ""), ("", token.content))
             done = stop
         yield text[done:], ""

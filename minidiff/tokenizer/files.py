@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +19,7 @@ from .words import MIN_VOCAB_SIZE
 
 CONFIG, SPECIALS = "tokenizer_config.json", "special_tokens_map.json"
 Token = Annotated[str, Between(1, 1000)]
-FLAGS = ("normalized", "single_word")
+FLAGS = AddedToken._fields[1:]
 LARGEST_CAPTIONS = 1_000_000_000  # bytes
 
 
@@ -44,8 +46,8 @@ def read_folder(folder: Path) -> tuple[dict[str, int], dict[int, AddedToken], li
     try:
         if (folder / "vocab.json").is_file():
             vocabulary = read_file("vocab.json")
-            lines = read_text(folder / "merges.txt", LARGEST_VOCABULARY).split("\n")
-            merges = [line for line in lines if line.strip() and not line.startswith("#version")]
+            lines = re.sub(r"\A#version.*", "", read_text(folder / "merges.txt", LARGEST_VOCABULARY)).split("\n")
+            merges = [line for line in lines if line.strip()]
         else:
             vocabulary, merges = (read_file("tokenizer.json")["model"][key] for key in ("vocab", "merges"))
         merges = merges[:max(0, len(vocabulary) - MIN_VOCAB_SIZE)]
@@ -60,7 +62,7 @@ def read_folder(folder: Path) -> tuple[dict[str, int], dict[int, AddedToken], li
         return dict(vocabulary), added, pairs, own.length, own.pad_token
     except UserError:
         raise
-    except (AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
         raise UserError(f"no readable tokenizer in {folder} ({type(error).__name__}: {reason(error)}): it needs "
                         "vocab.json and merges.txt, or tokenizer.json, as CLIPTokenizer writes them") from error
 
@@ -68,7 +70,8 @@ def read_folder(folder: Path) -> tuple[dict[str, int], dict[int, AddedToken], li
 def read_captions(path: Path) -> list[str]:
     """The lines of a text file. Raises UserError if it cannot be read."""
     try:
-        return read_text(path, LARGEST_CAPTIONS).removeprefix("\ufeff").splitlines()
+        text = read_text(path, LARGEST_CAPTIONS).removeprefix("\ufeff")
+        return [line.rstrip("\n") for line in StringIO(text, newline=None)]
     except (OSError, ValueError) as error:
         fault = "not UTF-8" if isinstance(error, UnicodeDecodeError) else reason(error)
         raise UserError(f"cannot read {path}: {fault}; give a text file with one caption per line") from error
@@ -103,8 +106,7 @@ def write_folder(folder: Path, vocabulary: dict[str, int], added: dict[int, Adde
     config = {"tokenizer_class": "CLIPTokenizer", "model_max_length": max_length, "do_lower_case": True}
     if added:
         config["added_tokens_decoder"] = {
-            str(i): token._asdict() | {"lstrip": False, "rstrip": False, "special": token.content in specials.values()}
-            for i, token in added.items()}
+            str(i): token._asdict() | {"special": token.content in specials.values()} for i, token in added.items()}
     lines = ["#version: 0.2", *map(" ".join, merges), ""]
     with new_folder(folder) as new:
         for name, content in (("vocab.json", vocabulary), (SPECIALS, specials), (CONFIG, config | specials)):

@@ -23,6 +23,31 @@ def merge(symbols: list[str], pair: Pair) -> list[str]:
     return merged
 
 
+def merge_all(symbols: list[str], ranks: dict[Pair, int]) -> list[str]:
+    """`symbols` after the merges of all pairs that have a rank: the pair of the lowest rank first, from left to right.
+
+    Merging them one rank after the other, by `merge`, gives the same in O(n) for each rank; here it is O(n log n) in
+    all. A heap holds the pairs, each by the place of its left symbol. A merge leaves "" at the place of the right one,
+    and new pairs on both sides; an entry of the heap is outdated if its pair has another rank by then, or none.
+    """
+    symbols = [*symbols, ""]  # "", in no pair that has a rank, ends the word on both sides: symbols[-1]
+    before, after = [*range(-1, len(symbols) - 1)], [*range(1, len(symbols)), 0]
+    heap = [(ranks[pair], left) for left, pair in enumerate(pairwise(symbols)) if pair in ranks]
+    heapq.heapify(heap)
+    while heap:
+        rank, left = heapq.heappop(heap)
+        right = after[left]
+        if ranks.get((symbols[left], symbols[right])) != rank:
+            continue
+        symbols[left], symbols[right] = symbols[left] + symbols[right], ""
+        after[left] = after[right]
+        before[after[right]] = left
+        for place in (before[left], left):
+            if (pair := (symbols[place], symbols[after[place]])) in ranks:
+                heapq.heappush(heap, (ranks[pair], place))
+    return [symbol for symbol in symbols if symbol]
+
+
 def learn_merges(words: Counter[str], count: int) -> list[Pair]:
     """Up to `count` merges, each of the most frequent adjacent pair; ties go to the alphabetically first.
 

@@ -23,10 +23,11 @@ from ..errors import UserError
 from ..fields import Length, fits, misfit, shown
 from .added_tokens import AddedToken, AddedTokens
 from .files import read_folder, write_folder
-from .merges import learn_merges, merge
+from .merges import learn_merges, merge, merge_all
 from .words import BASE, BYTES, END, END_OF_WORD, MIN_VOCAB_SIZE, PART, START, spell, words_of
 
 SHOWN = 5  # classes that a message names
+MOST_KEPT, LONGEST_KEPT = 100_000, 64  # words whose ids are kept, and letters of one
 
 
 class Tokenizer:
@@ -42,7 +43,7 @@ class Tokenizer:
             raise misfit("max_length", max_length, Length)
         self.max_length = max_length
         self.pad_token = instance("pad_token", END if pad_token is None else pad_token, str)
-        self.merges = [_pair(merge) for merge in items("merges", merges)]
+        self.merges = _merges(merges)
         self.added = tuple(instance("an added token", token, AddedToken) for token in items("added", added))
         base = [*BASE, *(left + right for left, right in self.merges), START, END]
         self.tokens = [*base, *(token.content for token in self.added if token.content not in {*base})]
@@ -107,10 +108,12 @@ class Tokenizer:
             yield symbols
 
     def _encode_word(self, word: str) -> list[int]:
-        if word not in self._cache:
-            *_, symbols = self.merging(word)
-            self._cache[word] = [self.vocabulary[symbol] for symbol in symbols]
-        return self._cache[word]
+        if word in self._cache:
+            return self._cache[word]
+        ids = [self.vocabulary[symbol] for symbol in merge_all(spell(word), self._ranks)]
+        if len(self._cache) < MOST_KEPT and len(word) <= LONGEST_KEPT:
+            self._cache[word] = ids
+        return ids
 
     def __call__(self, text: str | Iterable[str]) -> np.ndarray:
         """The token ids of N texts, padded or truncated to T = max_length; a truncated row still ends with end of text.
@@ -176,6 +179,17 @@ class Tokenizer:
                 raise UserError(f"the added token {token.content!r} in {folder} has the id {i}, not "
                                 f"{tokenizer.vocabulary[token.content]}: number added tokens without gaps")
         return tokenizer
+
+
+def _merges(merges):
+    """Pairs of symbols, each a byte or the result of an earlier pair."""
+    pairs, symbols = [_pair(merge) for merge in items("merges", merges)], {*BASE}
+    for pair in pairs:
+        if not symbols.issuperset(pair):
+            raise UserError(f"the merge {shown(pair)} joins what no earlier merge has made: use the merge list of a "
+                            "CLIP tokenizer")
+        symbols.add("".join(pair))
+    return pairs
 
 
 def _pair(merge):

@@ -10,6 +10,8 @@ from tiny_pipeline import STABLE_DIFFUSION, tiny_pipeline
 
 from minidiff.models.clip import CLIPModel
 from minidiff.models.configs import CLIPConfig, TextConfig, VisionConfig
+from minidiff.tokenizer import END, AddedToken
+from minidiff.writing import write_json
 
 TOWER = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
 CLIP = CLIPConfig(TextConfig(vocab_size=50, eos_token_id=49, **TOWER),
@@ -19,7 +21,11 @@ CLIP = CLIPConfig(TextConfig(vocab_size=50, eos_token_id=49, **TOWER),
 @pytest.fixture(scope="session")
 def original(tmp_path_factory):
     folder = tmp_path_factory.mktemp("original") / "model"
-    tiny_pipeline(STABLE_DIFFUSION).save_pretrained(folder, CLIPModel(np.random.default_rng(0), CLIP))
+    pipe = tiny_pipeline(STABLE_DIFFUSION)
+    pipe.save_pretrained(folder, CLIPModel(np.random.default_rng(0), CLIP))
+    end = pipe.tokenizer.end_id
+    write_json(folder / "tokenizer" / "added_tokens.json", {END: end})
+    write_json(folder / "tokenizer" / "tokenizer.json", {"added_tokens": [AddedToken(END)._asdict() | {"id": end}]})
     return folder
 
 

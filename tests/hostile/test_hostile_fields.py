@@ -36,7 +36,8 @@ from minidiff.training.run_folder import write_settings
 
 SCHEDULER = "scheduler/scheduler_config.json"
 FILES = ["unet/config.json", "vae/config.json", "text_encoder/config.json", "clip/config.json", "model_index.json",
-         SCHEDULER, "tokenizer/vocab.json", "tokenizer/tokenizer_config.json", "tokenizer/special_tokens_map.json"]
+         SCHEDULER, *(f"tokenizer/{name}" for name in ("vocab.json", "tokenizer_config.json", "special_tokens_map.json",
+                                                       "added_tokens.json", "tokenizer.json"))]
 UNWRITTEN = {  # fields that the files may have and these do not
     "unet/config.json": [*UNetConfig.fixed, "_diffusers_version"], "vae/config.json": [*AutoencoderConfig.fixed],
     "text_encoder/config.json": [*TextConfig.fixed],

@@ -89,11 +89,13 @@ def test_their_folder_opens_as_ours(both, tmp_path):
     assert (opened.merges, opened.pad_id, opened.max_length) == (ours.merges, ours.pad_id, ours.max_length)
 
 
-ADDED = [("<cat-toy>", False, False), ("a traffic light", True, False), ("A Cat", True, True), ("word", False, True),
-         ("Ångström", True, False), ("<|startoftext|>", True, False), ("red", True, True), ("redder", True, True)]
+ADDED = [AddedToken("<cat-toy>"), AddedToken("a traffic light", True), AddedToken("A Cat", True, True),
+         AddedToken("word", single_word=True), AddedToken("Ångström", True, rstrip=True), AddedToken(START, True),
+         AddedToken("red", True, True), AddedToken("redder", True, True), AddedToken("<b>", lstrip=True, rstrip=True),
+         AddedToken("'s", True, lstrip=True), AddedToken(" foo", True), AddedToken(" -", True), AddedToken("word ")]
 AROUND = ["<cat-toy>", "<CAT-TOY>", "A  traffic light", "a cat", "a\tCAT", "word", "Word", "redder", "red",
           "A\u030angstro\u0308m", "s", "_", "9", "é", "\u0301", "'", "-", " ", "\n", "·", "ª", "\u200d", "a", START,
-          START.upper(), END]
+          START.upper(), END, "<b>", "'s", "foo", "Ångström", "  "]
 
 
 @pytest.mark.parametrize("form", ["added_tokens_decoder", "added_tokens.json", "tokenizer.json"])
@@ -101,12 +103,12 @@ def test_added_tokens_are_theirs_too(both, tmp_path, form):
     ours, _ = both
     rng = np.random.default_rng(3)
     if form == "added_tokens.json":  # which has no flags: all are found in normalized text, but for special ones
-        folder, texts = tmp_path / "ours", [text for text, _, _ in ADDED if text != START]
+        folder, texts = tmp_path / "ours", [token.content for token in ADDED if token.content != START]
         Tokenizer(ours.merges, pad_token=ours.pad_token).save_pretrained(folder)
         (folder / form).write_text(json.dumps({text: len(ours) + i for i, text in enumerate(texts)}), "utf-8")
     else:
         folder = tmp_path / "ours"
-        Tokenizer(ours.merges, 77, ours.pad_token, [AddedToken(*one) for one in ADDED]).save_pretrained(folder)
+        Tokenizer(ours.merges, 77, ours.pad_token, ADDED).save_pretrained(folder)
     theirs = CLIPTokenizer.from_pretrained(folder)
     if form == "tokenizer.json":
         folder = tmp_path / "theirs"

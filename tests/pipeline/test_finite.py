@@ -70,7 +70,7 @@ def test_a_scaling_factor_of_zero_is_no_setting_of_an_autoencoder(pipe):
 
 
 def test_a_decoder_that_overflows_is_found(pipe):
-    pipe.vae.decoder.conv_out.bias.value[0] = np.inf
+    pipe.vae.decoder.conv_norm_out.bias.value[:] = pipe.vae.decoder.conv_out.weight.value[:] = 1e30
     assert "the autoencoder's decoder" in refusal(pipe)
 
 

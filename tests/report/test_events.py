@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import sys
 import warnings
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -45,6 +46,23 @@ def test_event_files_have_all_losses_of_each_stage_at_their_steps(tmp_path):
     assert_allclose(found["autoencoder/learning_rate", 20], 1e-3, rtol=1e-6, atol=0)
     assert found["latents/samples_per_second", 32] == 160 and ("latents/gradient_norm", 32) not in found
     assert np.isfinite([*found.values()]).all()
+
+
+def test_training_ends_where_its_progress_is_no_longer_read(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", MagicMock())
+    ended = []
+
+    def progress():
+        try:
+            yield from PROGRESS
+        finally:
+            ended.append(True)
+
+    training = progress()
+    events = with_events(training, tmp_path)
+    next(events)
+    events.close()
+    assert ended == [True]
 
 
 def test_without_tensorboardx_one_message_says_what_to_install(monkeypatch):

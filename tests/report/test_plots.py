@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from minidiff.errors import UserError
+from minidiff.report import plots
 from minidiff.report.plots import loss_curves, panel_groups, plot_losses, plot_scores, read_metrics
 
 RECORDS = [{"stage": stage, "step": step, "total": 60, "learning_rate": 1e-3, "gradient_norm": 0.5,
@@ -41,6 +42,31 @@ def test_a_plot_is_an_image_and_nothing_else_is_left(plot, tmp_path):
     plot(tmp_path / "plot.png")
     assert np.ptp(np.asarray(Image.open(tmp_path / "plot.png").convert("L"))) > 100
     assert [path.name for path in tmp_path.iterdir()] == ["plot.png"]
+
+
+@pytest.fixture
+def panels(monkeypatch):
+    """The panels of each figure that is saved; no file is written."""
+    pytest.importorskip("matplotlib")
+    found = []
+    monkeypatch.setattr(plots, "save", lambda figure, path: found.extend(figure.axes))
+    return found
+
+
+def test_losses_have_logarithmic_axes_and_those_held_out_are_dashed(panels):
+    plot_losses(HELD_OUT, "plot.png")
+    assert [(panel.get_xscale(), panel.get_yscale()) for panel in panels] == [("log", "log")] * 4
+    assert {(line.get_label(), line.get_linestyle()) for panel in panels for line in panel.lines} == {
+        ("loss", "-"), ("mse", "-"), ("held-out", "--"), ("0-0.5", "--"), ("0.5-2", "--")}
+
+
+def test_bars_are_as_high_as_the_scores_of_their_split(panels):
+    plot_scores(SCORES, "plot.png")
+    for panel, key in zip(panels, ("by_kind", "by_attribute"), strict=True):
+        assert panel.get_title() == key.replace("_", " ")
+        for bars, split in zip(panel.containers, ("seen", "held_out"), strict=True):
+            assert [bar.get_height() for bar in bars] == [*SCORES[key][split].values()]
+            assert bars.get_label() == f"{split.replace('_', '-')}: {SCORES[split]:.3f}"
 
 
 def test_a_plot_is_written_in_the_format_of_its_name(tmp_path):

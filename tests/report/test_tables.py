@@ -6,8 +6,9 @@ import pytest
 
 from minidiff.report.tables import score_table, stage_table
 
-RECORDS = [{"stage": "diffusion", "step": step, "samples_per_second": 80.0, "loss": 3.0 / step, **more}
-           for step, more in [(20, {}), (300, {"held_out": 0.5, "held_out.2-8": 0.7}), (320, {})]]
+RECORDS = [{"stage": "diffusion", "step": step, "samples_per_second": speed, "loss": 3.0 / step, **more}
+           for step, speed, more in [(20, 90.0, {}), (300, 10.0, {"held_out": 0.5, "held_out.2-8": 0.7}),
+                                     (320, 80.0, {})]]
 SCORES = {
     "images": 96, "features": "embeddings", "psnr": 31.5,
     "frechet": {"distance": 1.25, "error": 0.5, "of_training": 4.5, "of_training_error": 0.25},
@@ -19,7 +20,11 @@ SCORES = {
 
 def test_a_stage_has_its_last_held_out_loss_if_it_has_any():
     assert stage_table(RECORDS)[2] == "| diffusion | 320 | 80 | 0.1500 | 0.0094 | 0.5000 |"
-    assert stage_table(RECORDS[:1])[2] == "| diffusion | 20 | 80 | 0.1500 | 0.1500 | - |"
+    assert stage_table(RECORDS[:1])[2] == "| diffusion | 20 | 90 | 0.1500 | 0.1500 | - |"
+
+
+def test_the_first_and_the_last_loss_are_those_of_the_first_and_the_last_step():
+    assert stage_table(RECORDS[::-1]) == stage_table(RECORDS)
 
 
 def test_the_scores_of_any_images_stand_beside_those_of_true_ones():
@@ -30,6 +35,20 @@ def test_the_scores_of_any_images_stand_beside_those_of_true_ones():
     assert "| median distance to the nearest training image | 0.15 | 0.16 |" in table
     assert {line.count("|") for line in table if line.startswith("|")} == {4}
     assert "31.5 dB" in table[-1]
+
+
+JUDGED = {"seen": 0.91, "held_out": 0.66, "judge": {"reconstruction": 0.96}, "psnr": 31.5, "retrieval": 0.8,
+          "word_order": 0.7, "by_kind": {"seen": {"one": 0.95, "two": 0.9}, "held_out": {"one": 0.7}},
+          "by_attribute": {"seen": {"colour": None}, "held_out": {"colour": 0.5}}}
+
+
+def test_what_the_judge_saw_of_seen_prompts_stands_beside_what_it_saw_of_held_out_ones():
+    *rows, empty, text = score_table(JUDGED)
+    assert rows == ["| prompts drawn right | seen | held-out |", "|---|---|---|", "| **all** | **0.91** | **0.66** |",
+                    "| one | 0.95 | 0.70 |", "| two | 0.90 | - |", "| colour | - | 0.50 |"] and empty == ""
+    assert text.startswith("The judge reads 0.96 of the autoencoder's reconstructions correctly (PSNR 31.5 dB). ")
+    assert "64 for 0.80 of the captions" in text and "exchanged for 0.70 of the images" in text
+    assert score_table(JUDGED | {"retrieval": None})[-1].endswith("(PSNR 31.5 dB).")
 
 
 EMOJI = {

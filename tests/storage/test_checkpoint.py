@@ -115,6 +115,14 @@ def test_an_unwritable_place_is_named(tmp_path):
     one_line(error)
 
 
+@pytest.mark.parametrize("dtype", [">f4", "c16", "U3"])
+def test_an_array_that_the_format_lacks_is_named(tmp_path, dtype):
+    with pytest.raises(UserError, match=r"cannot write weight in .*: use one of <f8, <f4") as error:
+        save_checkpoint(tmp_path / "a.safetensors", {"weight": np.ones(2).astype(dtype)}, {})
+    one_line(error)
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.skipif(os.name != "posix", reason="limits on file sizes are POSIX")
 def test_a_full_disk_keeps_the_old_checkpoint(tmp_path):
     program = """
@@ -154,11 +162,12 @@ def test_whenever_a_process_is_killed_a_whole_checkpoint_is_left(tmp_path):
 
 
 def test_the_last_two_checkpoints_are_kept(tmp_path):
-    for step in (5, 10, 100, 99_999_999):
+    (tmp_path / "checkpoint-00000005-mine.safetensors").touch()
+    for step in (5, 10, 99_999_999, 100_000_000):
         save_step(tmp_path, step, ARRAYS, {"step": step})
-    assert [path.name for path in list_checkpoints(tmp_path)] == ["checkpoint-00000100.safetensors",
-                                                                  "checkpoint-99999999.safetensors"]
-    assert latest(tmp_path)[2] == {"step": 99_999_999}
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["checkpoint-99999999.safetensors",
+                                                                  "checkpoint-100000000.safetensors"]
+    assert latest(tmp_path)[2] == {"step": 100_000_000}
 
 
 def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(tmp_path):

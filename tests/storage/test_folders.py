@@ -131,11 +131,12 @@ def test_a_model_can_be_saved_over_the_folder_it_is_mapped_from(tmp_path):
     assert_array_equal(load_model(Wide, Wide.Config, tmp_path / "wide").layer.weight.value, before)
 
 
-def test_older_text_encoders_have_a_prefix_and_position_ids(tmp_path):
+def test_text_encoders_may_have_a_prefix_position_ids_and_a_projection(tmp_path):
     model = CLIPTextModel(np.random.default_rng(0), TEXT)
     save_model(model, tmp_path / "text")
     tensors = {"text_model." + name: value for name, value in load_file(tmp_path / "text" / TEXT_WEIGHTS).items()}
     tensors["text_model.embeddings.position_ids"] = np.arange(5)[None]
+    tensors["text_projection.weight"] = np.zeros((8, 8), "f4")  # of CLIPTextModelWithProjection
     save_file(tensors, tmp_path / "text" / TEXT_WEIGHTS)
     for name, value in values(load_model(CLIPTextModel, TextConfig, tmp_path / "text")).items():
         assert_array_equal(value, values(model)[name])

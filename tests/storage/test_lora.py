@@ -19,6 +19,7 @@ from minidiff import Pipeline
 from minidiff.cli import main
 from minidiff.cli.drawing import file_and_scale
 from minidiff.errors import UserError
+from minidiff.storage.lora_alpha import matches
 
 ALPHA, RANK = 1.5, 3
 
@@ -93,6 +94,13 @@ def test_alpha_may_be_stored_in_the_metadata(pipe, tmp_path, notes, ratio):
     assert_allclose(values(pipe)[name] - before, ratio * (up @ down), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(("pattern", "found"), [
+    ("q_proj", True), ("self_attn.q_proj", True), ("attn.q_proj", False), ("^self_attn.q_proj", False),
+    (f"^{TEXT_LAYERS[0]}", True), (f"text_model.{TEXT_LAYERS[0]}", True), (f"^text_model.{TEXT_LAYERS[0]}", True)])
+def test_a_pattern_is_a_name_or_without_an_accent_its_end(pattern, found):
+    assert matches(pattern, TEXT_LAYERS[0]) == found
+
+
 @pytest.mark.parametrize("part", ["unet", "text_encoder"])
 def test_what_peft_writes_takes_its_alpha_from_the_file_beside_it(pipe, products, tmp_path, part):
     own = {key: pair for key, pair in products.items() if key[0] == part}
@@ -136,6 +144,16 @@ def test_a_magnitude_is_the_length_of_what_leads_to_an_output(pipe, products, tm
         assert_allclose(np.sqrt((value**2).sum(axis=axes)), length, rtol=1e-5)
         expected /= np.sqrt((expected**2).sum(axis=axes, keepdims=True))
         assert_allclose(value / np.sqrt((value**2).sum(axis=axes, keepdims=True)), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_an_output_to_which_nothing_leads_has_no_length(pipe, tmp_path):
+    [((part, layer), (down, up))] = learned(pipe, UNET_LAYERS[:1]).items()
+    values(pipe)[part, f"{layer}.weight"][0] = up[0] = 0
+    magnitude = {f"{part}.{layer}.lora_magnitude_vector": np.ones(len(up), np.float32)}
+    save_file(of_diffusers({(part, layer): (down, up)}) | magnitude, tmp_path / "lora.safetensors")
+    pipe.load_lora(tmp_path / "lora.safetensors")
+    value = values(pipe)[part, f"{layer}.weight"]
+    assert_allclose(np.linalg.norm(value, axis=1), [0, *np.ones(len(up) - 1)], rtol=1e-5)
 
 
 def test_two_files_add_up_and_a_negative_scale_subtracts(pipe, products, tmp_path):

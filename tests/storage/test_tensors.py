@@ -28,7 +28,7 @@ def test_unaligned_tensors_are_read_right(tmp_path):
 
 
 def test_what_is_written_needs_no_copy_when_read(tmp_path):
-    write_tensors(tmp_path / "a", {"odd": np.ones(3, "f2"), "b": np.ones(3, "f8"), "c": np.ones((), "f4")}, {})
+    write_tensors(tmp_path / "a", {"a": np.ones(3, "f2"), "b": np.ones(3, "f8"), "c": np.ones((), "f4")}, {})
     for value in map_tensors(tmp_path / "a")[0].values():
         assert value.flags.aligned and not value.flags.owndata
     assert load_file(tmp_path / "a")["c"].shape == ()

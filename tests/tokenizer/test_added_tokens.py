@@ -7,7 +7,8 @@ import json
 import pytest
 
 from minidiff.errors import UserError
-from minidiff.tokenizer import AddedToken, Tokenizer
+from minidiff.tokenizer import END, START, AddedToken, Tokenizer, spell
+from minidiff.tokenizer.files import CONFIG, SPECIALS
 
 TOY, LIGHT, CAT = AddedToken("<cat-toy>"), AddedToken("A traffic light", normalized=True), AddedToken(
     "a cat", normalized=True, single_word=True)
@@ -26,6 +27,9 @@ def tokens(text, tokenizer=ADDED):
     ("a cat, a CAT", ["a cat", ",</w>", "a cat"]),
     ("a cats", ["a</w>", "c", "a", "t", "s</w>"]),
     ("la cat", ["l", "a</w>", "cat</w>"]),
+    ("a cat9", ["a</w>", "cat</w>", "9</w>"]),
+    ("a cat_", ["a</w>", "cat</w>", "_</w>"]),
+    ("a cat\u0301", ["a</w>", "cat</w>", *spell("\u0301")]),
 ])
 def test_an_added_token_is_one_token_where_its_flags_say(text, expected):
     assert tokens(text) == expected
@@ -38,6 +42,21 @@ def test_a_token_that_is_found_as_written_is_not_found_in_capitals():
 def test_of_several_tokens_at_one_place_the_longest_is_found():
     tokenizer = Tokenizer([], added=[AddedToken("<a>"), AddedToken("<a>b"), AddedToken("c")])
     assert tokens("<a>bc<a>", tokenizer) == ["<a>b", "c", "<a>"]
+
+
+def test_of_several_tokens_with_one_normalized_text_the_first_is_found():
+    tokenizer = Tokenizer([], added=[AddedToken("B", normalized=True), AddedToken("b", normalized=True)])
+    assert tokens("b B", tokenizer) == ["B", "B"]
+
+
+@pytest.mark.parametrize("flags, expected", [
+    ([], ["x ", "<a>", " y"]), (["rstrip"], ["x ", "<a>", "y</w>"]), (["lstrip"], ["x</w>", "<a>", " y"]),
+    (["lstrip", "rstrip"], ["x</w>", "<a>", "y</w>"])])
+def test_a_token_takes_white_space_along_where_its_flags_say(flags, expected):
+    others = [AddedToken(one, normalized=True) for one in ("x ", " y")]
+    tokenizer = Tokenizer([], added=[AddedToken("<a>", **dict.fromkeys(flags, True)), *others])
+    assert tokens("x \t<a>\n y", tokenizer) == expected
+    assert tokens("<a>  <a>", tokenizer) == ["<a>", "<a>"]
 
 
 def test_added_tokens_are_numbered_after_all_others_and_decoded():
@@ -59,6 +78,27 @@ def test_added_tokens_json_holds_tokens_of_normalized_text(tmp_path):
     assert opened.encode("<one> Two")[1:-1] == [FIRST, FIRST + 1]
 
 
+def test_tokenizer_json_beside_other_files_holds_added_tokens(tmp_path):
+    Tokenizer(ADDED.merges).save_pretrained(tmp_path)
+    one = AddedToken("<one>", single_word=True, rstrip=True)
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"added_tokens": [{"id": FIRST, **one._asdict()}]}), "utf-8")
+    assert Tokenizer.from_pretrained(tmp_path).added == (one,)
+
+
+def test_saved_files_say_which_tokens_are_special(tmp_path):
+    Tokenizer(ADDED.merges, pad_token="!", added=[TOY, AddedToken("!")]).save_pretrained(tmp_path)
+    config, specials = (json.loads((tmp_path / name).read_text("utf-8")) for name in (CONFIG, SPECIALS))
+    assert {token["content"]: token["special"] for token in config["added_tokens_decoder"].values()} == {
+        "<cat-toy>": False, "!": True}
+    assert specials == {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": "!"}
+
+
+def test_a_map_of_special_tokens_beside_newer_files_is_not_read(tmp_path):
+    ADDED.save_pretrained(tmp_path)
+    (tmp_path / SPECIALS).write_text(json.dumps({"pad_token": "!"}), "utf-8")
+    assert Tokenizer.from_pretrained(tmp_path).pad_token == END
+
+
 def test_a_token_of_the_vocabulary_can_be_made_a_whole_one(tmp_path):
     tokenizer = Tokenizer([], added=[AddedToken("<|endoftext|>", normalized=True)])
     assert len(tokenizer) == 514
@@ -68,14 +108,16 @@ def test_a_token_of_the_vocabulary_can_be_made_a_whole_one(tmp_path):
 
 
 @pytest.mark.parametrize("added, message", [
-    ([AddedToken("<a>"), AddedToken("<a>")], "added twice"), ([AddedToken(" ")], "an added token is empty")])
-def test_tokens_that_cannot_be_told_apart_are_refused(added, message):
+    ([AddedToken("<a>"), AddedToken("<a>")], "added twice"), ([AddedToken(" ")], "an added token is empty"),
+    ([AddedToken("\ud800")], "half a letter"), ([AddedToken(3)], "an added token has 3 in it: use a text")])
+def test_tokens_that_cannot_be_told_apart_or_written_are_refused(added, message):
     with pytest.raises(UserError, match=message):
         Tokenizer([], added=added)
 
 
 @pytest.mark.parametrize("content, message", [
     ({"<a>": FIRST + 5}, "the added token '<a>' .* without gaps"), ({"<a>": "x"}, "no readable tokenizer"),
+    ({"<a>": float("inf")}, "no readable tokenizer"), ({"\ud800": FIRST}, "half a letter"),
     (["<a>"], "not a JSON object")])
 def test_added_tokens_that_do_not_fit_are_one_clear_line(tmp_path, content, message):
     Tokenizer(ADDED.merges).save_pretrained(tmp_path)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections import Counter
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +14,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from minidiff.errors import UserError
-from minidiff.tokenizer import (
-    BASE,
-    END,
-    START,
-    Tokenizer,
-    learn_merges,
-    merge,
-    spell,
-    split_words,
-)
+from minidiff.tokenizer import BASE, END, START, Tokenizer, split_words
+from minidiff.tokenizer.files import read_captions
 from minidiff.tokenizer.words import PART
 
 COLOURS = ["red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink"]
@@ -38,27 +29,11 @@ SCENES = Tokenizer.train(CAPTIONS, 1000, max_length=20)
 quick = settings(max_examples=50, deadline=None)
 letters = st.one_of(st.characters(exclude_categories=("Cs",)), st.sampled_from("aA 's<|>!Σİé\u0301\n\x1c\u3000ſ🙂"))
 texts = st.text(letters, max_size=30).filter(lambda text: START not in text and END not in text)
-words = st.dictionaries(st.text("abc", min_size=1, max_size=8), st.integers(1, 5), min_size=1, max_size=8)
 
 
 def bare(text):
     """What survives encoding: NFC, lower case letter by letter, no white space."""
     return "".join("".join(letter.lower() for letter in unicodedata.normalize("NFC", text)).split())
-
-
-def learn_merges_slowly(words, count):
-    """The definition: count all pairs, join the most frequent one, begin again."""
-    spelled, merges = {word: spell(word) for word in words}, []
-    while len(merges) < count:
-        counts = Counter()
-        for word, symbols in spelled.items():
-            for pair in pairwise(symbols):
-                counts[pair] += words[word]
-        if not counts:
-            break
-        merges.append(min(counts, key=lambda pair: (-counts[pair], pair)))
-        spelled = {word: merge(symbols, merges[-1]) for word, symbols in spelled.items()}
-    return merges
 
 
 @quick
@@ -107,23 +82,11 @@ def test_vocabulary_is_bytes_then_word_ends_then_merges_then_specials():
     assert tokenizer.encode("ab CAB b\x00") == [514, 512, 513, 321, 188 + 256, 515]
 
 
-def test_earlier_merges_come_first_and_run_from_left_to_right():
-    tokenizer = Tokenizer([("b", "c"), ("a", "b"), ("d", "d"), ("a", "bc")])
-    spelled = [tokenizer.tokens[i] for i in tokenizer.encode("abcdddx")[1:-1]]
-    assert spelled == ["abc", "dd", "d", "x</w>"]
-
-
 def test_scene_captions_take_one_token_a_word():
     ids = SCENES.encode(CAPTION)
     assert len(ids) == len(CAPTION.split()) + 2
     assert [SCENES.tokens[i] for i in ids[1:-1]] == [word + "</w>" for word in CAPTION.split()]
     assert SCENES.decode(ids) == CAPTION
-
-
-@quick
-@given(words, st.integers(0, 30))
-def test_incremental_training_equals_counting_anew(words, count):
-    assert learn_merges(Counter(words), count) == learn_merges_slowly(words, count)
 
 
 @quick
@@ -184,7 +147,8 @@ def test_lone_surrogates_and_broken_bytes_do_not_stop_anything():
 
 @pytest.mark.parametrize("pad", [None, "!"])
 def test_a_saved_tokenizer_opens_as_the_same(tmp_path, pad):
-    tokenizer = Tokenizer([*SCENES.merges, ("#", "#"), ("Ã", "©</w>")], 33, pad)
+    version = [("#version"[:end], "#version"[end]) for end in range(1, 8)]
+    tokenizer = Tokenizer([*SCENES.merges, *version, ("#version", "b</w>"), ("Ã", "©</w>")], 33, pad)
     tokenizer.save_pretrained(tmp_path / "new" / "tokenizer")
     opened = Tokenizer.from_pretrained(tmp_path / "new" / "tokenizer")
     assert (opened.tokens, opened.merges) == (tokenizer.tokens, tokenizer.merges)
@@ -201,6 +165,11 @@ def test_tokenizer_json_opens_where_there_is_no_merge_file(tmp_path, as_text):
     opened = Tokenizer.from_pretrained(tmp_path)
     assert opened.tokens == SCENES.tokens
     assert (opened.max_length, opened.pad_id) == (77, 0)
+
+
+def test_captions_are_the_lines_of_a_text_file(tmp_path):
+    (tmp_path / "captions.txt").write_bytes("\ufeffa red\x0cheart\r\n\na\x1cb\u2028c\x85d\n".encode())
+    assert read_captions(tmp_path / "captions.txt") == ["a red\x0cheart", "", "a\x1cb\u2028c\x85d"]
 
 
 def test_merges_beyond_the_vocabulary_are_left_out(tmp_path):
