@@ -60,6 +60,14 @@ def found_emoji(settings):
     return found
 
 
+def note_changed(cache) -> None:
+    from ..data.reading.found import shortened
+
+    if changed := cache.changed_files():
+        say("note", f"{cache.source} has changed since this run read it ({', '.join(shortened(changed))}): the run "
+            "goes on with its own copy of what it read")
+
+
 def note_left_out(cache) -> None:
     from ..data.image_cache import named
 
