@@ -151,7 +151,7 @@ def changed_settings(args) -> dict[str, str]:
     if args.resume and (len(longer) < len(changes) or (args.preset and args.out) or args.start):
         raise UserError("a resumed run keeps its own settings, except for --train_STAGE.steps: leave out --preset, "
                         "--from, --lora and other settings, or start a new run with another --out")
-    if args.resume and longer and args.minutes is not None:
+    if longer and args.minutes is not None:
         raise UserError("--minutes chooses the number of steps: leave out --train_STAGE.steps")
     if "lora.rank" in changes and not args.start:
         raise UserError("--lora adapts a trained model: give it by --from MODEL")
