@@ -138,7 +138,6 @@ def run_emoji(args) -> None:
 
 def run_check(args) -> None:
     from ..data.folder_source import check_captions
-    from ..data.image_cache import check_usable
     from ..data.reading.find import find
     from ..data.survey import distinct_captions, faults_of, look_at
     from ..reading import absolute
@@ -150,7 +149,8 @@ def run_check(args) -> None:
     names = {one.name for one in usable}
     items = [item for item in found.items if item.name in names]
     show(f"{args.path}: {found.form}", *lines(usable, items), *fault_lines(faults))
-    check_usable(faults, len(usable))
+    if len(faults) > len(usable):
+        raise UserError(f"{len(faults)} of {len(faults) + len(usable)} images cannot be used: mend or remove them")
     check_captions(len(distinct_captions(items)), str(args.path))
     if args.buckets:
         show(bucket_line(usable, found))
@@ -170,6 +170,8 @@ def lines(usable, items) -> list[str]:
     by_side = sorted((min(one.size), one.size) for one in usable)
     low, middle, high = (by_side[i][1] for i in (0, len(by_side) // 2, -1))
     modes = Counter(one.mode for one in usable)
+    folders = sorted(Counter(item.name.partition("/")[0] for item in items if "/" in item.name).items())
+    named = ", ".join(shortened([f"{name} ({count})" for name, count in folders]))
     lengths = sorted(len(split_words(item.caption)) for item in items)
     groups = duplicates(usable)
     text = [
@@ -177,6 +179,7 @@ def lines(usable, items) -> list[str]:
         f"sizes          {low[0]} x {low[1]} to {high[0]} x {high[1]}, by the shorter side; "
         f"median {middle[0]} x {middle[1]}",
         f"modes          {', '.join(f'{mode} ({count})' for mode, count in modes.most_common())}",
+        *([f"folders        {named}"] if folders else []),
         f"captions       {len(distinct_captions(items))} different; {lengths[0]} to {lengths[-1]} words, "
         f"median {lengths[len(lengths) // 2]}; such as: {items[0].caption[:SHOWN]}",
         f"duplicates     {sum(len(group) - 1 for group in groups)}"]
@@ -200,9 +203,7 @@ def bucket_line(usable, found) -> str:
 
 def fault_lines(faults) -> list[str]:
     """What cannot be used, and what to do about it."""
-    from ..data.reading.found import shortened
-
     if not faults:
         return ["unusable       0"]
     return [f"unusable       {len(faults)}: mend or remove them; training leaves them out",
-            *(f"               {line}" for line in shortened([f"{one.name}: {one.reason}" for one in faults]))]
+            *(f"               {one.name}: {one.reason}" for one in faults)]

@@ -21,13 +21,13 @@ class Start:
     """
 
     def __init__(self, name: str, preset, lora: bool):
-        from ..storage.pipeline_folder import load_clip, load_pipeline
-        from ..training.start import StartModel, settings_of
+        from ..storage.pipeline_folder import load_pipeline
+        from ..training.start import StartModel, read_start, settings_of
 
-        self.name, self.preset, self.lora, self.parts = name, preset, lora, load_pipeline(name)
-        self.clip = None if lora or self.parts.tokenizer.classes else load_clip(name)
+        start = StartModel(name, load_pipeline(name), None) if lora else read_start(name)
+        self.name, self.preset, self.lora, self.parts, self.clip = name, preset, lora, start.parts, start.clip
         self.own = settings_of(self.parts, self.clip, preset)
-        self.model = name if lora else StartModel(name, self.parts, self.clip)
+        self.model = name if lora else start
 
     def check(self, settings, chosen: Collection[str], preset_name: str | None, found) -> None:
         """Say what a run with these settings, of which some were `chosen`, on the files `found` cannot keep or read.

@@ -21,7 +21,7 @@ def fitted(settings, chosen: Collection[str], start: str | None, stages: Collect
     from ..data.sources import side_multiple
     from ..data.survey import distinct_captions
     from ..training.class_labels import check_count
-    from ..training.fitting import check_data, fit
+    from ..training.fitting import check_data, count_cut, fit
 
     own = settings.data
     check_data(own)
@@ -36,9 +36,11 @@ def fitted(settings, chosen: Collection[str], start: str | None, stages: Collect
         elif stages is None or "contrastive" in stages:
             check_captions(different, own.source)
         settings = fit(settings, found, chosen)
+        cut = count_cut(found, settings.text.max_length)
+        longer = f" (at most {cut} of {different} captions are cut off)" if cut else ""
         sizes = f"size {settings.size}, " + (
             f"{different} classes" if settings.text.class_labels else
-            f"text.max_length {settings.text.max_length}, text.vocab_size {settings.text.vocab_size}, "
+            f"text.max_length {settings.text.max_length}{longer}, text.vocab_size {settings.text.vocab_size}, "
             f"train_contrastive.batch_size {settings.train_contrastive.batch_size}")
     if own.buckets:
         shapes = bucket_shapes(settings.size, side_multiple(settings))
@@ -58,6 +60,14 @@ def found_emoji(settings):
     check_usable(found.problems, len(found.items))
     say("note", f"{len(found.items)} emoji in {cache.source}")
     return found
+
+
+def note_changed(cache) -> None:
+    from ..data.reading.found import shortened
+
+    if changed := cache.changed_files():
+        say("note", f"{cache.source} has changed since this run read it ({', '.join(shortened(changed))}): the run "
+            "goes on with its own copy of what it read")
 
 
 def note_left_out(cache) -> None:

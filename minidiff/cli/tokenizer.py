@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..errors import UserError
 from .options import SHIPPED, make_folder, show, whole_number
 
 
@@ -32,7 +33,9 @@ def run_train(args) -> None:
     from ..tokenizer import Tokenizer
     from ..tokenizer.files import read_captions
 
-    captions = [caption for path in args.captions for caption in read_captions(path)]
+    captions = [caption for path in args.captions for caption in read_captions(path) if caption.strip()]
+    if not captions:
+        raise UserError(f"no captions in {', '.join(map(str, args.captions))}: give texts with one caption per line")
     make_folder(args.out)
     tokenizer = Tokenizer.train(captions, args.vocab_size, args.max_length)
     tokenizer.save_pretrained(args.out)

@@ -14,7 +14,7 @@ from ..training.presets import PRESETS, override, preset, setting_names
 from ..training.setting_help import sentence
 from .from_model import Start
 from .options import add_device, make_folder, save_image, show, whole_number
-from .own_images import fitted, found_emoji, note_left_out
+from .own_images import fitted, found_emoji, note_changed, note_left_out
 from .progress import output_may_vanish, shown
 from .scoring import score
 from .stopping import asked_to_stop, signals_ignored, stopped
@@ -130,6 +130,8 @@ def lead(ranks, folder: Path, args) -> int:
     device = ranks.device(args.device)
     run = (resume(folder, device, args.threads) if args.resume
            else (LoRARun if settings.lora.rank else Run)(folder, settings, device, args.threads, model, found))
+    if args.resume and run.cache is not None:
+        note_changed(run.cache)
     del model  # it has been copied, and takes as much memory again
     with held(folder), output_may_vanish(), shortage_explained(), at_most(args.threads):
         for name in changes if args.resume else ():
@@ -149,7 +151,7 @@ def changed_settings(args) -> dict[str, str]:
     if args.resume and (len(longer) < len(changes) or (args.preset and args.out) or args.start):
         raise UserError("a resumed run keeps its own settings, except for --train_STAGE.steps: leave out --preset, "
                         "--from, --lora and other settings, or start a new run with another --out")
-    if args.resume and longer and args.minutes is not None:
+    if longer and args.minutes is not None:
         raise UserError("--minutes chooses the number of steps: leave out --train_STAGE.steps")
     if "lora.rank" in changes and not args.start:
         raise UserError("--lora adapts a trained model: give it by --from MODEL")

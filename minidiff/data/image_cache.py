@@ -115,18 +115,14 @@ class ImageCache:
         with new_file(self.folder / "captions.json") as path:
             path.write_text(json.dumps({"read": read, "not_read": found.problems}), encoding="utf-8")
 
-    def check_unchanged(self) -> None:
-        """Raises UserError if the files are no longer those that were read. If they are gone, the cache is enough."""
+    def changed_files(self) -> list[str]:
+        """The names of the files that are no longer as they were read; none, if there are no files to compare with."""
         if not self.whole or self._is_untouched_file():
-            return
+            return []
         try:
-            found = self.find()
-        except UserError:  # there are no files to compare with
-            return
-        changed = self.changes(found)
-        if changed:
-            raise UserError(f"{self.source} has changed since this run read it ({', '.join(shortened(changed))}): "
-                            "put it back as it was, or start another run with another --out")
+            return self.changes(self.find())
+        except UserError:
+            return []
 
     def _is_untouched_file(self):
         """Whether all images are in one file, which has the size and time that it had: it needs no search."""

@@ -26,8 +26,7 @@ BYTES_PER_TOKEN = 4                 # of a word that is rare: common ones become
 def fit(settings: Settings, found: Found, chosen: Collection[str] = ()) -> Settings:
     """The settings with sizes that fit the data, but for those whose names are in `chosen`."""
     captions = distinct_captions(found.items)
-    parts = {part for caption in captions for part in caption.split()}
-    words = {part: split_words(part) for part in parts}
+    words = words_in(captions)
     fitted = {"size": size_for(median_side(found.items), divisor(settings))}
     fitted |= {
         "text.max_length": LENGTH,
@@ -35,7 +34,7 @@ def fit(settings: Settings, found: Found, chosen: Collection[str] = ()) -> Setti
         "text.num_hidden_layers": 0,  # a transformer would have nothing to combine
         "diffusion.train_text_encoder": True,
     } if settings.text.class_labels else {
-        "text.max_length": text_length(captions, words),
+        "text.max_length": min(max([LEAST_LENGTH, *text_lengths(captions, words)]), MOST_LENGTH),
         "text.vocab_size": vocabulary_size({*chain.from_iterable(words.values())}),
         "train_contrastive.batch_size": min(settings.train_contrastive.batch_size, len(captions))}
     for name, value in fitted.items():
@@ -57,15 +56,25 @@ def size_for(side: int | None, multiple: int) -> int:
     return max(fitting, multiple * math.ceil(16 / multiple))
 
 
-def text_length(captions: Collection[str], words: Mapping[str, list[str]]) -> int:
-    """An upper estimate, before there is a tokenizer, of the tokens of the longest caption, with start and end.
+def count_cut(found: Found, length: int) -> int:
+    """How many different captions may have more than `length` tokens."""
+    captions = distinct_captions(found.items)
+    return sum(tokens > length for tokens in text_lengths(captions, words_in(captions)))
 
-    `words` has the words of each part of a caption between white space: each of them is estimated once.
+
+def words_in(captions: Collection[str]) -> dict[str, list[str]]:
+    """The words of each part of a caption between white space."""
+    return {part: split_words(part) for part in {part for caption in captions for part in caption.split()}}
+
+
+def text_lengths(captions: Collection[str], words: Mapping[str, list[str]]) -> list[int]:
+    """An upper estimate, before there is a tokenizer, of the tokens of each caption, with start and end.
+
+    `words` are those of `words_in`: each of them is estimated once.
     """
     tokens = {part: sum(math.ceil(len(word.encode("utf-8", "replace")) / BYTES_PER_TOKEN) for word in inside)
               for part, inside in words.items()}
-    longest = max((sum(map(tokens.get, caption.split())) for caption in captions), default=0)
-    return min(max(longest + 2, LEAST_LENGTH), MOST_LENGTH)
+    return [sum(map(tokens.get, caption.split())) + 2 for caption in captions]
 
 
 def vocabulary_size(words: Collection[str]) -> int:

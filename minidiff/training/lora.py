@@ -8,6 +8,7 @@ encoder reads the captions, and only the factors of its UNet learn.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,7 +24,8 @@ from ..nn.lora import add_lora
 from ..nn.threads import is_wide
 from ..storage.lock import held
 from ..storage.lora_writing import save_lora
-from ..storage.pipeline_folder import Parts, load_pipeline
+from ..storage.pipeline_folder import Parts, find_model, load_pipeline
+from ..storage.weight_files import weight_files
 from .checks import check_settings, check_stages
 from .diffusion import DiffusionTraining, Latents
 from .held_out import held_out_losses
@@ -33,7 +35,7 @@ from .loop import Progress, Trainer
 from .memory import shortage_explained
 from .presets import Settings
 from .run import MOST_ENCODING, Run, read_settings
-from .run_folder import check_new, model_of, remove_leftovers, write_settings
+from .run_folder import DIGEST, check_new, model_of, remove_leftovers, settings_file, write_settings
 
 
 def enough_latents(settings: Settings) -> Settings:
@@ -73,16 +75,15 @@ class LoRARun:
         check_new(folder)
         self._open(folder, settings, start, device, threads, found)
         with held(folder):
-            write_settings(folder, settings, start)
+            write_settings(folder, settings, start, digest_of(start))
         self.model_folder = model_of(folder)
 
     @classmethod
     def resume(cls, folder: Path, device: str = "cpu", threads: int | None = None) -> LoRARun:
         """Open a run that was started before, with its own settings and model."""
-        run = cls.__new__(cls)
-        run._open(folder, read_settings(folder), model_of(folder), device, threads)
-        if run.cache is not None:
-            run.cache.check_unchanged()
+        run, model = cls.__new__(cls), model_of(folder)
+        check_unchanged(folder, model)
+        run._open(folder, read_settings(folder), model, device, threads)
         return run
 
     def _open(self, folder, settings, model, device, threads, found=None):
@@ -135,6 +136,28 @@ class LoRARun:
         """All that a pipeline needs, with the factors in the UNet: inside `averaged()`, with their averages."""
         self.trainer("lora")
         return self.model_parts
+
+
+def digest_of(model: str | Path) -> str:
+    """SHA-256 of the files of a model's UNet."""
+    digest = hashlib.sha256()
+    for path in weight_files(find_model(model) / "unet"):
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def check_unchanged(folder: Path, model: str) -> None:
+    """Raises UserError if the model that the run in a folder adapts is gone, or has another UNet than at its start."""
+    try:
+        digest = digest_of(model)
+    except (OSError, UserError) as error:
+        raise UserError(f"{folder} adapts a model that cannot be opened: {error}; put it back, or write its new place "
+                        "into settings.json") from error
+    if settings_file(folder).get(DIGEST, digest) != digest:  # runs of older versions have none
+        raise UserError(f"{model} has another UNet than when {folder} began to adapt it: put that one back, or start "
+                        "another run")
 
 
 def resume(folder: Path, device: str = "cpu", threads: int | None = None) -> Run | LoRARun:

@@ -1,4 +1,4 @@
-"""What to do where memory runs out, in one line: the system says it in three ways, all of which end a run."""
+"""What to do where memory or the disk runs out, in one line: the system says it in many ways, which all end a run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ from ..errors import UserError
 
 @contextmanager
 def shortage_explained() -> Iterator[None]:
-    """Turns the errors of too little memory, for arrays, processes or threads, into a UserError."""
+    """Turns the errors of a full disk, and of too little memory for arrays, processes or threads, into a UserError."""
     try:
         yield
-    except (MemoryError, OSError, RuntimeError) as error:
+    except (MemoryError, OSError, RuntimeError, UserError) as error:
+        if is_full_disk(error) or is_full_disk(error.__cause__):
+            raise UserError("the disk is full: free some space, then go on with --resume") from error
         if not is_shortage(error):
             raise
         raise UserError("out of memory; the checkpoints so far are kept: go on with --resume and fewer --threads, or "
                         "start another run with a smaller --train_STAGE.batch_size") from error
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    return getattr(error, "errno", None) == errno.ENOSPC
 
 
 def is_shortage(error: Exception) -> bool:

@@ -71,8 +71,6 @@ class Run:
         run, settings = cls.__new__(cls), read_settings(folder)
         check_precision(settings.precision, device)
         run._open(folder, settings, device, threads)
-        if run.cache is not None:
-            run.cache.check_unchanged()
         return run
 
     def _open(self, folder, settings, device, threads, found=None, start=None):

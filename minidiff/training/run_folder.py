@@ -18,16 +18,17 @@ from .presets import Settings
 
 SETTINGS_FILE = "settings.json"
 MODEL = "model"  # the entry of settings.json that says which model a run started from
+DIGEST = "unet_sha256"  # the entry that a run with --lora has for the files of this model's UNet
 OTHERS = ("start", "data", "tokenizer", "checkpoints", "latents.safetensors", "metrics.jsonl", "samples", "events",
           "model", "lora.safetensors")
 
 
-def write_settings(folder: Path, settings: Settings, start: str | Path | None = None) -> None:
-    """Write the first file of a new run, with the model that it starts from, if there is one."""
+def write_settings(folder: Path, settings: Settings, start: str | Path | None = None, digest: str = "") -> None:
+    """Write the first file of a new run, with the model that it starts from and its digest, if there are any."""
     check_new(folder)
     model = {} if start is None else {MODEL: str(start if str(start) in shipped_models() else Path(start).resolve())}
     with new_file(folder / SETTINGS_FILE) as path:
-        write_json(path, asdict(settings) | model)
+        write_json(path, asdict(settings) | model | ({DIGEST: digest} if digest else {}))
 
 
 def check_new(folder: Path) -> None:

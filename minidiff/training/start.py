@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..diffusion.scheduler_config import from_config
 from ..errors import UserError
 from ..models.clip import CLIPModel
-from ..storage.pipeline_folder import Parts, load_clip, load_pipeline, save_pipeline
+from ..storage.pipeline_folder import Parts, find_clip, load_clip, load_pipeline, save_pipeline
 from .autoencoder import autoencoder_config
 from .contrastive import clip_config, text_config
 from .diffusion import unet_config
@@ -44,13 +44,21 @@ def settings_of(parts: Parts, clip: CLIPModel | None, settings: Settings) -> Set
         unet=_sized(settings.unet, unet, attention_levels=tuple("CrossAttn" in name for name in unet.down_block_types)))
 
 
+def read_start(model: str | Path) -> StartModel:
+    """Read a trained model. Raises UserError if it has no contrastive model, although it is not one of classes."""
+    parts, clip = load_pipeline(model), find_clip(model)
+    if clip is None and not parts.tokenizer.classes:
+        raise UserError(f"{model} has no contrastive model (folder clip), which --from takes over: adapt it by --lora")
+    return StartModel(model, parts, clip)
+
+
 def load_start(model: str | Path | StartModel, settings: Settings) -> StartModel:
     """The model that a run with these settings starts from, read unless it is already.
 
     Raises UserError where it has other sizes.
     """
     if not isinstance(model, StartModel):
-        model = StartModel(model, load_pipeline(model), None if settings.text.class_labels else load_clip(model))
+        model = read_start(model)
     check_sizes(settings, model.parts, model.clip)
     return model
 

@@ -96,6 +96,7 @@ from minidiff.errors import UserError
     ("train --stage cooking --out new", "unknown stage 'cooking'"),
     ("train --resume --out new", "holds no training run"),
     ("train --resume --out new --size 32", "keeps its own settings"),
+    ("train --minutes 1 --train_diffusion.steps 9", "leave out --train_STAGE.steps"),
     ("train --resume --out new --minutes 1 --train_diffusion.steps 9", "leave out --train_STAGE.steps"),
     ("train --resume --out new --from scenes", "keeps its own settings"),
     ("train --from gone --out new", "unknown model 'gone'"),

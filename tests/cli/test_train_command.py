@@ -60,7 +60,7 @@ def test_a_run_from_a_model_has_its_sizes_and_what_else_is_asked_for(capsys):
 
 
 @pytest.mark.parametrize(("words", "latents"), [
-    (["--train_lora.steps", "50"], 50 * 32), ([], 24_000), (["--train_lora.steps", "50", "--minutes", "5"], 24_000),
+    (["--train_lora.steps", "50"], 50 * 32), ([], 24_000), (["--minutes", "5"], 24_000),
     (["--train_lora.accumulation", "2", "--train_lora.steps", "9", "--train_lora.batch_size", "3"], 54),
     (["--train_lora.steps", "50", "--diffusion.latents", "9999"], 9999)])
 def test_a_lora_encodes_no_more_scenes_than_it_will_draw_from_them(words, latents, capsys):

@@ -106,6 +106,39 @@ def test_a_dry_run_shows_the_fitted_settings_and_writes_nothing(own, capsys):
     assert sorted(Path().rglob("*")) == before
 
 
+def test_captions_that_are_cut_off_are_counted(own, capsys):
+    (own / "03.txt").write_text("word " * 500)
+    assert main(["train", "--data", "own", "--preset", "tiny", "--dry-run"]) == 0
+    assert "text.max_length 77 (at most 1 of 24 captions are cut off), text.vocab" in capsys.readouterr().err
+
+
+def test_a_run_whose_folder_has_changed_says_that_it_goes_on_with_its_own_copy(own, capsys):
+    command = ["train", "--out", "run", "--stage", "tokenizer", *SMALLEST[-2:]]
+    assert main([*command, "--data", "own"]) == 0
+    shutil.copy(own / "07.png", own / "a cat.png")
+    (own / "a cat.txt").write_text("a cat")
+    capsys.readouterr()
+    assert main([*command, "--resume"]) == 0
+    assert "own has changed since this run read it (a cat.png): the run goes on with its own copy of" in (
+        capsys.readouterr().err)
+
+
+def test_check_names_all_that_cannot_be_used_and_counts_folders(own, capsys):
+    for part in ("test", "train"):
+        captioned_folder(own / part)
+    for i in range(11):
+        (own / f"{i:02}.png").write_bytes(b"nothing")
+    assert main(["data", "check", "own"]) == 0
+    out = capsys.readouterr().out
+    assert "folders        test (24), train (24)\n" in out
+    assert out.count(": not an image") == 11
+    for file in own.rglob("*.txt"):
+        file.unlink()
+    (own / "11.txt").write_text("a cat")
+    assert main(["data", "check", "own"]) == 2
+    assert capsys.readouterr().err == "minidiff: error: 71 of 72 images cannot be used: mend or remove them\n"
+
+
 def test_check_says_what_is_there_and_what_cannot_be_used(own, capsys):
     (own / "02.png").write_bytes(b"nothing")
     (own / "05.txt").unlink()

@@ -25,7 +25,7 @@ def test_an_image_folder_takes_its_captions_from_json_lines(tmp_path):
     form, items, problems = found_in(tmp_path)
     assert form == "ImageFolder"
     assert items == {"a.JPG": ("a dog", 1), "b.png": ("a green cat", 2), "sub/c.png": ("é", 3)}
-    assert problems == {"lonely.png": "no row of the metadata names it", "empty.png": "its caption is empty",
+    assert problems == {"lonely.png": "no row of the metadata names it", "empty.png": "its caption is empty or no text",
                         "gone.png": "a row of metadata.jsonl, but there is no such image",
                         "metadata.jsonl, line 2": "not a JSON object", "metadata.jsonl, line 3": "not a JSON object"}
 
@@ -67,6 +67,7 @@ def test_the_caption_column_is_named_by_the_user(tmp_path):
 
 @pytest.mark.parametrize(("table", "reason"), [
     (b"image,text\na.png,cat\n", "no column 'file_name', only 'image', 'text'"),
+    (b"file_name;text\na.png;cat\n", "only 'file_name;text': separate its columns by commas"),
     (b"", "no column 'file_name', only none"),
     (b"file_name,text\na.png,\xff\n", "not UTF-8"),
     (b"file_name,text\na.png," + b"x" * 200_000, "field larger than field limit"),
@@ -93,8 +94,40 @@ def test_the_first_line_of_a_text_file_beside_an_image_is_its_caption(tmp_path):
     form, items, problems = found_in(tmp_path)
     assert form == "text files"
     assert items == {"x.png": ("1girl, red hair, smile", 1), "y.webp": ("ü", 2), "sub/z.png": ("z", 3)}
-    assert problems == {"no.png": "no text file beside it", "blank.png": "its caption is empty",
-                        "latin.png": "the text file beside it: not UTF-8 text: save it as UTF-8"}
+    assert problems == {"no.png": "no text file beside it", "blank.png": "its caption is empty or no text",
+                        "latin.png": "the text file beside it: not UTF-8 text: save it as UTF-8",
+                        "other.txt": "this text file is not used: give image and text the same name, "
+                                     "cat.jpg and cat.txt"}
+
+
+@pytest.mark.parametrize(("text", "image"), [("DSC00.TXT", "DSC00.JPG"), ("DSC00.caption", "DSC00.jpg")])
+def test_endings_of_text_files_are_of_any_case_and_kohyas_too(tmp_path, text, image):
+    assert found_in(write_files(tmp_path, {image: 1, text: "a cat"})) == ("text files", {image: ("a cat", 1)}, {})
+
+
+def test_text_files_that_no_image_uses_are_named(tmp_path):
+    write_files(tmp_path, {"cats/1.jpg": 1, "cats/1.jpg.txt": "a cat", "cats/2.txt": "a dog", "notes.txt": "none"})
+    form, _, problems = found_in(tmp_path)
+    assert form == "class folders"
+    assert problems == {"cats/1.jpg.txt": "this text file and 1 more are not used: give image and text the same name, "
+                                          "cat.jpg and cat.txt"}
+
+
+@pytest.mark.parametrize(("value", "caption"), [
+    (7, "a 7"), (["a cat", "a dog"], "a cat"), ([], None), (True, None), (0.5, None), ({"en": "a cat"}, None)])
+def test_labels_and_lists_are_captions_too(tmp_path, value, caption):
+    write_files(tmp_path, {"a.png": 1, "metadata.jsonl": rows(("a.png", value))})
+    _, items, problems = found_in(tmp_path)
+    assert items == ({"a.png": (caption, 1)} if caption else {})
+    assert problems == ({} if caption else {"a.png": "its caption is empty or no text"})
+
+
+def test_images_of_formats_that_are_not_read_are_named(tmp_path):
+    write_files(tmp_path, {"a cat.heic": b"", "a dog.png": 1, "a fox.SVG": b""})
+    reason = "an image of a format that is not read: save it as PNG or JPEG"
+    assert found_in(tmp_path)[1:] == ({"a dog.png": ("a dog", 1)}, {"a cat.heic": reason, "a fox.SVG": reason})
+    write_files(tmp_path, {"metadata.jsonl": rows(("a cat.heic", "a cat"), ("a dog.png", "a dog"))})
+    assert len(find(tmp_path).problems) == 2
 
 
 def test_folders_are_classes(tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 import zipfile
 
@@ -98,11 +99,22 @@ def test_parquet_rows_are_captioned_images(tmp_path, parquet):
     write_parquet(parquet, tmp_path / "a/0.parquet", rows, ["one", None, "three", "beside"])
     write_parquet(parquet, tmp_path / "a/1.parquet", [png(4), png(5)], ["four", " five "])
     assert found_in(tmp_path / "a/0.parquet") == (
-        "Parquet", {"0": ("one", 1), "2": ("three", 3), "3": ("beside", 7)}, {"1": "its caption is empty"})
+        "Parquet", {"0": ("one", 1), "2": ("three", 3), "3": ("beside", 7)}, {"1": "its caption is empty or no text"})
     (tmp_path / "a/beside.png").rename(tmp_path / "elsewhere.png")
     assert len(find(tmp_path / "a").items) == len(find(tmp_path / "a/*.parquet").items) == 5
     form, items, _ = found_in(tmp_path / "a/1*")
     assert (form, items) == ("Parquet", {"1.parquet/0": ("four", 4), "1.parquet/1": ("five", 5)})
+
+
+def test_labels_of_a_parquet_file_have_the_names_that_hugging_face_keeps_in_it(tmp_path, parquet):
+    path = write_parquet(parquet, tmp_path / "x.parquet", [png(1), png(2), png(3)], [1, 0, -1], column="label")
+    assert captions(path, caption_column="label", caption_template="{}!")[:2] == ["1!", "0!"]
+    for names, expected in ((["cat", "fire_truck"], ["a fire truck", "a cat"]), (["cat", 5], ["a 1", "a 0", "a 1"])):
+        notes = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+        parquet.write_table(parquet.read_table(path).replace_schema_metadata({"huggingface": json.dumps(notes)}), path)
+        assert captions(path, caption_column="label") == expected
+    write_parquet(parquet, path, [png(1), png(2)], [["a cat", "a dog"], []])
+    assert captions(path) == ["a cat"]
 
 
 def test_paths_in_a_parquet_file_lead_to_no_file_elsewhere(tmp_path, parquet):

@@ -87,7 +87,7 @@ def test_what_class_labels_cannot_do_is_one_clear_line(tmp_path, wanted, labelle
             (WANTED, None, "scenes, the built-in ones or of emoji, have too many"),
             (replace(wanted, text=replace(TEXT, max_length=2)), None, "text.max_length 2: with class labels"),
             (replace(wanted, data=replace(wanted.data, shuffle_tags=True)), None, "data.shuffle_tags"),
-            (replace(wanted, text=replace(TEXT, class_labels=False)), labelled.model_folder, "no contrastive model"),
+            (replace(wanted, text=replace(TEXT, class_labels=False)), labelled.model_folder, "class labels are those"),
             (wanted, finished.model_folder, "class labels are those of a new model")):
         with pytest.raises(UserError, match=message):
             Run(tmp_path / "run", settings, start=start)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -75,6 +77,26 @@ def test_a_stopped_run_resumes_bit_for_bit(tuned, tmp_path, finished, monkeypatc
     for name, value in whole.items():
         assert_array_equal(resumed[name], value)
     assert isinstance(resume(finished.folder), Run)
+
+
+def test_a_run_goes_on_with_the_model_that_it_began_to_adapt_and_no_other(tmp_path, finished):
+    model = tmp_path / "model"
+    shutil.copytree(finished.model_folder, model)
+    run = LoRARun(tmp_path / "run", OWN, threads=1, start=model)
+    resume(run.folder)
+    parts = load_pipeline(model)
+    parts.unet.parameters()[0].value += np.float32(1)
+    save_pipeline(parts, tmp_path / "other")
+    model.rename(tmp_path / "moved")
+    with pytest.raises(UserError, match=r"run adapts a model that cannot be opened: unknown model .* put it back, or"):
+        resume(run.folder)
+    (tmp_path / "other").rename(model)
+    with pytest.raises(UserError, match=r"model has another UNet than when .*run began to adapt it: put that one back"):
+        resume(run.folder)
+    settings = json.loads((run.folder / "settings.json").read_text())
+    del settings["unet_sha256"]  # as older versions wrote it
+    (run.folder / "settings.json").write_text(json.dumps(settings))
+    resume(run.folder)
 
 
 def test_a_longer_run_starts_where_the_shorter_one_ended(tmp_path, finished):

@@ -14,7 +14,6 @@ from tiny_training import SETTINGS, assert_stopping_changes_nothing
 from minidiff.data.folder_source import split
 from minidiff.data.image_cache import digest_of
 from minidiff.errors import UserError
-from minidiff.storage.pipeline_folder import load_pipeline
 from minidiff.training import presets
 from minidiff.training.run import Run
 
@@ -44,16 +43,19 @@ def test_a_run_begins_with_reading_the_images_and_learns_their_words(tmp_path, o
     assert list(Run.resume(run.folder, threads=1).train(["tokenizer"])) == []
 
 
-def test_a_changed_folder_is_not_resumed_on_and_a_vanished_one_does_not_matter(tmp_path, own):
-    run = Run(tmp_path / "run", settings(own), threads=1)
+def test_a_run_goes_on_bit_for_bit_with_its_own_copy_of_a_folder_that_changed_or_vanished(tmp_path, own):
+    whole, run = (Run(tmp_path / name, settings(own), threads=1) for name in ("whole", "run"))
+    list(whole.train())
     list(run.train(["tokenizer", "autoencoder"]))
     (own / "03.txt").write_text("a cat", encoding="utf-8")
-    with pytest.raises(UserError, match=r"has changed since this run read it \(03\.png\): put it back as it was"):
-        Run.resume(run.folder)
+    captioned_folder(own / "more")
+    run = Run.resume(run.folder, threads=1)
+    assert run.cache.changed_files()[0] == "03.png" and "more/00.png" in run.cache.changed_files()
+    list(run.train(["contrastive", "latents"]))
     shutil.rmtree(own)
     run = Run.resume(run.folder, threads=1)
     list(run.train())
-    assert load_pipeline(run.model_folder).unet.config.sample_size == 8
+    assert_array_equal(run.trainer("diffusion").average, whole.trainer("diffusion").average)
 
 
 @pytest.mark.parametrize("threads", [1, 4])

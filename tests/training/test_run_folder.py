@@ -22,6 +22,7 @@ from minidiff.training.memory import shortage_explained
 from minidiff.training.presets import DataSettings
 from minidiff.training.run import Run
 from minidiff.training.run_folder import OTHERS, append_line, model_of
+from minidiff.writing import new_file
 
 
 def test_a_run_that_was_killed_while_it_started_from_a_model_is_known_and_goes_on(tmp_path, finished):
@@ -102,9 +103,14 @@ def test_a_disk_that_gets_full_loses_nothing(tmp_path):
     assert records == expected_records
 
 
-@pytest.mark.parametrize("error", [MemoryError(), OSError(12, "Cannot allocate memory"),
-                                   RuntimeError("can't start new thread")])
-def test_too_little_memory_is_one_line_that_says_what_to_lower(tmp_path, monkeypatch, error):
+LOWER = r"out of memory; .* fewer --threads, or .* smaller --train_STAGE.batch_size"
+
+
+@pytest.mark.parametrize(("error", "message"), [
+    (MemoryError(), LOWER), (OSError(12, "Cannot allocate memory"), LOWER),
+    (RuntimeError("can't start new thread"), LOWER),
+    (OSError(28, "No space left on device"), "the disk is full: free some space, then go on with --resume")])
+def test_too_little_memory_and_a_full_disk_are_one_line_that_says_what_to_do(tmp_path, monkeypatch, error, message):
     run = Run(tmp_path / "run", SHORT, threads=1)
     monkeypatch.setattr(loop, "LOOK_EVERY", 1)
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
@@ -115,11 +121,13 @@ def test_too_little_memory_is_one_line_that_says_what_to_lower(tmp_path, monkeyp
         raise error
 
     monkeypatch.setattr(run.trainer("autoencoder").stage, "step", fail)
-    with pytest.raises(UserError, match=r"out of memory; .* fewer --threads, or .* smaller --train_STAGE.batch_size"):
+    with pytest.raises(UserError, match=message):
         next(progress)
     assert len(list_checkpoints(run.folder / "checkpoints" / "autoencoder")) == 1
     with pytest.raises(OSError, match="of something else"), shortage_explained():
         raise OSError(5, "of something else")
+    with pytest.raises(UserError, match="the disk is full"), shortage_explained(), new_file(tmp_path / "file"):
+        raise OSError(28, "No space left on device")
 
 
 def test_images_that_vanish_or_change_while_they_are_read_are_not_trained_on(tmp_path):

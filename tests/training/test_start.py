@@ -45,6 +45,12 @@ def test_a_run_begun_from_a_model_has_the_text_encoder_that_its_unet_learned_wit
     same_parameters(run.trainer("contrastive").stage.model, clip)
 
 
+def test_a_model_without_a_contrastive_model_can_only_be_adapted(tmp_path, finished):
+    save_pipeline(load_pipeline(finished.model_folder), tmp_path / "model")
+    with pytest.raises(UserError, match=r"no contrastive model \(folder clip\), .*: adapt it by --lora"):
+        Run(tmp_path / "run", SETTINGS, start=tmp_path / "model")
+
+
 def test_a_run_begun_from_a_model_keeps_the_scale_of_its_latents(tmp_path, finished):
     parts, clip = load_pipeline(finished.model_folder), load_clip(finished.model_folder)
     parts.vae.config = replace(parts.vae.config, scaling_factor=0.3)

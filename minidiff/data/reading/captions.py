@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ...errors import UserError
 
@@ -45,6 +45,20 @@ def of_class(name: str, template: str) -> str:
     """The caption of an image of a class: 'fire_truck', 'a {}' -> 'a fire truck'"""
     words = one_line(re.sub(r"[-_]+", " ", name))
     return one_line(template.replace("{}", words)) if words else ""
+
+
+def caption_in(value: object, template: str, names: Sequence[str] | None = None) -> str:
+    """The caption in a field of a table: a text, the first of several, or the class of a label, a whole number.
+
+    Anything else gives "".
+    """
+    if isinstance(value, list):
+        value = value[0] if value else ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if names is None:
+            return of_class(str(value), template)
+        return of_class(names[value], template) if 0 <= value < len(names) else ""
+    return value if isinstance(value, str) else ""
 
 
 def text_of(data: bytes) -> str:

@@ -17,7 +17,10 @@ from .found import Problem, stamp_of
 
 LARGEST = 256 * 2**20  # bytes; far more than an image of 100 megapixels takes as a PNG or JPEG
 IMAGES = {".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-TABLES, TEXTS = {".jsonl", ".csv"}, {".txt", ".json"}
+OTHER_IMAGES = {".arw", ".cr2", ".cr3", ".dng", ".eps", ".exr", ".heic", ".heif", ".jxl", ".nef", ".orf", ".psd",
+                ".raf", ".rw2", ".svg", ".tga"}  # of formats that are not read
+CAPTIONS = {".txt", ".caption"}
+TABLES, TEXTS = {".jsonl", ".csv"}, CAPTIONS | {".json"}
 LARGEST_OF = dict.fromkeys(IMAGES | TABLES, LARGEST) | dict.fromkeys(TEXTS, 1 << 20)
 
 

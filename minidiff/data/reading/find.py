@@ -75,7 +75,7 @@ def _in_one(path, column, template):
     if name.endswith(".npz"):
         return in_npz(path, template)
     if name.endswith(".parquet"):
-        return in_parquet(path, column)
+        return in_parquet(path, column, template)
     if name.endswith(NOT_READ):
         raise UserError(f"{path} is packed in a way that is not read: unpack it and name the folder, or pack it as "
                         f"{', '.join(ARCHIVES)}")

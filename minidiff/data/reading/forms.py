@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ...errors import UserError
-from .captions import check_column, first_line, from_file_name, of_class, one_line, text_of
-from .file_tree import FileTree
-from .found import NO_STAMP, Found, Item, Problem
+from .captions import caption_in, check_column, first_line, from_file_name, of_class, one_line, text_of
+from .file_tree import CAPTIONS, OTHER_IMAGES, FileTree, suffix
+from .found import NO_CAPTION, NO_STAMP, Found, Item, Problem
 from .metadata import from_metadata, parsed
 
 LONGEST_CAPTION = 100_000  # letters; text encoders read a hundred
@@ -26,6 +26,9 @@ class Form(NamedTuple):
 def captioned(tree: FileTree, column: str, template: str) -> Found:
     """The images of a tree with their captions, in the first form that fits."""
     images = tree.images()
+    for name in tree.files:
+        if suffix(name) in OTHER_IMAGES:
+            tree.refuse(name, "an image of a format that is not read: save it as PNG or JPEG")
     for form in FORMS:
         captions = form.captions(tree, images, column, template)
         if captions is not None:
@@ -35,7 +38,7 @@ def captioned(tree: FileTree, column: str, template: str) -> Found:
             tree.refuse(name, f"its caption has more than {LONGEST_CAPTION} letters")
     captions = {name: one_line(caption) for name, caption in captions.items() if len(caption) <= LONGEST_CAPTION}
     reported = {problem.name for problem in tree.problems}
-    problems = [Problem(name, "its caption is empty" if name in captions else form.missing) for name in images
+    problems = [Problem(name, NO_CAPTION if name in captions else form.missing) for name in images
                 if not captions.get(name) and name not in reported]
     items = [Item(name, captions[name], tree.files[name], tree.stamps.get(name, NO_STAMP)) for name in images
              if captions.get(name)]
@@ -44,13 +47,12 @@ def captioned(tree: FileTree, column: str, template: str) -> Found:
 
 def from_text_files(tree: FileTree, images: list[str], column: str, template: str) -> dict[str, str] | None:
     """x.png and x.txt, of which the first line counts; among WebDataset's samples also x.json."""
-    captions, objects = {}, {}
+    captions, objects, texts = {}, {}, text_files(tree, images)
     for name in images:
-        stem = posixpath.splitext(name)[0]
         try:
-            if read := tree.files.get(stem + ".txt"):
-                captions[name] = first_line(text_of(read()))
-            elif tree.samples and (read := tree.files.get(stem + ".json")):
+            if text := texts.get(stem(name)):
+                captions[name] = first_line(text_of(tree.files[text]()))
+            elif tree.samples and (read := tree.files.get(stem(name) + ".json")):
                 objects[name] = parsed(text_of(read())) or {}
         except UserError as error:
             captions[name] = ""
@@ -60,9 +62,20 @@ def from_text_files(tree: FileTree, images: list[str], column: str, template: st
         if not captions:
             check_column("the JSON file of each image", columns, column)
         for name, entries in objects.items():
-            caption = entries.get(column)
-            captions[name] = caption if isinstance(caption, str) else ""
+            captions[name] = caption_in(entries.get(column), template)
     return captions or None
+
+
+def text_files(tree: FileTree, images: list[str]) -> dict[str, str]:
+    """The text files, by their names without ending. Those beside images that belong to no file become a problem."""
+    texts = {stem(name): name for name in sorted(tree.files) if suffix(name) in CAPTIONS}
+    others = {stem(name) for name in tree.files if suffix(name) not in CAPTIONS}
+    folders = {posixpath.dirname(name) for name in images}
+    unused = [texts[name] for name in texts if name not in others and posixpath.dirname(name) in folders]
+    if unused:
+        are = f"and {len(unused) - 1} more are" if len(unused) > 1 else "is"
+        tree.refuse(unused[0], f"this text file {are} not used: give image and text the same name, cat.jpg and cat.txt")
+    return texts
 
 
 def from_class_folders(tree: FileTree, images: list[str], column: str, template: str) -> dict[str, str] | None:
@@ -72,7 +85,11 @@ def from_class_folders(tree: FileTree, images: list[str], column: str, template:
 
 def from_file_names(tree: FileTree, images: list[str], column: str, template: str) -> dict[str, str]:
     """a-red-cat_01.png"""
-    return {name: words for name in images if (words := from_file_name(posixpath.splitext(name)[0]))}
+    return {name: words for name in images if (words := from_file_name(stem(name)))}
+
+
+def stem(name: str) -> str:
+    return posixpath.splitext(name)[0]
 
 
 FORMS = (

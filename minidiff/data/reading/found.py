@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 NO_STAMP = 0, 0
+NO_CAPTION = "its caption is empty or no text"
 NAMED = 10  # names that a message lists
 
 

@@ -11,8 +11,8 @@ import json
 import posixpath
 
 from ...errors import UserError
-from .captions import check_column
-from .file_tree import FileTree
+from .captions import caption_in, check_column
+from .file_tree import OTHER_IMAGES, FileTree, suffix
 
 TABLES = ("metadata.jsonl", "metadata.csv")
 
@@ -28,23 +28,26 @@ def from_metadata(tree: FileTree, images: list[str], column: str, template: str)
         columns: dict[str, None] = {}  # in their order
         for row in _rows(tree, table):
             columns |= {key: None for key in row if isinstance(key, str)}
-            _add_row(captions, tree, known, table, row, column)
+            _add_row(captions, tree, known, table, row, column, template)
         if "file_name" not in columns:
-            raise UserError(f"{table} has no column 'file_name', only {', '.join(map(repr, columns)) or 'none'}: "
-                            "give this name to the column with the files of the images")
+            way = ("separate its columns by commas" if any(set(";\t") & set(name) for name in columns) else
+                   "give this name to the column with the files of the images")
+            raise UserError(f"{table} has no column 'file_name', only {', '.join(map(repr, columns)) or 'none'}: {way}")
         check_column(table, columns, column)
     return captions if tables else None
 
 
-def _add_row(captions, tree, images, table, row, column):
-    file, caption = row.get("file_name"), row.get(column)
+def _add_row(captions, tree, images, table, row, column, template):
+    file = row.get("file_name")
     name = posixpath.normpath(posixpath.join(posixpath.dirname(table), str(file)))
+    if name in tree.files and suffix(name) in OTHER_IMAGES:
+        return
     if not file or name not in images:
         tree.refuse(str(file), f"a row of {table}, but there is no such image")
     elif name in captions:
         tree.refuse(name, f"more than one row of {table}: the first is used")
     else:
-        captions[name] = caption if isinstance(caption, str) else ""
+        captions[name] = caption_in(row.get(column), template)
 
 
 def _rows(tree, table):
@@ -70,7 +73,7 @@ def _json_lines(tree, table, lines):
                 yield row
 
 
-def parsed(text: str) -> dict | None:
+def parsed(text: str | bytes) -> dict | None:
     """The JSON object in a text, if there is one."""
     try:
         row = json.loads(text)

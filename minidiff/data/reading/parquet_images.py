@@ -6,12 +6,13 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from ...errors import UserError
-from .captions import check_column, one_line
+from .captions import caption_in, check_column, one_line
 from .file_tree import LARGEST, read_part
-from .found import Found, Item, Problem
+from .found import NO_CAPTION, Found, Item, Problem
+from .metadata import parsed
 
 
-def in_parquet(path: Path, column: str) -> Found:
+def in_parquet(path: Path, column: str, template: str) -> Found:
     """Raises UserError if pyarrow is missing, or the file has no such columns."""
     try:
         import pyarrow
@@ -26,20 +27,30 @@ def in_parquet(path: Path, column: str) -> Found:
             if images is None:
                 raise UserError(f"{path} has no column of images among {', '.join(map(repr, schema.names))}: "
                                 "store them as bytes")
-            captions = file.read(columns=[column], use_threads=False)[column].to_pylist()
+            values, names = file.read(columns=[column], use_threads=False)[column].to_pylist(), _names(schema, column)
             sizes = [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)]
     except (OSError, pyarrow.ArrowException) as error:
         raise UserError(f"cannot read {path} ({' '.join(str(error).split())}): get it again from its source") from error
     group = lru_cache(maxsize=2)(partial(_group, path, images))
     rows = [(index, row) for index, size in enumerate(sizes) for row in range(size)]
     width, items, problems = len(str(len(rows))), [], []
-    for number, (place, caption) in enumerate(zip(rows, captions, strict=True)):
+    for number, (place, value) in enumerate(zip(rows, values, strict=True)):
         name = f"{number:0{width}}"
-        if isinstance(caption, str) and caption.strip():
-            items.append(Item(name, one_line(caption), partial(_image, path, group, *place)))
+        if caption := one_line(caption_in(value, template, names)):
+            items.append(Item(name, caption, partial(_image, path, group, *place)))
         else:
-            problems.append(Problem(name, "its caption is empty"))
+            problems.append(Problem(name, NO_CAPTION))
     return Found("Parquet", items, problems)
+
+
+def _names(schema, column):
+    """The names of the labels in a column, as Hugging Face's ClassLabel keeps them in the file, or None."""
+    notes = parsed((schema.metadata or {}).get(b"huggingface", b""))
+    try:
+        names = notes["info"]["features"][column]["names"]
+    except (LookupError, TypeError):
+        return None
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
 
 
 def _holds_images(kind):
