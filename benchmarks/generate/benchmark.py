@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minidiff.backend import to_host
 from minidiff.cli.options import SHIPPED
 from minidiff.diffusion.scheduler import Scheduler
 from minidiff.diffusion.scheduler_config import to_config
@@ -26,6 +27,13 @@ from ..measure.timing import interleaved
 from ..steps.sizes import SIZES
 from ..steps.stages import stages
 
+PROCESS = """
+import sys
+from minidiff.cli import main
+from minidiff.nn.threads import at_most
+with at_most(int(sys.argv[1])):
+    sys.exit(main(sys.argv[2:]))
+"""
 PROMPT = "a red heart above a blue square"
 TOLERANCE = 1e-3
 
@@ -33,7 +41,8 @@ TOLERANCE = 1e-3
 def measure(model: str | None = None, size: str = "small", steps: int = 20, guidance: float = 3.0, rounds: int = 5,
             pause: float = 0.1, threads: int | None = None) -> Iterator[dict]:
     """`model` is a folder or a shipped one; by default that of the scenes, or random weights of `size` without it."""
-    with tempfile.TemporaryDirectory() as folder, limited(threads or cores()):
+    threads = threads or cores()
+    with tempfile.TemporaryDirectory() as folder, limited(threads):
         if model is None and SHIPPED not in shipped_models():
             random_pipeline(size).save_pretrained(Path(folder) / "model", dtype="float32")
             model = str(Path(folder) / "model")
@@ -43,7 +52,7 @@ def measure(model: str | None = None, size: str = "small", steps: int = 20, guid
         runs, errors = warm_runs(opened, options)
         yield row("prompt to image, warm", detail, interleaved(runs, rounds, pause)) | {"largest error": errors}
         yield row("prompt to image, from the shell", detail,
-                  interleaved(cold_runs(opened, options, Path(folder)), rounds, pause))
+                  interleaved(cold_runs(opened, options, Path(folder), threads), rounds, pause))
 
 
 def warm_runs(folder, options):
@@ -51,29 +60,35 @@ def warm_runs(folder, options):
     ours = Pipeline.from_pretrained(folder, "cpu")
     runs, errors = {"NumPy": lambda: ours(PROMPT, **options)}, {}
     if installed(*PEERS):
-        from .peers import image_from, pipelines
+        from .peers import pipelines
 
-        side, channels = ours.unet.config.sample_size, ours.unet.config.in_channels
-        noise = np.random.default_rng(0).standard_normal((1, side, side, channels), "float32")
-        image = [moment.value for moment in ours.stream(PROMPT, latents=noise, **options)][-1]
         for name, theirs in pipelines(folder):
-            expected = image_from(theirs, PROMPT, noise, options)
-            errors[name] = check(f"image of {name}", image, expected, TOLERANCE)
+            errors[name] = difference(name, ours, theirs, options)
             runs[name] = lambda theirs=theirs: theirs(PROMPT, **options)
     return runs, errors
 
 
-def cold_runs(folder, options, target):
+def difference(name, ours, theirs, options) -> float:
+    """Of the images that two pipelines make of the same noise."""
+    from .peers import image_from
+
+    side, channels = ours.unet.config.sample_size, ours.unet.config.in_channels
+    noise = np.random.default_rng(0).standard_normal((1, side, side, channels), "float32")
+    *_, last = ours.stream(PROMPT, latents=noise, **options)
+    return check(f"image of {name}", to_host(last.value), image_from(theirs, PROMPT, noise, options), TOLERANCE)
+
+
+def cold_runs(folder, options, target, threads):
     def process(*words):
-        return lambda: subprocess.run([sys.executable, *map(str, words)], check=True, capture_output=True)
+        return lambda: subprocess.run([sys.executable, "-c", *map(str, words)], check=True, capture_output=True)
 
     steps, guidance = options["num_inference_steps"], options["guidance_scale"]
-    runs = {"NumPy": process("-m", "minidiff", "generate", PROMPT, "--model", folder, "--steps", steps, "--guidance",
+    runs = {"NumPy": process(PROCESS, threads, "generate", PROMPT, "--model", folder, "--steps", steps, "--guidance",
                              guidance, "--device", "cpu", "-o", target / "ours.png")}
     if installed(*PEERS):
-        from .peers import PROCESS
+        from . import peers
 
-        runs["PyTorch"] = process("-c", PROCESS, folder, PROMPT, steps, guidance, target / "theirs.png")
+        runs["PyTorch"] = process(peers.PROCESS, threads, folder, PROMPT, steps, guidance, target / "theirs.png")
     return runs
 
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 from diffusers import StableDiffusionPipeline
 
-from ..steps.peers import LAYOUTS, to_torch
+from ..steps.peers import LAYOUTS, set_precision, to_torch
 
 PROCESS = """
 import sys, warnings
 warnings.simplefilter("ignore")
+import torch
 from diffusers import StableDiffusionPipeline
-folder, prompt, steps, guidance, file = sys.argv[1:]
+threads, folder, prompt, steps, guidance, file = sys.argv[1:]
+torch.set_num_threads(int(threads))
 pipe = StableDiffusionPipeline.from_pretrained(folder)
 pipe.set_progress_bar_config(disable=True)
 pipe(prompt, num_inference_steps=int(steps), guidance_scale=float(guidance)).images[0].save(file)
@@ -21,6 +23,7 @@ pipe(prompt, num_inference_steps=int(steps), guidance_scale=float(guidance)).ima
 
 def pipelines(folder) -> Iterator[tuple[str, StableDiffusionPipeline]]:
     """(runtime, pipeline) for each memory layout of the networks' images."""
+    set_precision("float32")
     for layout, format in LAYOUTS.items():
         pipe = StableDiffusionPipeline.from_pretrained(folder)
         pipe.set_progress_bar_config(disable=True)
@@ -31,5 +34,5 @@ def pipelines(folder) -> Iterator[tuple[str, StableDiffusionPipeline]]:
 
 def image_from(pipe, prompt, noise, options):
     """The image in [-1, 1], channels last, that starts from `noise` (N, H, W, C)."""
-    latents = to_torch(noise, LAYOUTS[""])
+    latents = to_torch(noise, LAYOUTS[""], pipe.device)
     return 2 * pipe(prompt, latents=latents, output_type="np", **options).images - 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from minidiff.pipeline import Pipeline
 
-from ..generate.benchmark import PROMPT, random_pipeline
+from ..generate.benchmark import PROMPT, difference, random_pipeline
 from ..measure.packages import PEERS, missing
 from ..measure.rows import RUNTIMES, left_out, row
 from ..measure.timing import interleaved
@@ -31,15 +31,18 @@ def images(setup: Setup) -> Iterator[dict]:
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model"
         random_pipeline(setup.small).save_pretrained(model, dtype="float32")
-        runs = {own: Pipeline.from_pretrained(model, setup.device)}
+        runs, errors = {own: Pipeline.from_pretrained(model, setup.device)}, {}
         if not absent:
             from ..generate.peers import pipelines
 
-            runs[f"{their} NHWC"] = dict(pipelines(model))["PyTorch NHWC"].to(setup.device)
+            name = f"{their} NHWC"
+            runs[name] = dict(pipelines(model))["PyTorch NHWC"].to(setup.device)
+            errors[name] = difference(name, runs[own], runs[name], options)
         for count in BATCHES[:2] if setup.quick else BATCHES:
             calls = {name: partial(pipe, PROMPT, num_images_per_prompt=count, **options) for name, pipe in runs.items()}
             times = interleaved(calls, setup.rounds, setup.pause)
             yield row("images", f"{setup.small}: {count} at once, {steps} steps", times, batch=count) | {
-                "images a second": {name: count / time.median for name, time in times.items()}}
+                "images a second": {name: count / time.median for name, time in times.items()},
+                "largest error": errors}
     if absent:
         yield left_out("images", their, absent)

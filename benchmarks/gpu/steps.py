@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..measure.checks import check
-from ..measure.device import memory_taken
+from ..measure.device import memory_in_use, memory_taken
 from ..measure.launches import launches
 from ..measure.packages import PEERS, missing
 from ..measure.rows import RUNTIMES, left_out, row
@@ -18,7 +18,7 @@ from ..steps.graphs import CAPTURED, eager, graphs_missing
 from ..steps.ours import OurStep, in_precision
 from ..steps.sizes import SIZES
 from ..steps.stages import diffusion
-from ..steps.training import worst
+from ..steps.training import in_both, worst
 from .job import Job, Setup
 
 # How far gradients may be from PyTorch's: in float32 each parameter's, else all as one vector.
@@ -50,34 +50,32 @@ def of_size(setup, size, batch, precisions, seconds, how=""):
 
 
 def measure_step(setup, size, batch, precision, compiled) -> Iterator[dict]:
-    """Gradients are compared before anything is timed. MB are what a runtime takes of the GPU's memory in all."""
+    """Gradients are compared before anything is timed. MB are the peak of all that a runtime takes of the GPU."""
     own, their = RUNTIMES[setup.device]
     settings = SIZES[size]
     settings = replace(settings, train_diffusion=replace(settings.train_diffusion, batch_size=batch))
     what, detail, device = "diffusion step", f"{size}: batch {batch}, {precision}", setup.device
     absent = missing(device, *PEERS)
     gc.collect()
-    taken = [memory_taken(device)]
+    before = memory_in_use(device)
     stage = diffusion(settings, device)
     with in_precision(stage, precision):
         ours = OurStep(stage, setup.threads)
         runs, MB, errors = {own: eager(ours)}, {}, {}
         runs[own]()
-        taken.append(memory_taken(device))
-        MB[own] = taken[-1] - taken[-2]
+        MB[own] = memory_taken(device) - before
         if not graphs_missing(device):
-            runs[own + CAPTURED] = ours
+            runs[own + CAPTURED], expected = ours, eager(ours.gradients)()
+            memory_in_use(device)  # a graph has a pool of its own
             ours.gradients()  # records what the next call replays
-            errors[own + CAPTURED] = worst(f"{detail}, replayed", eager(ours.gradients)(), ours.gradients())
+            errors[own + CAPTURED] = worst(f"{detail}, replayed", expected, ours.gradients())
             ours()
-            taken.append(memory_taken(device))
-            MB[own + CAPTURED] = taken[-1] - taken[-2]
+            MB[own + CAPTURED] = memory_taken(device) - before
         if not absent:
-            name = f"{their} NHWC" + (COMPILED if compiled else "")
+            name, before = f"{their} NHWC" + (COMPILED if compiled else ""), memory_in_use(device)
             runs[name], errors[name] = theirs(ours, f"{detail}, {name}", device, precision, compiled)
             runs[name]()
-            taken.append(memory_taken(device))
-            MB[name] = taken[-1] - taken[-2]
+            MB[name] = memory_taken(device) - before
         times = interleaved(runs, setup.rounds, setup.pause, 0.1 if device == "cuda" else 0.0)
         parameters = sum(p.value.size for model in stage.models for p in model.parameters())
         yield row(what, f"{detail}, {parameters / 1e6:.1f} M", times, parameters=parameters) | {
@@ -100,6 +98,6 @@ def theirs(ours, what, device, precision, compiled):
     found, tolerance = step.gradients(), TOLERANCES[precision]
     if precision == "float32":
         return step, worst(what, gradients, found)
-    names = [name for name in found if name in gradients]
+    names, _ = in_both(what, gradients, found)
     return step, check(f"{what}: gradient", *(np.concatenate([grads[name].ravel() for name in names])
                                               for grads in (gradients, found)), tolerance)

@@ -11,9 +11,9 @@ from minidiff import backend, ops
 from minidiff.ops.dispatch import load_kernels
 
 from ..measure.launches import launches
-from ..measure.rows import RUNTIMES, left_out, row
+from ..measure.rows import RUNTIMES, row
 from ..measure.timing import interleaved
-from ..steps.graphs import CAPTURED, eager, graphs_missing
+from ..steps.graphs import CAPTURED, eager
 from ..steps.ours import OurStep, in_precision
 from ..steps.sizes import SIZES
 from ..steps.stages import diffusion
@@ -29,13 +29,12 @@ def jobs(setup: Setup) -> Iterator[Job]:
 
 
 def waterfall(setup: Setup) -> Iterator[dict]:
-    """A row for each state; each has all that those before it have."""
+    """A row for each state; each has all that those before it have. A CPU's step has one worker."""
     own, folder = RUNTIMES[setup.device][0], {"cpu": "cpu", "cuda": "gpu"}[setup.device]
     step = OurStep(diffusion(SIZES[setup.small], setup.device), setup.threads if setup.device == "cuda" else 1)
 
-    def measured(detail, captured=False):
-        name = own + CAPTURED if captured else own
-        times = interleaved({name: step if captured else eager(step)}, setup.rounds, setup.pause)
+    def measured(detail, name=own, run=None):
+        times = interleaved({name: run or eager(step)}, setup.rounds, setup.pause)
         return row("waterfall", detail, times) | {"launches": {name: launches(eager(step.learn), setup.device)}}
 
     if setup.device == "cuda":
@@ -48,11 +47,11 @@ def waterfall(setup: Setup) -> Iterator[dict]:
     for precision in ("tf32", "bf16") if setup.device == "cuda" else ():
         with in_precision(step.stage, precision):
             yield measured(f"+ {precision}")
-    if graphs_missing(setup.device):
-        yield left_out("waterfall", "+ captured", graphs_missing(setup.device))
+    if setup.device == "cpu":
+        yield measured("+ tape", run=step)
     else:
         with in_precision(step.stage, "tf32"):
-            yield measured("+ captured, tf32", captured=True)
+            yield measured("+ captured, tf32", own + CAPTURED, step)
     step.close()
 
 

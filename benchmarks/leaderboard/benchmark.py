@@ -10,11 +10,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from minidiff.training.presets import Settings, override, preset
+from minidiff.nn.threads import cores
+from minidiff.training.presets import Settings, preset
 from minidiff.training.run import Run
 
+from ..measure.file import name_of
 from ..measure.rows import row
-from ..quality.benchmark import curve
+from ..quality.benchmark import curve, with_settings
 
 PRESET = "the preset"
 
@@ -25,28 +27,21 @@ def measure(sizes: Sequence[str] = ("small",), minutes: float = 10.0, count: int
     """A row for each training: of each size as it is and with each of the `changes`, "NAME=VALUE NAME=VALUE", for each
     seed. Rows of an earlier run are kept, and what they have is not trained again."""
     yield from earlier
-    known = {key(row) for row in earlier}
+    known, threads = {name_of(row) for row in earlier}, threads or cores()
     for seed in range(seeds):
         for size in sizes:
             for change in ("", *changes):
-                found = row(f"{size}, {minutes:g} minutes, {count} prompts", change or PRESET, {}, seed=seed, size=size,
-                            planned=minutes, count=count)
-                if key(found) not in known:
+                found = row(f"{size}, {minutes:g} minutes, {count} prompts, {threads} threads, {device}",
+                            change or PRESET, {}, seed=seed, size=size, planned=minutes, count=count)
+                if name_of(found) not in known:
                     yield found | trained(changed(size, change, seed), minutes, count, threads, device)
 
 
-def key(row: dict) -> tuple:
-    return tuple(row[name] for name in ("size", "detail", "planned", "count", "seed"))
-
-
 def changed(size: str, change: str, seed: int) -> Settings:
-    settings = preset(size)
-    for name, value in (setting.split("=", 1) for setting in (f"seed={seed}", *change.split())):
-        settings = override(settings, name, value)
-    return settings
+    return with_settings(preset(size), [f"seed={seed}", *change.split()])
 
 
-def trained(settings: Settings, minutes: float, count: int, threads: int | None, device: str) -> dict:
+def trained(settings: Settings, minutes: float, count: int, threads: int, device: str) -> dict:
     """The scores at the end, and how many samples each stage had."""
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder) / "run", settings, device, threads)

@@ -28,11 +28,18 @@ def write(results: dict, folder: Path, name: str) -> list[Path]:
         first = own[0]["rows"][0]
         text += ("\n" if text else "") + HEAD.format(
             minutes=first["planned"], size=first["size"], count=first["count"],
-            machine=f"{machine['cpu']}, {machine['cores']} cores; last training {machine['date']}.")
+            machine=f"{machine['cpu']}, {machine['cores']} cores; {what}; {runs_of(own)}.")
         text += "".join(map(line, own))
     file = folder / f"{name}.md"
     file.write_text(text, encoding="utf-8")
     return [file]
+
+
+def runs_of(own: Sequence[dict]) -> str:
+    """When these rows were trained, and which commits did."""
+    rows = [row for one in own for row in one["rows"]]
+    dates, commits = (sorted({str(row[name]) for row in rows}) for name in ("date", "commit"))
+    return f"trained {' to '.join(dict.fromkeys((dates[0], dates[-1])))} by {', '.join(commits)}"
 
 
 def line(one: dict) -> str:

@@ -21,14 +21,23 @@ def wait() -> None:
 
 
 def memory_taken(device: str) -> float:
-    """MB of the GPU's memory that are taken, by whatever library; those that arrays no longer need are given back."""
+    """MB of the GPU's memory that are taken, by whatever library. A pool keeps what it has once needed: its peak."""
     if device == "cpu":
         return 0.0
     import cupy
 
     wait()
-    cupy.get_default_memory_pool().free_all_blocks()
-    if "torch" in sys.modules and sys.modules["torch"].cuda.is_available():
-        sys.modules["torch"].cuda.empty_cache()
     free, total = cupy.cuda.runtime.memGetInfo()
     return (total - free) / 1e6
+
+
+def memory_in_use(device: str) -> float:
+    """`memory_taken` after the pools have given back what arrays no longer need."""
+    if device == "cuda":
+        import cupy
+
+        wait()
+        cupy.get_default_memory_pool().free_all_blocks()
+        if "torch" in sys.modules:
+            sys.modules["torch"].cuda.empty_cache()
+    return memory_taken(device)

@@ -10,24 +10,42 @@ from pathlib import Path
 from . import plots
 
 
-def kept(rows: Iterable[dict], results: dict, file: Path) -> Iterator[dict]:
+def kept(rows: Iterable[dict], results: dict, file: Path, earlier: Iterable[dict] = ()) -> Iterator[dict]:
     """The rows, each written to `file` as it comes, with plots whenever a part of them is complete.
 
-    A part is what rows say that they belong to; rows that say nothing are one part.
+    A part is what rows say that they belong to; rows that say nothing are one part. Rows of an `earlier` run stay until
+    one of the same name comes. The header of `results` is that of this run, so each row has the facts of its own.
     """
-    results["rows"] = []
-    write(results, file)
+    found, last = {name_of(row): row for row in earlier if "left out" not in row}, None
     for row in rows:
-        if results["rows"] and row.get("part") != results["rows"][-1].get("part"):
+        if last and row.get("part") != last.get("part"):
             plots.draw(results, file.parent, file.stem)
-        results["rows"].append(row)
+        last = found[name_of(row)] = run_of(results) | row
+        results["rows"] = list(found.values())
         write(results, file)
         yield row
 
 
+def rows_of(file: Path) -> list[dict]:
+    """The rows of a file of results, if there is one, with the facts of their runs."""
+    if not file.exists():
+        return []
+    results = json.loads(file.read_text("utf-8"))
+    return [run_of(results) | row for row in results["rows"]]
+
+
+def name_of(row: dict) -> tuple:
+    return tuple(row.get(name) for name in ("what", "detail", "part", "seed"))
+
+
+def run_of(results: dict) -> dict:
+    """When, of which commit and with how many threads the rows of a run were measured."""
+    machine = results["machine"]
+    return {"date": machine["date"], "commit": machine["commit"], "threads": results["options"].get("threads")}
+
+
 def write(results: dict, file: Path) -> None:
     """All of it or nothing."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(".unfinished")
     unfinished.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     os.replace(unfinished, file)

@@ -24,13 +24,18 @@ def describe() -> dict:
     blas = next((library for library in threadpool_info() if library["user_api"] == "blas"), {})
     overrides = {name: os.environ[name] for name in OVERRIDES if name in os.environ}
     return {
-        "cpu": cpu_name(), "cores": cores(), "load before": round(os.getloadavg()[0], 2), "gpu": gpu_name(),
+        "cpu": cpu_name(), "cores": cores(), "load before": load(), "gpu": gpu_name(),
         "blas": f"{blas.get('internal_api')} {blas.get('version')}",
-        "blas core type": blas.get("architecture"), "blas threads": blas.get("num_threads"),
-        "native": not overrides, "overrides": overrides, "precision": "float32, without TF32 unless a row says so",
+        "blas core type": blas.get("architecture"), "native": not overrides, "overrides": overrides,
+        "precision": "float32, without TF32 unless a row says so",
         "versions": {"python": platform.python_version()} | versions(), "system": platform.platform(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "commit": commit(),
     }
+
+
+def load() -> float | None:
+    """How many processes wanted a core in the last minute; None on a system that does not say."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def cpu_name() -> str:
@@ -50,11 +55,11 @@ def gpu_name() -> str | None:
 
 
 def commit() -> str | None:
-    """The commit of the source tree, marked if files differ from it."""
-    git = ["git", "-C", str(ROOT)]
+    """The commit of the source tree, marked if files other than results differ from it."""
+    git, sources = ["git", "-C", str(ROOT)], ["minidiff", "benchmarks", ":!benchmarks/results"]
     try:
         head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
-        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "minidiff", "benchmarks"])
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", *sources])
     except (OSError, subprocess.CalledProcessError):
         return None
     return head.stdout.strip() + (" with changes" if changed.returncode else "")

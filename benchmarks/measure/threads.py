@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from threadpoolctl import threadpool_limits
+from minidiff.nn.threads import at_most
 
 from .packages import installed
 
 
 @contextmanager
 def limited(count: int) -> Iterator[None]:
-    """Inside, BLAS and PyTorch compute with `count` threads each."""
-    with threadpool_limits(count, "blas"):
+    """Inside, minidiff, BLAS and PyTorch compute with `count` threads each."""
+    with at_most(count):
         if not installed("torch"):
             yield
             return

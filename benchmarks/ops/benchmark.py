@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from .runs import OURS, in_tuple, op_runs
 from .sizes import cases, draw, in_words
 from .verdict import verdict
 
+DIRECTIONS = ("forward", "backward")
 TOLERANCE = 1e-4  # of float32 results, in norm, relative
 
 
@@ -30,33 +32,36 @@ def measure(sizes: Sequence[str] = ("small", "large"), match: str = "", rounds: 
     with limited(threads):
         ceilings = ceilings or {"cpu": measure_ceilings()}
         for size in sizes:
-            for case, letters in cases(size, match):
-                yield from measure_case(case, letters, size, rounds, pause, least, ceilings)
+            for case, letters in cases(size):
+                directions = [direction for direction in DIRECTIONS if match in f"{case.label}, {direction}"]
+                if directions:
+                    yield from measure_case(case, letters, size, rounds, pause, least, ceilings, directions)
 
 
-def measure_case(case, letters, size, rounds, pause, least, ceilings) -> Iterator[dict]:
+def measure_case(case, letters, size, rounds, pause, least, ceilings, directions=DIRECTIONS) -> Iterator[dict]:
     rng = np.random.default_rng(0)
     arrays = draw(case, letters, rng)
     ys = in_tuple(case(*arrays)[0])
     dys = [np.asarray(rng.standard_normal(y.shape), np.float32) for y in ys]
     exact = reference(case, arrays, dys)
     runs = dict(op_runs(case, arrays, dys))
-    errors = {name: largest_error(f"{case.label} in {name}", run, exact) for name, run in runs.items()}
-    gradients = next(iter(runs.values())).gradients
+    errors = {name: largest_error(case, name, run, exact) for name, run in runs.items()}
+    counts = traffic(case, arrays, ys, dys, next(iter(runs.values())).gradients)
     own_ceilings = {name: ceilings[run.device] for name, run in runs.items() if run.device in ceilings}
     shape = in_words(letters)
-    for direction in ("forward", "backward"):
+    for direction in directions:
         times = interleaved({name: getattr(run, direction) for name, run in runs.items()}, rounds, pause, least)
-        operations, count = exact.operations[direction], traffic(arrays, ys, gradients, direction == "backward")
+        operations, count = exact.operations[direction], counts[direction]
         found = row(f"{case.label}, {direction}", f"{size}: {shape}", times, operations=operations, bytes=count)
         found |= rates(times, operations, count, own_ceilings) | {"error": errors}
-        counts = {name: launches(getattr(run, direction)) for name, run in runs.items()
-                  if name in OURS and run.device == "cuda"}
-        yield found | ({"launches": counts} if counts else {}) | {"verdict": verdict(found)}
+        started = {name: launches(getattr(run, direction)) for name, run in runs.items()
+                   if name in OURS and run.device == "cuda"}
+        yield found | ({"launches": started} if started else {}) | {"verdict": verdict(found)}
 
 
-def largest_error(what, run, exact) -> float:
-    """Of the results and gradients of a run; raises Different above the tolerance."""
-    return max(check(what, one, other, TOLERANCE)
-               for ours, theirs in ((run.ys, exact.ys), (run.gradients, exact.gradients))
-               for one, other in zip(ours, theirs, strict=False) if one is not None and other is not None)
+def largest_error(case, runtime, run, exact) -> float:
+    """Of the results of a run and its gradients, but those of constants; raises Different above the tolerance."""
+    compared = [*zip(run.ys, exact.ys, strict=True), *(
+        pair for name, *pair in zip_longest(case.arguments, run.gradients, exact.gradients)
+        if name not in case.constants)]
+    return max(check(f"{case.label} in {runtime}", *pair, TOLERANCE) for pair in compared)

@@ -53,10 +53,12 @@ def curve(case, letters, direction="forward", largest=LARGEST, rounds=3, pause=0
         if elements <= CHECKED:
             exact = reference(case, arrays, dys)
             for name, run in runs.items():
-                largest_error(f"{case.label} in {name}", run, exact)
+                largest_error(case, name, run, exact)
         calls = {name: getattr(run, direction) for name, run in runs.items()}
         if gpu_available():
-            calls[TRANSFERS] = lambda arrays=arrays, ys=ys: there_and_back(arrays, ys)
+            up, down = (arrays, ys) if direction == "forward" else (
+                [*arrays, *dys], [grad for grad in next(iter(runs.values())).gradients if grad is not None])
+            calls[TRANSFERS] = transfers(up, down)
         times = interleaved(calls, rounds, pause, least)
         slow |= {name for name, time in times.items() if time.median > TOO_LONG}
         rows.append(row(f"{case.label}, {direction}", f"{elements} elements", times, elements=elements))
@@ -65,11 +67,17 @@ def curve(case, letters, direction="forward", largest=LARGEST, rounds=3, pause=0
     yield summary(case, direction, rows)
 
 
-def there_and_back(arrays, ys):
-    for array in arrays:
-        to_device(array, "cuda")
-    for y in ys:
-        to_host(to_device(y, "cuda"))
+def transfers(up, down):
+    """A call that brings arrays to the GPU, and back those that are computed there."""
+    computed = [to_device(array, "cuda") for array in down]
+
+    def call():
+        for array in up:
+            to_device(array, "cuda")
+        for array in computed:
+            to_host(array)
+
+    return call
 
 
 def summary(case, direction, rows) -> dict:

@@ -20,9 +20,8 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
 
 
 def attention(q, k, v, heads, causal=False):
-    mask = torch.ones(q.shape[1], k.shape[1], dtype=torch.bool, device=q.device).tril() if causal else None
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=causal).transpose(1, 2).flatten(2)
 
 
 def geglu(x):

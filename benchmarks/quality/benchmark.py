@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from minidiff.data.batches import evaluation_scenes
+from minidiff.errors import UserError
 from minidiff.evaluation import SPLITS, draw, fraction
 from minidiff.pipeline import Pipeline
-from minidiff.training.presets import override, preset
+from minidiff.training.presets import Settings, override, preset
 from minidiff.training.run import Run
 
 from ..measure.rows import row
@@ -20,13 +21,21 @@ def measure(sizes: Sequence[str] = ("small",), minutes: float = 60.0, every: flo
             threads: int | None = None, device: str = "cpu", settings: Sequence[str] = ()) -> Iterator[dict]:
     """The scores after each `every` minutes and at the end, `count` prompts a split; `settings` are "NAME=VALUE"."""
     for size in sizes:
-        chosen = preset(size)
-        for name, value in (setting.split("=", 1) for setting in settings):
-            chosen = override(chosen, name, value)
+        chosen = with_settings(preset(size), settings)
         with tempfile.TemporaryDirectory() as folder:
             run = Run(Path(folder) / "run", chosen, device, threads)
             for trained, scores in curve(run, minutes, every, count):
                 yield row("prompts drawn right", f"{size}, after {trained:.1f} minutes", {}, minutes=trained, **scores)
+
+
+def with_settings(chosen: Settings, settings: Sequence[str]) -> Settings:
+    """The settings with some of them changed; each is "NAME=VALUE"."""
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise UserError(f"{setting!r} is not NAME=VALUE")
+        chosen = override(chosen, name, value)
+    return chosen
 
 
 def curve(run: Run, minutes: float, every: float, count: int) -> Iterator[tuple[float, dict[str, float]]]:

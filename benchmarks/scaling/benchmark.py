@@ -9,12 +9,12 @@ import numpy as np
 from minidiff.nn.threads import cores
 
 from ..measure import process
-from ..measure.packages import PEERS, installed
 from ..measure.rows import row
 from ..measure.threads import limited
 from ..measure.timing import Timing, interleaved
 from ..steps.operations import operations_of
 from ..steps.ours import OurStep
+from ..steps.training import compared
 from .growth import GROWTH, stage_at
 
 TOLERANCE = 0.1  # of an exponent: so much above the operations' is too fast
@@ -26,13 +26,12 @@ def measure(sizes: Sequence[str] = ("small",), match: str = "", rounds: int = 5,
     threads = threads or cores()
     with limited(threads):
         for size in sizes:
-            for name in [name for name in GROWTH if match in name]:
+            for name in [name for name in GROWTH if match in f"diffusion step, {name}"]:
                 factors, points = [], []
                 for factor in GROWTH[name].factors:
                     stage = stage_at(size, name, factor)
                     operations, times = operations_of(stage), measure_step(stage, rounds, pause, threads)
-                    memory = {runtime: process.run("scaling.memory", runtime, size, name, factor, threads)["peak MB"]
-                              for runtime in times}
+                    memory = process.memory("scaling.memory", times, size, name, factor, threads)
                     factors.append(factor)
                     points.append({"operations": {"counted": operations}, "MB": memory,
                                    "time": {runtime: time.median for runtime, time in times.items()}})
@@ -41,12 +40,9 @@ def measure(sizes: Sequence[str] = ("small",), match: str = "", rounds: int = 5,
 
 
 def measure_step(stage, rounds, pause, threads) -> dict[str, Timing]:
+    """Of each runtime, once the gradients of all agree."""
     ours = OurStep(stage, threads)
-    runs = {"NumPy": ours}
-    if installed(*PEERS):
-        from ..steps.peers import LAYOUTS, TheirStep
-
-        runs |= {f"PyTorch{layout}": TheirStep(stage, format) for layout, format in LAYOUTS.items()}
+    runs, _ = compared(ours)
     times = interleaved(runs, rounds, pause)
     ours.close()
     return times

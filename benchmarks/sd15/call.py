@@ -8,13 +8,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minidiff.models.autoencoder import AutoencoderKL
 from minidiff.models.configs import AutoencoderConfig, TextConfig, UNetConfig
 from minidiff.models.text_encoder import CLIPTextModel
 from minidiff.models.unet import UNet2DConditionModel
-from minidiff.nn.threads import WIDE, share_rows
+from minidiff.nn.threads import WIDE, at_most, share_rows
 from minidiff.storage.folders import load_model, save_model
 
 from ..measure.process import peak_memory
@@ -33,19 +32,21 @@ CONFIGS = {  # the configurations' defaults are Stable Diffusion 1.5's
 def main(runtime, part, size, folder, calls="1", pause="0", threads="1") -> dict:
     folder, config = Path(folder), CONFIGS[size][part]
     if runtime == "write":
-        save_model(CLASSES[part][0](np.random.default_rng(0), config), folder / part)
-        return {}
+        model = CLASSES[part][0](np.random.default_rng(0), config)
+        save_model(model, folder / part)
+        return {"parameters": sum(parameter.value.size for parameter in model.parameters())}
     unet = CONFIGS[size]["unet"]
     arrays, wide = arguments(part, unet), max(unet.block_out_channels) >= WIDE
-    # Ours must not even import PyTorch: that alone takes 200 MB.
-    with threadpool_limits(int(threads), "blas") if runtime == "NumPy" else limited(int(threads)):
-        start = time.perf_counter()
-        if runtime == "NumPy":
-            run, count = ours(part, folder, arrays, wide)
-        else:
-            from .peers import theirs
+    if runtime == "convert":
+        from .peers import convert
 
-            run, count = theirs(CLASSES[part][0].__name__, part, folder, arrays, runtime)
+        convert(CLASSES[part][0].__name__, part, folder, arrays)
+        return {}
+    # Only PyTorch may import PyTorch: that alone takes 200 MB.
+    with (limited if runtime.startswith("PyTorch") else at_most)(int(threads)):
+        opening = imported(runtime, part, folder, arrays, wide, int(threads))
+        start = time.perf_counter()
+        run = opening()
         opened = time.perf_counter()
         np.save(folder / f"{runtime}.npy", run())
         seconds = []
@@ -54,7 +55,21 @@ def main(runtime, part, size, folder, calls="1", pause="0", threads="1") -> dict
             begin = time.perf_counter()
             run()
             seconds.append(time.perf_counter() - begin)
-    return {"seconds": seconds, "opening": opened - start, "peak MB": peak_memory(), "parameters": count}
+    return {"seconds": seconds, "opening": opened - start, "peak MB": peak_memory()}
+
+
+def imported(runtime, part, folder, arrays, wide, threads):
+    """What opens a part and returns a call of it, once all that it needs is imported."""
+    if runtime == "NumPy":
+        return lambda: ours(part, folder, arrays, wide)
+    if runtime == "OpenVINO":
+        from .peers_openvino import opened
+
+        return lambda: opened(part, folder, arrays, threads)
+    from .peers import class_of, theirs
+
+    cls = class_of(CLASSES[part][0].__name__, part)
+    return lambda: theirs(cls, part, folder, arrays, runtime)
 
 
 def arguments(part, unet) -> list[np.ndarray]:
@@ -72,8 +87,7 @@ def arguments(part, unet) -> list[np.ndarray]:
 def ours(part, folder, arrays, wide):
     model = load_model(*CLASSES[part], folder / part)
     call = model.decode if part == "vae" else model
-    count = sum(parameter.value.size for parameter in model.parameters())
-    return lambda: share_rows(lambda *rows: call(*rows)[0], *arrays, wide=wide), count
+    return lambda: share_rows(lambda *rows: call(*rows)[0], *arrays, wide=wide)
 
 
 if __name__ == "__main__":

@@ -5,23 +5,22 @@ from __future__ import annotations
 import torch
 
 
-def theirs(name: str, part: str, folder, arrays, runtime):
-    """(a call of the part, its number of parameters); `name` is the class's."""
-    layout = torch.channels_last if "NHWC" in runtime else torch.contiguous_format
+def class_of(name: str, part: str):
     if part == "text":
-        import transformers
-
-        model = getattr(transformers, name).from_pretrained(folder / part)
+        import transformers as library
     else:
-        import diffusers
+        import diffusers as library
 
-        model = getattr(diffusers, name).from_pretrained(folder / part, low_cpu_mem_usage=False)
-    count = sum(parameter.numel() for parameter in model.parameters())
-    if runtime == "OpenVINO":
-        from ..steps.peers_compiled import by_openvino
+    return getattr(library, name)
 
-        call = by_openvino(model.eval(), arrays, torch.get_num_threads(), "decode" if part == "vae" else "forward")
-        return lambda: call().numpy() if part == "text" else call().permute(0, 2, 3, 1).numpy(), count
+
+def opened(cls, part: str, folder):
+    return cls.from_pretrained(folder / part, **({} if part == "text" else {"low_cpu_mem_usage": False}))
+
+
+def theirs(cls, part: str, folder, arrays, runtime):
+    """A call of the part."""
+    model, layout = opened(cls, part, folder), torch.channels_last if "NHWC" in runtime else torch.contiguous_format
     model.to(memory_format=layout)
     tensors = [torch.from_numpy(array) for array in arrays]
     if part != "text":
@@ -33,4 +32,15 @@ def theirs(name: str, part: str, folder, arrays, runtime):
                 return model(*tensors).last_hidden_state.numpy()
             return (model.decode if part == "vae" else model)(*tensors).sample.permute(0, 2, 3, 1).numpy()
 
-    return run, count
+    return run
+
+
+def convert(name: str, part: str, folder, arrays) -> None:
+    """Write the part as OpenVINO opens it, in float32."""
+    import openvino
+
+    from ..steps.peers_compiled import converted
+
+    model = opened(class_of(name, part), part, folder).eval()
+    openvino.save_model(converted(model, arrays, "decode" if part == "vae" else "forward"),
+                        folder / f"{part}.xml", compress_to_fp16=False)

@@ -27,5 +27,5 @@ def measure(sizes: Sequence[str] = ("tiny", "small", "medium"), match: str = "",
             for stage in stages(SIZES[size], device):
                 if match in f"{stage.name} step":
                     yield measure_step(stage, size, rounds, pause, threads, device)
-                if stage.name == "diffusion" and match in "denoising":
+                if stage.name == "diffusion" and match in "denoising forward":
                     yield from measure_denoising(stage, size, rounds, pause, threads, device, compiled)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from threadpoolctl import threadpool_limits
+from minidiff.nn.threads import at_most
 
 from ..measure.process import peak_memory
 from ..measure.threads import limited
@@ -15,15 +15,15 @@ from .stages import stages
 
 
 def main(runtime, name, size, threads) -> dict:
-    """The memory that three training steps add to a process with the libraries and the weights."""
+    """The memory that three training steps and what they keep add to a process with the libraries and the weights."""
     stage = next(stage for stage in stages(SIZES[size], "cpu") if stage.name == name)
     return memory_of(runtime, lambda: stage, int(threads))
 
 
 def memory_of(runtime, make_stage, threads) -> dict:
-    """What making a stage and three of its steps add to this process."""
+    """What making a stage and three of its steps add to this process. Weights that PyTorch copies count once."""
     if runtime == "NumPy":  # without PyTorch
-        with threadpool_limits(threads, "blas"):
+        with at_most(threads):
             return {"peak MB": added(lambda: OurStep(make_stage(), threads))}
     from .peers import LAYOUTS, TheirStep
 
@@ -36,7 +36,7 @@ def added(make_step) -> float:
     before = peak_memory()
     step = make_step()
     workers = [worker.pid for worker in step.processes]
-    before += sum(map(peak_memory, workers))
+    before += sum(map(peak_memory, workers)) + step.copied / 1e6
     for _ in range(3):
         step()
     return peak_memory() + sum(map(peak_memory, workers)) - before

@@ -19,6 +19,8 @@ from .stages import settings_of
 class OurStep:
     """Calling it makes one update: gradients of parts of the batch by Workers, clipping, AdamW, moving average."""
 
+    copied = 0  # bytes of weights that are the stage's, too
+
     def __init__(self, stage, threads: int):
         self.stage, self.settings = stage, replace(settings_of(stage), optimizer="adamw")
         self.trainer = Trainer(stage, self.settings, Path(), threads)

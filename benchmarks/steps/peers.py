@@ -18,6 +18,7 @@ from .stages import batch_of, settings_of
 
 LIBRARIES = {"AutoencoderKL": diffusers, "UNet2DConditionModel": diffusers, "CLIPModel": transformers,
              "CLIPTextModel": transformers}
+CLASSES = {name: getattr(library, name) for name, library in LIBRARIES.items()}  # imported when they are asked for
 LAYOUTS = {"": torch.contiguous_format, " NHWC": torch.channels_last}
 
 for library in (diffusers, transformers):
@@ -31,7 +32,7 @@ def twin(model):
     with tempfile.TemporaryDirectory() as folder:
         save_model(model, Path(folder) / name)
         options = {"low_cpu_mem_usage": False} if LIBRARIES[name] is diffusers else {}
-        return getattr(LIBRARIES[name], name).from_pretrained(Path(folder) / name, **options).train()
+        return CLASSES[name].from_pretrained(Path(folder) / name, **options).train()
 
 
 def to_torch(array: np.ndarray, layout, device: str = "cpu"):
@@ -62,6 +63,7 @@ LOSSES = {"autoencoder": autoencoder_loss, "contrastive": contrastive_loss, "dif
 
 
 def denoising(unet, arrays, layout, device):
+    set_precision("float32")
     tensors = [to_torch(array, layout, device) for array in arrays]
 
     def call():
@@ -90,6 +92,7 @@ class TheirStep:
         self.half = torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")
         frozen = [stage.text_encoder] if stage.name == "diffusion" and stage.text_encoder not in stage.models else []
         self.frozen = [twin(model).to(device).requires_grad_(False) for model in frozen]
+        self.copied = sum(p.nbytes for model in (*self.models, *self.frozen) for p in model.parameters())
         self.batch = [to_torch(array, layout, device) for array in batch_of(stage)]
         self.parameters = [p for model in self.models for p in model.parameters()]
         own = self.settings

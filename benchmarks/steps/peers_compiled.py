@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 
-import numpy as np
 import torch
 
 from ..measure.packages import installed
@@ -23,20 +22,25 @@ def torch_compiled(unet, arrays):
     return denoising(torch.compile(unet, dynamic=False), arrays, LAYOUTS[" NHWC"], "cpu")
 
 
-def by_openvino(model, arrays, threads: int, method: str = "forward"):
-    """A model's method in float32, as fast as a single call can be. `arrays` are its arguments, images channels last.
-    """
+def by_openvino(model, arrays, threads: int):
+    """A model's call in float32, for as many samples as `arrays`, its arguments, with images channels last."""
+    from .peers_openvino import call_of
+
+    call = call_of(converted(model, arrays), arrays, threads)
+    return lambda: torch.from_numpy(call())
+
+
+def converted(model, arrays, method: str = "forward"):
+    """A model's method as OpenVINO has it, for arguments of these shapes."""
     import openvino
 
-    inputs = [np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if x.ndim == 4 else x for x in arrays]
-    examples = tuple(map(torch.from_numpy, inputs))
+    from .peers_openvino import channels_first
+
+    inputs = channels_first(arrays)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of branches on shapes: each shape is traced for itself
-        converted = openvino.convert_model(FirstResult(model, method), example_input=examples,
-                                           input=[tuple(x.shape) for x in inputs])
-    options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
-    request = openvino.compile_model(converted, "CPU", options).create_infer_request()
-    return lambda: torch.from_numpy(request.infer(inputs, share_inputs=True, share_outputs=True)[0])
+        return openvino.convert_model(FirstResult(model, method), example_input=tuple(map(torch.from_numpy, inputs)),
+                                      input=[tuple(x.shape) for x in inputs])
 
 
 class FirstResult(torch.nn.Module):

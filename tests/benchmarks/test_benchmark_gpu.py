@@ -90,6 +90,18 @@ def test_a_curve_grows_fourfold_until_its_largest_size():
     assert last["left out"] == "no GPU found" and "x plain" in last["verdict"]
 
 
+@pytest.mark.parametrize(("direction", "up", "down"), [("forward", 1, 1), ("backward", 2, 1)])
+def test_what_is_computed_on_the_gpu_is_not_brought_there(direction, up, down, monkeypatch):
+    moves = []
+    for name in ("to_device", "to_host"):
+        monkeypatch.setattr(curves, name, lambda array, device=None, name=name: (moves.append(name), array)[1])
+    monkeypatch.setattr(curves, "gpu_available", lambda: True)
+    [(case, letters)] = curves.drawn("silu")
+    next(curves.curve(case, letters, direction, largest=64, rounds=1, least=0.0))
+    assert moves[0] == "to_device"  # the result, once
+    assert moves[1:] == 2 * [*["to_device"] * up, *["to_host"] * down]  # of a first call, and of one that is timed
+
+
 def test_a_verdict_says_what_is_faster_and_what_limits_it():
     row = row_of(1, NumPy_plain=8.0, NumPy=4.0, CuPy_plain=2.0, CuPy=1.0, PyTorch_GPU=2.0) | {
         "ratios": {"CuPy": 0.5}, "fraction of ceiling": {"CuPy": 0.9, "NumPy": 0.25}}

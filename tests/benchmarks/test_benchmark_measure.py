@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks.measure import checks, rows, timing
 from benchmarks.measure.ceilings import measure_ceilings
+from benchmarks.measure.threads import limited
+from minidiff.nn.threads import cores
 
 
 def test_wrong_results_are_not_timed():
@@ -16,6 +18,11 @@ def test_wrong_results_are_not_timed():
         checks.check("wrong", 1.01 * x, x, 1e-4)
     with pytest.raises(checks.Different):
         checks.check("no number", x * np.nan, x, 1e-4)
+
+
+def test_threads_are_limited_for_ours_too():
+    with limited(1):
+        assert cores() == 1
 
 
 def test_every_runtime_has_its_turn_in_every_round():

@@ -12,6 +12,7 @@ from op_cases import case as line
 from shape_line import letters_in
 
 import minidiff.ops
+from benchmarks.measure.checks import Different
 from benchmarks.measure.products import counted
 from benchmarks.ops import benchmark, runs, sizes
 
@@ -27,7 +28,8 @@ def test_every_op_of_the_case_table_is_timed_forward_and_backward(ceilings):
     timed = {tuple(row["what"].rpartition(", ")[::2]) for row in found}
     assert {name.split(",")[0] for name, _ in timed} == {case.op.__name__ for case in CASES}
     assert {(name, direction) for name, _ in timed for direction in ("forward", "backward")} == timed
-    assert all(row["times"].keys() == {"NumPy plain", "NumPy"} and row["bytes"] > 0 for row in found)
+    assert all(row["times"].keys() == {"NumPy plain", "NumPy"} for row in found)
+    assert {row["what"] for row in found if not row["bytes"]} == {"concat, backward", "split, forward"}  # views
 
 
 @pytest.mark.parametrize("size", sizes.SIZES)
@@ -68,6 +70,20 @@ def test_a_linear_layer_counts_two_operations_a_weight_and_row(ceilings):
     assert forward["operations"] == 2 * (2 * 6) * 8 * 12
     assert backward["operations"] == 2 * forward["operations"]
     assert forward["bytes"] == 4 * ((2 * 6) * 8 + 8 * 12 + (2 * 6) * 12)
+
+
+def test_bytes_are_those_that_must_be_moved(ceilings):
+    found = {row["what"]: row for what in ("embedding, forward", "patchify, size=2, backward", "split, forward")
+             for row in measured(what, ceilings)}
+    assert found["embedding, forward"]["bytes"] <= 2 * 4 * (2 * 4) * 32 + 8 * (2 * 4)  # of a table of 20 rows
+    assert found["patchify, size=2, backward"]["bytes"] == 2 * 4 * 2 * 6 * 12 * 32
+    assert "GB/s" not in found["split, forward"]
+
+
+def test_a_missing_gradient_is_different():
+    run = runs.OpRun("cpu", (), (None,), None, None)
+    with pytest.raises(Different):
+        benchmark.largest_error(line(minidiff.ops.silu), "NumPy", run, run._replace(gradients=(np.ones(3),)))
 
 
 @pytest.mark.parametrize(("label", "operations"), [

@@ -29,7 +29,7 @@ def test_an_image_is_drawn_warm_and_from_the_shell(tmp_path):
 
 
 def test_a_part_of_stable_diffusion_is_timed_in_a_process_of_its_own():
-    [row] = sd15.measure(["tiny"], match="text", rounds=1, calls=2, pause=0.0, threads=1)
+    [row] = sd15.measure(["tiny"], match="text encoder", rounds=1, calls=2, pause=0.0, threads=1)
     assert len(row["times"]["NumPy"]["rounds"]) == 2
     assert row["MB"]["NumPy"] > 10 and row["opening"]["NumPy"] > 0
 
@@ -68,16 +68,19 @@ def test_a_leaderboard_trains_each_change_with_each_seed_once(monkeypatch, tmp_p
     assert [(one.seed, one.unet.block_out_channels, one.diffusion.caption_dropout) for one in trained] == [
         (seed, *changed) for seed in (0, 1) for changed in (((16, 16), 0.1), ((24, 24), 0.0))]
     assert rows[:2] == first and all(row["samples"]["diffusion"] > 0 for row in rows)
-    [file] = page.write({"rows": rows, "machine": {"cpu": "a CPU", "cores": 2, "date": "today"}}, tmp_path, "b")
-    assert file.read_text("utf-8").count("\n| ") == 3
+    stamped = [row | {"date": f"day {row['seed']}", "commit": "abc"} for row in rows]
+    [file] = page.write({"rows": stamped, "machine": {"cpu": "a CPU", "cores": 2}}, tmp_path, "b")
+    text = file.read_text("utf-8")
+    assert text.count("\n| ") == 3 and "1 threads, cpu; trained day 0 to day 1 by abc." in text
 
 
 def test_a_leaderboard_says_how_sure_it_is(tmp_path):
     rows = [{"what": "small, 10 minutes", "detail": detail, "seed": seed, "size": "small", "planned": 10.0,
-             "count": 200, "seen": 0.5, "held_out": score, "samples": {"diffusion": 1000 + seed}}
+             "count": 200, "seen": 0.5, "held_out": score, "samples": {"diffusion": 1000 + seed}, "date": "today",
+             "commit": "abc"}
             for detail, scores in (("the preset", (0.2, 0.4, 0.3)), ("better", (0.5, 0.7)), ("once", (0.1,)))
             for seed, score in enumerate(scores)]
-    [file] = page.write({"rows": rows, "machine": {"cpu": "a CPU", "cores": 2, "date": "today"}}, tmp_path, "b")
+    [file] = page.write({"rows": rows, "machine": {"cpu": "a CPU", "cores": 2}}, tmp_path, "b")
     assert file.read_text("utf-8").splitlines()[-3:] == [
         "| better | 0.600 ± 0.100 | 0.500 ± 0.000 | 1,000 | 0.500 0.700 |",
         "| the preset | 0.300 ± 0.058 | 0.500 ± 0.000 | 1,001 | 0.200 0.400 0.300 |",
