@@ -23,13 +23,17 @@ pipe(prompt, num_inference_steps=int(steps), guidance_scale=float(guidance)).ima
 
 def pipelines(folder) -> Iterator[tuple[str, StableDiffusionPipeline]]:
     """(runtime, pipeline) for each memory layout of the networks' images."""
+    for layout in LAYOUTS:
+        yield "PyTorch" + layout, opened(folder, layout)
+
+
+def opened(folder, layout: str) -> StableDiffusionPipeline:
     set_precision("float32")
-    for layout, format in LAYOUTS.items():
-        pipe = StableDiffusionPipeline.from_pretrained(folder)
-        pipe.set_progress_bar_config(disable=True)
-        pipe.unet.to(memory_format=format)
-        pipe.vae.to(memory_format=format)
-        yield "PyTorch" + layout, pipe
+    pipe = StableDiffusionPipeline.from_pretrained(folder)
+    pipe.set_progress_bar_config(disable=True)
+    pipe.unet.to(memory_format=LAYOUTS[layout])
+    pipe.vae.to(memory_format=LAYOUTS[layout])
+    return pipe
 
 
 def image_from(pipe, prompt, noise, options):

@@ -22,24 +22,26 @@ from ..measure.timing import Timing
 
 TOLERANCE = 1e-3
 LAYOUTS = ["PyTorch", "PyTorch NHWC"]
-PARTS = {"text": "text encoder, batch 2", "unet": "UNet call, batch 2", "vae": "VAE decode, batch 1"}
+PARTS = {"text": "text encoder, batch 2", "unet": "UNet call, batch 2", "vae": "VAE decode, batch 1",
+         "image": "image, 20 steps"}
 
 
 def measure(sizes: Sequence[str] = ("full",), match: str = "", rounds: int = 3, calls: int = 2, pause: float = 0.1,
             threads: int | None = None, compiled: bool = False) -> Iterator[dict]:
-    """Rows of one part each. A process makes one call that is not timed, then `calls` with a pause before each.
+    """Rows of one part each. A process makes one call that is not timed, then `calls` with a pause before each; of a
+    whole image only one, which is timed.
 
-    With `compiled`, OpenVINO is one of the peers.
+    With `compiled`, OpenVINO is one of the peers, but for a whole image.
     """
     peers = LAYOUTS if installed(*PEERS) else []
     others = ["OpenVINO"] if compiled and installed(*PEERS, "openvino") else []
     for size in sizes:
         for part, title in PARTS.items():
             if match in title:
-                runtimes = ["NumPy", *(peers[:1] if part == "text" else peers), *others]
+                runtimes = ["NumPy", *(peers[:1] if part == "text" else peers), *(others if part != "image" else [])]
                 with tempfile.TemporaryDirectory() as folder:
-                    yield measure_part(Path(folder), part, title, size, runtimes, rounds, calls, pause,
-                                       threads or cores())
+                    yield measure_part(Path(folder), part, title, size, runtimes, rounds,
+                                       calls if part != "image" else 0, pause, threads or cores())
 
 
 def measure_part(folder, part, title, size, runtimes, rounds, calls, pause, threads) -> dict:

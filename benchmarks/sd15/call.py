@@ -1,4 +1,7 @@
-"""Calls of one part in a process of its own: RUNTIME PART SIZE FOLDER CALLS PAUSE THREADS -> a line of JSON."""
+"""Calls of one part in a process of its own: RUNTIME PART SIZE FOLDER CALLS PAUSE THREADS -> a line of JSON.
+
+One call comes before them and is not timed, unless it is the only one.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from minidiff.storage.folders import load_model, save_model
 
 from ..measure.process import peak_memory
 from ..measure.threads import limited
+from . import image
 
 CLASSES = {"text": (CLIPTextModel, TextConfig), "unet": (UNet2DConditionModel, UNetConfig),
            "vae": (AutoencoderKL, AutoencoderConfig)}
@@ -30,11 +34,9 @@ CONFIGS = {  # the configurations' defaults are Stable Diffusion 1.5's
 
 
 def main(runtime, part, size, folder, calls="1", pause="0", threads="1") -> dict:
-    folder, config = Path(folder), CONFIGS[size][part]
+    folder = Path(folder)
     if runtime == "write":
-        model = CLASSES[part][0](np.random.default_rng(0), config)
-        save_model(model, folder / part)
-        return {"parameters": sum(parameter.value.size for parameter in model.parameters())}
+        return {"parameters": write(part, CONFIGS[size], folder)}
     unet = CONFIGS[size]["unet"]
     arrays, wide = arguments(part, unet), max(unet.block_out_channels) >= WIDE
     if runtime == "convert":
@@ -48,24 +50,37 @@ def main(runtime, part, size, folder, calls="1", pause="0", threads="1") -> dict
         start = time.perf_counter()
         run = opening()
         opened = time.perf_counter()
-        np.save(folder / f"{runtime}.npy", run())
         seconds = []
-        for _ in range(int(calls)):
+        for _ in range(1 + int(calls)):
             time.sleep(float(pause))
             begin = time.perf_counter()
-            run()
+            answer = run()
             seconds.append(time.perf_counter() - begin)
-    return {"seconds": seconds, "opening": opened - start, "peak MB": peak_memory()}
+        np.save(folder / f"{runtime}.npy", answer)
+    return {"seconds": seconds[1:] or seconds, "opening": opened - start, "peak MB": peak_memory()}
+
+
+def write(part, configs, folder) -> int:
+    """Write a part with random weights; returns how many there are."""
+    if part == "image":
+        return image.write(folder / part, configs)
+    model = CLASSES[part][0](np.random.default_rng(0), configs[part])
+    save_model(model, folder / part)
+    return sum(parameter.value.size for parameter in model.parameters())
 
 
 def imported(runtime, part, folder, arrays, wide, threads):
     """What opens a part and returns a call of it, once all that it needs is imported."""
     if runtime == "NumPy":
-        return lambda: ours(part, folder, arrays, wide)
+        return lambda: image.ours(folder / part, *arrays) if part == "image" else ours(part, folder, arrays, wide)
     if runtime == "OpenVINO":
         from .peers_openvino import opened
 
         return lambda: opened(part, folder, arrays, threads)
+    if part == "image":
+        from .peers_image import image_of
+
+        return lambda: image_of(folder / part, *arrays, runtime)
     from .peers import class_of, theirs
 
     cls = class_of(CLASSES[part][0].__name__, part)
@@ -73,12 +88,13 @@ def imported(runtime, part, folder, arrays, wide, threads):
 
 
 def arguments(part, unet) -> list[np.ndarray]:
-    """Text: tokens of a prompt and a negative one. UNet: latents, time and texts of both. VAE: latents to decode."""
+    """Text: tokens of a prompt and a negative one. UNet: latents, time and texts of both. VAE: latents to decode.
+    A whole image: the noise that it starts from."""
     rng = np.random.default_rng(0)
     if part == "text":
         return [rng.integers(TextConfig().vocab_size, size=(2, 77))]
     shape = (unet.sample_size, unet.sample_size, unet.in_channels)
-    if part == "vae":
+    if part in ("vae", "image"):
         return [rng.standard_normal((1, *shape), "float32")]
     return [rng.standard_normal((2, *shape), "float32"), np.full(2, 500.0, np.float32),
             rng.standard_normal((2, 77, unet.cross_attention_dim), "float32")]

@@ -34,6 +34,11 @@ def test_a_part_of_stable_diffusion_is_timed_in_a_process_of_its_own():
     assert row["MB"]["NumPy"] > 10 and row["opening"]["NumPy"] > 0
 
 
+def test_a_whole_image_of_stable_diffusion_is_drawn_once():
+    [row] = sd15.measure(["tiny"], match="image", rounds=1, pause=0.0, threads=1)
+    assert row["what"] == "image, 20 steps" and len(row["times"]["NumPy"]["rounds"]) == 1
+
+
 SMALL = ["size=16", "autoencoder.block_out_channels=8,8", "text.hidden_size=16", "text.num_hidden_layers=1",
          "image.hidden_size=16", "image.num_hidden_layers=1", "unet.block_out_channels=16,16",
          "unet.attention_levels=false,true", "unet.norm_num_groups=8", "diffusion.latents=32",
