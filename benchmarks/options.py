@@ -22,7 +22,7 @@ def parser(words: Iterable[str], results: Path) -> argparse.ArgumentParser:
                         "sd15: tiny full; quality, leaderboard: tiny small")
     parser.add_argument("--match", help="only rows whose name contains this text; gpu: only such parts and jobs")
     parser.add_argument("--rounds", type=COUNT, help="how many times each runtime takes its turn")
-    parser.add_argument("--pause", type=seconds, help="seconds between two runtimes (0.1)")
+    parser.add_argument("--pause", type=nonnegative, help="seconds between two runtimes (0.1)")
     parser.add_argument("--threads", type=COUNT, help="of each runtime (ops: 1; others: one a core)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="of steps, quality and leaderboard (cpu), of gpu "
                         "(cuda); ops and numpy-cupy use all there are")
@@ -32,9 +32,9 @@ def parser(words: Iterable[str], results: Path) -> argparse.ArgumentParser:
                         "torch.compile and OpenVINO, too")
     parser.add_argument("--model", help="generate: a folder or the name of a shipped model")
     parser.add_argument("--steps", type=COUNT, help="generate: sampling steps (20)")
-    parser.add_argument("--minutes", type=seconds, help="quality: how long to train (60); leaderboard: the same (10); "
-                        "gpu: what does not fit is left out (8)")
-    parser.add_argument("--every", type=seconds, help="quality: minutes between two scores (5)")
+    parser.add_argument("--minutes", type=nonnegative, help="quality: how long to train (60); leaderboard: the "
+                        "same (10); gpu: what does not fit is left out (8)")
+    parser.add_argument("--every", type=nonnegative, help="quality: minutes between two scores (5)")
     parser.add_argument("--count", type=COUNT, help="quality: how many prompts of each split to score (100); "
                         "leaderboard: the same (200)")
     parser.add_argument("--settings", nargs="+", metavar="NAME=VALUE", help="quality: settings other than the preset's")
@@ -47,7 +47,7 @@ def parser(words: Iterable[str], results: Path) -> argparse.ArgumentParser:
     return parser
 
 
-def seconds(text: str) -> float:
+def nonnegative(text: str) -> float:
     if not (value := float(text)) >= 0:
         raise argparse.ArgumentTypeError(f"{text} is negative")
     return value

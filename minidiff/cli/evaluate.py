@@ -84,11 +84,11 @@ def settings_of(model: Path):
     from ..reading import read_json
     from ..training.presets import Settings, from_dict
 
-    path = settings_file(model)
+    path = settings_path(model)
     return from_dict(Settings(), read_json(path), str(path)) if path else Settings()
 
 
-def settings_file(model: Path) -> Path | None:
+def settings_path(model: Path) -> Path | None:
     """The file with the settings that a model was trained with, in its folder or the run's around it."""
     return next((path for path in (model / "settings.json", model.parent / "settings.json") if path.exists()), None)
 
@@ -132,7 +132,7 @@ def trained_on(source, model: Path, size: int):
     settings = settings_of(model)
     if is_own(source.name, settings, model):
         return source
-    if settings_file(model) is None or settings.size != size:
+    if settings_path(model) is None or settings.size != size:
         return None
     own = open_source(settings, model.parent / "data")
     return own if own.kind == "scenes" or own.cache.whole else None
