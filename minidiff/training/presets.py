@@ -169,14 +169,15 @@ TINY = Settings(
 )
 
 EMOJI = Settings(
+    data=DataSettings(free_wording=0.0),  # names alone; scenes of them take hours to learn
     autoencoder=AutoencoderSettings(block_out_channels=(16, 32, 64)),
     text=TextSettings(vocab_size=4000, max_length=24, hidden_size=128),
     image=ImageSettings(hidden_size=128),
     unet=UNetSettings(block_out_channels=(32, 64, 128)),
-    diffusion=DiffusionSettings(time_shift=2.0, middle_fraction=0.5, latents=60_000),
-    train_autoencoder=StageSettings(5600, 8, 1.5e-3, time_fraction=0.22),
-    train_contrastive=StageSettings(3300, 64, 1e-3, time_fraction=0.13, weight_decay=0.05),
-    train_diffusion=StageSettings(14_000, 64, 1e-3, time_fraction=0.63),
+    diffusion=DiffusionSettings(time_shift=2.0, middle_fraction=0.5),
+    train_autoencoder=StageSettings(8900, 8, 1.5e-3, time_fraction=0.22),
+    train_contrastive=StageSettings(740, 256, 1e-3, time_fraction=0.13, weight_decay=0.05),
+    train_diffusion=StageSettings(6300, 64, 1e-3, time_fraction=0.63),
 )
 
 PRESETS = {"tiny": TINY, "small": Settings(), "emoji": EMOJI}

@@ -114,4 +114,4 @@ def test_a_dry_run_shows_the_settings_of_the_preset(capsys):
     assert main(["train", "--preset", "emoji", "--data", "emoji:own/emoji", "--dry-run"]) == 0
     settings = json.loads(capsys.readouterr().out)
     assert settings["data"]["source"] == f"emoji:{Path('own/emoji').resolve()}"
-    assert settings["text"]["max_length"] == 24 and settings["data"]["free_wording"] == 0.5
+    assert settings["text"]["max_length"] == 24 and settings["data"]["free_wording"] == 0.0
