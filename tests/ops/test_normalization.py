@@ -41,6 +41,13 @@ def test_norms_take_an_empty_batch(norm, options):
     assert_array_equal([dweight, dbias], np.zeros((2, 6)))
 
 
+def test_group_norm_of_many_pixels_is_exact_in_float32(rng):
+    x = (10 + rng.normal(size=(1, 256, 256, 4))).astype(np.float32)
+    weight, bias = np.ones(4, np.float32), np.zeros(4, np.float32)
+    exact, _ = ops.group_norm(*(array.astype(np.float64) for array in (x, weight, bias)), groups=2)
+    assert_allclose(ops.group_norm(x, weight, bias, groups=2)[0], exact, rtol=0, atol=3e-6)
+
+
 @pytest.mark.parametrize("norm", ["group_norm", "layer_norm"])
 def test_normalisation_survives_a_mean_a_thousand_times_the_deviation(rng, norm):
     x = rng.normal(size=(2, 16, 12, 8)) + 1000
