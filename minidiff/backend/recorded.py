@@ -106,6 +106,9 @@ class Recorded(NDArrayOperatorsMixin):
         return y
 
     def __getitem__(self, key):
+        parts = key if isinstance(key, tuple) else (key,)
+        if any(isinstance(part, Recorded) and part.dtype == bool for part in parts):
+            raise TypeError("how many elements are picked depends on a mask")
         found = self.array[plain(key)]
         return self._view(found) if self._overlaps(found) else self.tape.call_and_copy(operator.getitem, self, key)
 

@@ -242,6 +242,7 @@ def test_threads_do_not_write_into_each_others_tapes(rng):
 @pytest.mark.parametrize("run", [
     lambda x: x if x[0, 0] > 0 else -x, lambda x: x * float(x.sum()), lambda x: np.asarray(x) + 1,
     lambda x: np.sort(x), lambda x: x.cumsum(axis=0), lambda x: np.modf(x)[0],
+    lambda x: x[x > x.max(axis=1, keepdims=True) - 0.5].sum(), lambda x: x[:, (x > 0)[0]].sum(axis=1),
     lambda x: np.add.accumulate(x), lambda x: np.ones((3, 4)), lambda x: np.add(x, 1, out=np.empty((3, 4))),
     lambda x: written(np.zeros((3, 4)), x), lambda x: added(np.zeros((3, 4)), x)])
 def test_what_a_tape_cannot_hold_is_computed_call_by_call_after_one_warning(run, rng):
