@@ -53,7 +53,8 @@ def taped(run: Callable, own=()) -> Callable:
             for x, old in zip(own, before, strict=True):
                 x[...] = old
             y = run(*own, *arguments)  # raises the error if it was not about recording
-            refused.append(error)
+            refused.append(True)  # the error itself would keep all arrays of the recording
+            tapes.clear()
             warnings.warn(f"a step is computed call by call, which is slower, as it can't be recorded: {error}",
                           stacklevel=2)
             return y

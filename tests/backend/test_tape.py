@@ -264,6 +264,21 @@ def added(y, x):
     return y
 
 
+def test_a_function_that_cannot_be_recorded_keeps_no_memory_of_the_recording():
+    seen = []
+
+    def run(x):
+        if not isinstance(x, np.ndarray):
+            seen.append(weakref.ref(x.block.piece))
+        return np.sort(x)
+
+    replay = taped(run)
+    with pytest.warns(UserWarning, match="can't be recorded"):
+        replay(np.ones(3))
+    gc.collect()
+    assert seen[0]() is None
+
+
 def test_an_error_of_the_function_is_raised_as_it_is():
     def wrong(x):
         raise error("wrong")
