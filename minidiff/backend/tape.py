@@ -104,7 +104,7 @@ class Tape:
         """Call a function that can write into an array `out`, and write that down."""
         if function is np.matmul:  # reads a factor faster row by row, as a constant is stored here once and for all
             inputs = [np.ascontiguousarray(x) if isinstance(x, np.ndarray) else x for x in inputs]
-        inputs = plain(inputs)
+        inputs, options = plain(inputs), plain(options)
         if out is None:
             found = np.asarray(function(*inputs, **options))
             out = self.empty(found.shape, found.dtype)
@@ -113,7 +113,7 @@ class Tape:
 
     def call_and_copy(self, function: Callable, *inputs, **options) -> Recorded:
         """Call a function that returns a new array, and write that down."""
-        new = partial(function, *plain(inputs), **options)
+        new = partial(function, *plain(inputs), **plain(options))
         y = self.holding(new())
         self.calls.append(partial(copy_new, y.array, new))
         return y

@@ -74,12 +74,17 @@ def scattered(x, y):
     return z + np.broadcast_to(x[0], (3, 4))
 
 
+def named(x, y):
+    z = np.add(x, 1, out=x.copy(), where=y > 0)
+    return np.clip(z, 0, a_max=y.max()) + np.pad(array=z, pad_width=0) + z.sum(axis=1, keepdims=True, where=y > 0)
+
+
 def contracted(x, y):
     return np.einsum("ij,kj->ik", x, CONSTANT) - np.einsum("ij,ij->i", x, y)[:, None]
 
 
 @pytest.mark.parametrize("run", [in_place, copies, views, unpacked, sums, functions, products, memory, picked,
-                                 scattered, contracted])
+                                 scattered, named, contracted])
 def test_a_replay_gives_what_the_function_gives_for_other_arrays(run, rng):
     tape = Tape(run, rng.standard_normal((2, 3, 4)))
     for _ in range(3):
