@@ -63,9 +63,9 @@ def taped(run: Callable, own=()) -> Callable:
 
 
 def kind(x):
-    """What a recording is made for: the shape and dtype of what may change, and everything else itself."""
+    """What a recording is made for: the shape and dtype of what may change, of all else the type and the value."""
     x = np.asarray(x) if isinstance(x, tuple) else x
-    return (x.shape, x.dtype) if changes(x) else x
+    return (x.shape, x.dtype) if changes(x) else (type(x), x)
 
 
 def changes(x) -> bool:

@@ -191,6 +191,12 @@ def test_a_number_is_recorded_as_it_is_once_for_each(rng):
     assert seen == [2.0, 0.5]
 
 
+def test_equal_numbers_of_different_types_are_different(rng):
+    replay, x = taped(lambda x, factor: x * factor), rng.integers(-9, 9, 3)
+    for factor in (2.0, 2, 1, True, 1.0):
+        assert_array_equal(replay(x, factor), x * factor, strict=True)
+
+
 def test_numbers_of_a_tuple_keep_their_type(rng):
     replay, x = taped(lambda x, numbers: x * numbers[0] + numbers[1]), rng.standard_normal(3)
     for numbers in ((1, 2), (0.5, 2.5), (3, 4), (1, 0.5)):
