@@ -52,6 +52,14 @@ def test_attention_is_the_same_with_scores_that_are_computed_again(rng, monkeypa
     assert kept > 2 * 4 * 256 * 256 * 4 > 10 * less
 
 
+def test_scores_of_attention_may_be_too_large_for_half_precision(rng):
+    q = k = np.full((1, 2, 4), 200, np.float16)  # each score is 80,000
+    v = np.array([[[1, 2, 3, 4], [3, 4, 5, 6]]], np.float16)
+    y, backward = attention.attention(q, k, v, heads=1)
+    assert_array_equal(y[0, 0], [2, 3, 4, 5])
+    assert all(gradient.dtype == np.float16 and np.isfinite(gradient).all() for gradient in backward(v))
+
+
 @pytest.mark.parametrize("block", [1, 20])
 def test_layer_norm_is_the_same_in_blocks(rng, monkeypatch, block):
     (x, dy), (weight, bias) = rng.normal(size=(2, 3, 5, 6)), rng.normal(size=(2, 6))
