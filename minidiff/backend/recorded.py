@@ -93,7 +93,7 @@ class Recorded(NDArrayOperatorsMixin):
         shape = (*self.shape[:axis + 1], count, *self.shape[axis + 1:])
         y = self.tape.empty(shape, self.dtype)
         self.tape.copy(y.array, np.expand_dims(self.array, axis + 1))
-        return y.reshape(*shape[:axis], -1, *shape[axis + 2:])
+        return y.reshape(*shape[:axis], shape[axis] * count, *shape[axis + 2:])
 
     # Views
 

@@ -128,8 +128,9 @@ class PixelAttention(SelfAttention):
         self.group_norm = GroupNorm(channels, groups, EPS)
 
     def __call__(self, x):
+        n, height, width, channels = x.shape
         h, norm_back = self.group_norm(x)
-        h, attention_back = super().__call__(h.reshape(len(x), -1, x.shape[-1]))
+        h, attention_back = super().__call__(h.reshape(n, height * width, channels))
         y = x + h.reshape(x.shape)
         shape, tokens = x.shape, h.shape
 

@@ -42,6 +42,13 @@ def test_autoencoder_has_no_attention_parameters_without_attention(rng):
     assert not [name for name in names if "attentions" in name]
 
 
+def test_autoencoder_takes_an_empty_batch(rng):
+    model = autoencoder(rng)
+    (mean, logvar), _ = model.encode(np.zeros((0, 8, 12, 3)))
+    assert mean.shape == logvar.shape == (0, 4, 6, 2)
+    assert model.decode(mean)[0].shape == (0, 8, 12, 3)
+
+
 def test_log_variance_is_clamped_and_has_no_gradient_outside(rng):
     model = autoencoder(rng)
     model.quant_conv.bias.value[2:] = (50.0, -90.0)
