@@ -181,10 +181,10 @@ class MidBlock(Module):
 
 
 class UpBlock(Module):
-    """x (N, H, W, I), skips, time_emb (N, F), context (N, T, D) -> y (N, 2H, 2W, O)
+    """x (N, H, W, I), skips, time_emb (N, F), context (N, T, D) -> y (N, P, Q, O)
 
-    Pops its skip connections from `skips`. Backward appends their gradients to `dskips`, from which the down blocks pop
-    them in reverse.
+    Twice the resolution, except in the last block. Pops its skip connections from `skips`; backward appends their
+    gradients to `dskips`, from which the down blocks pop them in reverse.
     """
 
     def __init__(self, rng, config, inputs, skips, outputs, heads, has_attention, last):
