@@ -52,6 +52,8 @@ class Recorded(NDArrayOperatorsMixin):
             y = self._like(*inputs[1:], **options)
             y[...] = 0
             return y
+        if function is np.split:
+            return [self._view(part) for part in np.split(self.array, *inputs[1:], **options)]
         if function is np.broadcast_to:
             return self._view(np.broadcast_to(self.array, *inputs[1:]))
         return NotImplemented

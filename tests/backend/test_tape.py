@@ -33,7 +33,7 @@ def copies(x, y):
 
 def views(x, y):
     parts = [row + 1 for row in x] + [y.swapaxes(0, 1)[:3, 2], x.transpose(1, 0)[2, :]]
-    return sum(part[..., None] for part in parts[:3]) + parts[4]
+    return sum(part[..., None] for part in parts[:3]) + parts[4] * np.split(y, 2, axis=1)[1][1, 0]
 
 
 def unpacked(x, y):
