@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 
 from ..errors import UserError
@@ -11,11 +9,11 @@ from .array_module import array_module
 
 
 def gpu_available() -> bool:
-    """True if CuPy is installed and finds a GPU."""
-    if importlib.util.find_spec("cupy") is None:
+    """True if CuPy can be imported and finds a GPU."""
+    try:
+        import cupy
+    except ImportError:  # it, or a library of CUDA that it needs, is not installed
         return False
-    import cupy
-
     try:
         return cupy.cuda.runtime.getDeviceCount() > 0
     except cupy.cuda.runtime.CUDARuntimeError:

@@ -33,7 +33,7 @@ def captured(run: Callable, device: str = "auto", own=(), pure: bool = False) ->
 
     Arrays, of the host or the device, and tuples of numbers may change from call to call: `run` gets them as arrays on
     the device. All other arguments are recorded as they are. There is one graph for each combination of shapes, dtypes
-    and other arguments.
+    and other arguments. What `ops.fast()` and other contexts say is recorded, too, as it was at the first call.
 
     The first call runs and then records it, so it calls `run` twice but has its effects on arrays once; whatever else
     `run` does is not done again. The arrays that it returns are the graph's own: the next call overwrites them.

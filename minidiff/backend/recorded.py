@@ -52,6 +52,8 @@ class Recorded(NDArrayOperatorsMixin):
             y = self._like(*inputs[1:], **options)
             y[...] = 0
             return y
+        if function is np.split:
+            return [self._view(part) for part in np.split(self.array, *inputs[1:], **options)]
         if function is np.broadcast_to:
             return self._view(np.broadcast_to(self.array, *inputs[1:]))
         return NotImplemented
@@ -93,7 +95,7 @@ class Recorded(NDArrayOperatorsMixin):
         shape = (*self.shape[:axis + 1], count, *self.shape[axis + 1:])
         y = self.tape.empty(shape, self.dtype)
         self.tape.copy(y.array, np.expand_dims(self.array, axis + 1))
-        return y.reshape(*shape[:axis], -1, *shape[axis + 2:])
+        return y.reshape(*shape[:axis], shape[axis] * count, *shape[axis + 2:])
 
     # Views
 
@@ -106,6 +108,9 @@ class Recorded(NDArrayOperatorsMixin):
         return y
 
     def __getitem__(self, key):
+        parts = key if isinstance(key, tuple) else (key,)
+        if any(isinstance(part, Recorded) and part.dtype == bool for part in parts):
+            raise TypeError("how many elements are picked depends on a mask")
         found = self.array[plain(key)]
         return self._view(found) if self._overlaps(found) else self.tape.call_and_copy(operator.getitem, self, key)
 

@@ -53,7 +53,8 @@ def taped(run: Callable, own=()) -> Callable:
             for x, old in zip(own, before, strict=True):
                 x[...] = old
             y = run(*own, *arguments)  # raises the error if it was not about recording
-            refused.append(error)
+            refused.append(True)  # the error itself would keep all arrays of the recording
+            tapes.clear()
             warnings.warn(f"a step is computed call by call, which is slower, as it can't be recorded: {error}",
                           stacklevel=2)
             return y
@@ -62,9 +63,9 @@ def taped(run: Callable, own=()) -> Callable:
 
 
 def kind(x):
-    """What a recording is made for: the shape and dtype of what may change, and everything else itself."""
+    """What a recording is made for: the shape and dtype of what may change, of all else the type and the value."""
     x = np.asarray(x) if isinstance(x, tuple) else x
-    return (x.shape, x.dtype) if changes(x) else x
+    return (x.shape, x.dtype) if changes(x) else (type(x), x)
 
 
 def changes(x) -> bool:
@@ -103,7 +104,7 @@ class Tape:
         """Call a function that can write into an array `out`, and write that down."""
         if function is np.matmul:  # reads a factor faster row by row, as a constant is stored here once and for all
             inputs = [np.ascontiguousarray(x) if isinstance(x, np.ndarray) else x for x in inputs]
-        inputs = plain(inputs)
+        inputs, options = plain(inputs), plain(options)
         if out is None:
             found = np.asarray(function(*inputs, **options))
             out = self.empty(found.shape, found.dtype)
@@ -112,7 +113,7 @@ class Tape:
 
     def call_and_copy(self, function: Callable, *inputs, **options) -> Recorded:
         """Call a function that returns a new array, and write that down."""
-        new = partial(function, *plain(inputs), **options)
+        new = partial(function, *plain(inputs), **plain(options))
         y = self.holding(new())
         self.calls.append(partial(copy_new, y.array, new))
         return y

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import UserError
 from ..nn.layers import Conv2d, Downsample, GroupNorm, Upsample
 from ..nn.module import Module, chain
 from ..nn.residual import ResBlock
@@ -30,6 +31,10 @@ class AutoencoderKL(Module):
 
     def encode(self, x):
         """x (N, H, W, 3) -> mean (N, P, Q, C), logvar (N, P, Q, C)"""
+        least = self.config.downsampling
+        if min(x.shape[1:3]) < least:
+            raise UserError(f"an image of {x.shape[1]} x {x.shape[2]} pixels is too small to encode: use one of at "
+                            f"least {least} x {least}")
         (mean, logvar), back = chain(x, self.encoder, self.quant_conv, split)
         in_range = (logvar > LOGVAR_RANGE[0]) & (logvar < LOGVAR_RANGE[1])
 
@@ -128,8 +133,9 @@ class PixelAttention(SelfAttention):
         self.group_norm = GroupNorm(channels, groups, EPS)
 
     def __call__(self, x):
+        n, height, width, channels = x.shape
         h, norm_back = self.group_norm(x)
-        h, attention_back = super().__call__(h.reshape(len(x), -1, x.shape[-1]))
+        h, attention_back = super().__call__(h.reshape(n, height * width, channels))
         y = x + h.reshape(x.shape)
         shape, tokens = x.shape, h.shape
 

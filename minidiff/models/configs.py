@@ -56,6 +56,9 @@ class Config(Checked):
             if values.get(name, value) != value:
                 raise UserError(f"{source}: {name} = {shown(values[name])} is not supported: use a model with "
                                 f"{name} = {value!r}")
+        for name, kind in kinds.items():
+            if hasattr(kind, "from_dict") and isinstance(values.get(name), dict):
+                values[name] = kind.from_dict(values[name], f"{source}: {name}")
         return read(cls(), values, source)
 
     @classmethod
@@ -69,9 +72,9 @@ class Config(Checked):
 
 
 def one_number(value: Any, kind: Any) -> Any:
-    """The number of which a list holds nothing else, unless the list is of the kind that is wanted."""
-    numbers = isinstance(value, list) and value and all(type(item) is int for item in value)
-    return value[0] if numbers and len({*value}) == 1 and not fits(tuple(value), kind) else value
+    """The number, true or false of which a list holds nothing else, unless the list is of the kind that is wanted."""
+    same = isinstance(value, list) and {*map(type, value)} in ({int}, {bool}) and len({*value}) == 1
+    return value[0] if same and not fits(tuple(value), kind) else value
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from itertools import zip_longest
 
 import numpy as np
 
+from ..errors import UserError
 from ..nn.layers import Conv2d, Downsample, GroupNorm, Linear, Upsample
 from ..nn.module import Module, chain
 from ..nn.residual import ResBlock
@@ -56,6 +57,10 @@ class UNet2DConditionModel(Module):
         return [array for attention in self.cross_attentions for array in attention.read(context)[0]]
 
     def __call__(self, x, timesteps, *context):
+        multiple = 2 ** (len(self.down_blocks) - 1)
+        if any(side % multiple for side in x.shape[1:3]):
+            raise UserError(f"the UNet takes latents whose sides are multiples of {multiple}, not {x.shape[1]} x "
+                            f"{x.shape[2]}: resize the image")
         pairs = zip(context[::2], context[1::2], strict=True)
         context = context[0] if len(context) == 1 else dict(zip(self.cross_attentions, pairs, strict=True))
         time_emb, time_back = self.time_embedding(timesteps, x.dtype)
@@ -181,10 +186,10 @@ class MidBlock(Module):
 
 
 class UpBlock(Module):
-    """x (N, H, W, I), skips, time_emb (N, F), context (N, T, D) -> y (N, 2H, 2W, O)
+    """x (N, H, W, I), skips, time_emb (N, F), context (N, T, D) -> y (N, P, Q, O)
 
-    Pops its skip connections from `skips`. Backward appends their gradients to `dskips`, from which the down blocks pop
-    them in reverse.
+    Twice the resolution, except in the last block. Pops its skip connections from `skips`; backward appends their
+    gradients to `dskips`, from which the down blocks pop them in reverse.
     """
 
     def __init__(self, rng, config, inputs, skips, outputs, heads, has_attention, last):

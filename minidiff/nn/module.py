@@ -15,7 +15,10 @@ from .gradients import add_gradient
 
 
 class Parameter:
-    """A learned array, and the sum of its gradients since they were last cleared; a frozen one gets no gradient."""
+    """A learned array, and the sum of its gradients since they were last cleared.
+
+    A frozen one gets no gradient, and neither does the bias of a layer whose weight is frozen.
+    """
 
     def __init__(self, value):
         self.value = value

@@ -62,8 +62,7 @@ def geglu(x):
 
     Shazeer 2020, eq. 5.
     """
-    half = x.shape[-1] // 2
-    value, gate = x[..., :half], x[..., half:]
+    value, gate = array_module(x).split(x, 2, axis=-1)
     activated, gelu_back = gelu(gate)
 
     def backward(dy):

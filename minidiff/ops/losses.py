@@ -1,4 +1,4 @@
-"""Losses: each is the mean over all elements, as a 0-d array on their device. `backward(1.0)` starts the backward pass.
+"""Losses: each is the mean over all elements, as a number on their device. `backward(1.0)` starts the backward pass.
 
 `weight` scales the terms of each sample. It is a constant and gets no gradient.
 """

@@ -13,7 +13,7 @@ def patchify(x, size):
     """
     n, height, width, channels = x.shape
     grid = (n, height // size, size, width // size, size, channels)
-    y = x.reshape(grid).swapaxes(2, 3).reshape(n, -1, size * size * channels)
+    y = x.reshape(grid).swapaxes(2, 3).reshape(n, grid[1] * grid[3], size * size * channels)
 
     def backward(dy):
         return dy.reshape(n, grid[1], grid[3], size, size, channels).swapaxes(2, 3).reshape(n, height, width, channels)

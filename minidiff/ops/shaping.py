@@ -24,9 +24,7 @@ def split(x):
 
     x (..., 2C) -> a (..., C), b (..., C)
     """
-    half = x.shape[-1] // 2
-
     def backward(dy):
         return array_module(dy[0]).concatenate(dy, axis=-1)
 
-    return (x[..., :half], x[..., half:]), backward
+    return tuple(array_module(x).split(x, 2, axis=-1)), backward

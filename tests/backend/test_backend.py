@@ -64,6 +64,15 @@ def test_device_that_is_not_there_is_refused(monkeypatch, name, message):
         backend.resolve_device(name)
 
 
+def test_a_broken_cupy_finds_no_gpu(monkeypatch, tmp_path):
+    (tmp_path / "cupy.py").write_text("raise ImportError('libnvrtc.so.12: cannot open shared object file')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    assert backend.resolve_device("auto") == "cpu"
+    with pytest.raises(UserError, match="no GPU found: install"):
+        backend.resolve_device("cuda")
+
+
 def test_noise_of_a_seed_is_the_same_alone_and_in_a_batch():
     batch = backend.normal([5, 6, 7], (3, 4, 2))
     assert batch.dtype == np.float32

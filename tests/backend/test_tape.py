@@ -1,4 +1,4 @@
-"""Functions recorded on a tape: a replay gives what a call gives, on other arrays, or the function is not recorded."""
+"""Functions recorded on a tape: a replay gives what a call gives, on other arrays."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def copies(x, y):
 
 def views(x, y):
     parts = [row + 1 for row in x] + [y.swapaxes(0, 1)[:3, 2], x.transpose(1, 0)[2, :]]
-    return sum(part[..., None] for part in parts[:3]) + parts[4]
+    return sum(part[..., None] for part in parts[:3]) + parts[4] * np.split(y, 2, axis=1)[1][1, 0]
 
 
 def unpacked(x, y):
@@ -74,12 +74,17 @@ def scattered(x, y):
     return z + np.broadcast_to(x[0], (3, 4))
 
 
+def named(x, y):
+    z = np.add(x, 1, out=x.copy(), where=y > 0)
+    return np.clip(z, 0, a_max=y.max()) + np.pad(array=z, pad_width=0) + z.sum(axis=1, keepdims=True, where=y > 0)
+
+
 def contracted(x, y):
     return np.einsum("ij,kj->ik", x, CONSTANT) - np.einsum("ij,ij->i", x, y)[:, None]
 
 
 @pytest.mark.parametrize("run", [in_place, copies, views, unpacked, sums, functions, products, memory, picked,
-                                 scattered, contracted])
+                                 scattered, named, contracted])
 def test_a_replay_gives_what_the_function_gives_for_other_arrays(run, rng):
     tape = Tape(run, rng.standard_normal((2, 3, 4)))
     for _ in range(3):
@@ -186,25 +191,16 @@ def test_a_number_is_recorded_as_it_is_once_for_each(rng):
     assert seen == [2.0, 0.5]
 
 
+def test_equal_numbers_of_different_types_are_different(rng):
+    replay, x = taped(lambda x, factor: x * factor), rng.integers(-9, 9, 3)
+    for factor in (2.0, 2, 1, True, 1.0):
+        assert_array_equal(replay(x, factor), x * factor, strict=True)
+
+
 def test_numbers_of_a_tuple_keep_their_type(rng):
     replay, x = taped(lambda x, numbers: x * numbers[0] + numbers[1]), rng.standard_normal(3)
     for numbers in ((1, 2), (0.5, 2.5), (3, 4), (1, 0.5)):
         assert_array_equal(replay(x, numbers), x * numbers[0] + numbers[1])
-
-
-def test_what_cannot_be_recorded_changes_its_own_arrays_once(rng):
-    total = np.zeros(3)
-
-    def run(total, x):
-        total += x
-        return x * float(x.sum())
-
-    replay = taped(run, (total,))
-    with pytest.warns(UserWarning, match="elements of an array are read"):
-        replay(np.ones(3))
-    assert_array_equal(total, np.ones(3))
-    replay(np.ones(3))
-    assert_array_equal(total, np.full(3, 2.0))
 
 
 def test_the_first_result_has_the_bits_of_a_replay(rng):
@@ -237,54 +233,6 @@ def test_threads_do_not_write_into_each_others_tapes(rng):
         for x, found in zip(xs, pool.map(compute, xs), strict=True):
             for i, one in enumerate(found):
                 assert_allclose(one, np.tanh(x * i) + (x * i) @ (x * i), rtol=1e-12)
-
-
-@pytest.mark.parametrize("run", [
-    lambda x: x if x[0, 0] > 0 else -x, lambda x: x * float(x.sum()), lambda x: np.asarray(x) + 1,
-    lambda x: np.sort(x), lambda x: x.cumsum(axis=0), lambda x: np.modf(x)[0],
-    lambda x: np.add.accumulate(x), lambda x: np.ones((3, 4)), lambda x: np.add(x, 1, out=np.empty((3, 4))),
-    lambda x: written(np.zeros((3, 4)), x), lambda x: added(np.zeros((3, 4)), x)])
-def test_what_a_tape_cannot_hold_is_computed_call_by_call_after_one_warning(run, rng):
-    replay = taped(run)
-    x = rng.standard_normal((3, 4))
-    with pytest.warns(UserWarning, match=r"computed call by call, .* as it can't be recorded: ."):
-        assert_array_equal(replay(x), run(x))
-    for x in rng.standard_normal((3, 3, 4)):
-        assert_array_equal(replay(x), run(x))
-
-
-def written(y, x):
-    y[...] = x
-    return y
-
-
-def added(y, x):
-    y += x
-    return y
-
-
-def test_an_error_of_the_function_is_raised_as_it_is():
-    def wrong(x):
-        raise error("wrong")
-
-    for error in (TypeError, ValueError):
-        with pytest.raises(error, match="wrong"):
-            taped(wrong)(np.ones(3))
-
-
-def test_a_function_is_recorded_after_a_call_that_failed():
-    calls = []
-
-    def run(x):
-        calls.append(x)
-        return x * 2 if len(calls) > 2 else x.missing
-
-    replay = taped(run)
-    with pytest.raises(AttributeError, match="missing"):
-        replay(np.ones(3))
-    for x in (1.0, 2.0, 3.0):
-        assert_array_equal(replay(np.full(3, x)), np.full(3, 2 * x))
-    assert len(calls) == 3
 
 
 def test_a_pure_function_is_recorded_on_a_cpu_and_without_graphs_it_is_called_each_time(rng):

@@ -1,4 +1,4 @@
-"""Kernels of attention and layer norm in blocks of many sizes."""
+"""What single kernels of a CPU can get wrong: blocks of many sizes, sums in half precision, orders of memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from minidiff.kernels.cpu import attention, layer_norm
+from minidiff.kernels.cpu import attention, embedding, layer_norm
 
 
 @pytest.mark.parametrize("block_scores", [1, 100, 250])
@@ -52,6 +52,14 @@ def test_attention_is_the_same_with_scores_that_are_computed_again(rng, monkeypa
     assert kept > 2 * 4 * 256 * 256 * 4 > 10 * less
 
 
+def test_scores_of_attention_may_be_too_large_for_half_precision(rng):
+    q = k = np.full((1, 2, 4), 200, np.float16)  # each score is 80,000
+    v = np.array([[[1, 2, 3, 4], [3, 4, 5, 6]]], np.float16)
+    y, backward = attention.attention(q, k, v, heads=1)
+    assert_array_equal(y[0, 0], [2, 3, 4, 5])
+    assert all(gradient.dtype == np.float16 and np.isfinite(gradient).all() for gradient in backward(v))
+
+
 @pytest.mark.parametrize("block", [1, 20])
 def test_layer_norm_is_the_same_in_blocks(rng, monkeypatch, block):
     (x, dy), (weight, bias) = rng.normal(size=(2, 3, 5, 6)), rng.normal(size=(2, 6))
@@ -61,3 +69,15 @@ def test_layer_norm_is_the_same_in_blocks(rng, monkeypatch, block):
     y, backward = layer_norm.layer_norm(x, weight, bias)
     for one, other in zip([y, *backward(dy)], expected, strict=True):
         assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_the_gradient_of_an_embedding_may_have_any_order_in_memory(rng):
+    table, ids, dy = rng.normal(size=(5, 3)), np.array([0, 2, 2, 4]), rng.normal(size=(4, 3))
+    _, backward = embedding.embedding(table, ids)
+    found, _ = backward(np.asfortranarray(dy))
+    assert_array_equal(found, [dy[0], 0 * dy[0], dy[1] + dy[2], 0 * dy[0], dy[3]])
+
+
+def test_an_embedding_adds_up_gradients_in_half_precision_beyond_its_whole_numbers():
+    _, backward = embedding.embedding(np.zeros((2, 1), np.float16), np.ones((1, 4096), int))
+    assert_array_equal(backward(np.ones((1, 4096, 1), np.float16))[0], [[0], [4096]])

@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from whole_model import assert_every_parameter_has_a_gradient, assert_gradients_are_central_differences, in_double
 
+from minidiff.errors import UserError
 from minidiff.models.autoencoder import AutoencoderKL
 from minidiff.models.configs import AutoencoderConfig
 
@@ -40,6 +41,20 @@ def test_autoencoder_gradients(sizes, rng):
 def test_autoencoder_has_no_attention_parameters_without_attention(rng):
     names = [name for name, _ in autoencoder(rng, AUTOENCODERS["without attention"]).named_parameters()]
     assert not [name for name in names if "attentions" in name]
+
+
+def test_autoencoder_takes_an_empty_batch(rng):
+    model = autoencoder(rng)
+    (mean, logvar), _ = model.encode(np.zeros((0, 8, 12, 3)))
+    assert mean.shape == logvar.shape == (0, 4, 6, 2)
+    assert model.decode(mean)[0].shape == (0, 8, 12, 3)
+
+
+def test_an_image_without_latents_is_refused_and_the_smallest_one_with_some_is_not(rng):
+    model = autoencoder(rng)
+    with pytest.raises(UserError, match="1 x 8 pixels is too small to encode: use one of at least 2 x 2"):
+        model.encode(np.zeros((1, 1, 8, 3)))
+    assert model.encode(np.zeros((1, 2, 3, 3)))[0][0].shape == (1, 1, 1, 2)
 
 
 def test_log_variance_is_clamped_and_has_no_gradient_outside(rng):

@@ -24,6 +24,10 @@ from minidiff.models.configs import AutoencoderConfig, CLIPConfig, TextConfig, U
     (lambda: UNetConfig.from_dict({"layers_per_block": [1, 2]}), "layers_per_block"),
     (lambda: UNetConfig.from_dict({"use_linear_projection": "false"}), "use_linear_projection is 'false'"),
     (lambda: TextConfig.from_dict({"use_attention_mask": True}), "use_attention_mask"),
+    (lambda: UNetConfig.from_dict({"only_cross_attention": [True, True]}), "only_cross_attention = True"),
+    (lambda: CLIPConfig.from_dict({"text_config": {"use_attention_mask": True}}, "clip/config.json"),
+     "^clip/config.json: text_config: use_attention_mask = True"),
+    (lambda: CLIPConfig.from_dict({"text_config": 5}), "text_config is 5"),
     (lambda: AutoencoderConfig.from_dict({"scaling_factor": 0}, "vae/config.json"), "vae/config.json: scaling_factor"),
     (lambda: AutoencoderConfig.from_dict({"use_quant_conv": False}), "use_quant_conv"),
     (lambda: AutoencoderConfig(block_out_channels=(48,)), "48 channels"),
@@ -40,9 +44,17 @@ def test_impossible_sizes_are_refused_by_name(build, message):
     ({"sample_size": 32, "_diffusers_version": "0.8.1"}, "sample_size", 64),
     ({"sample_size": 32, "_diffusers_version": "0.10.0"}, "sample_size", 32),
     ({"layers_per_block": [1, 1, 1, 1]}, "layers_per_block", 1), ({"act_fn": "swish"}, "layers_per_block", 2),
-    ({"attention_head_dim": [5, 5, 5, 5]}, "attention_head_dim", (5, 5, 5, 5))])
+    ({"attention_head_dim": [5, 5, 5, 5]}, "attention_head_dim", (5, 5, 5, 5)),
+    ({"only_cross_attention": [False, False, False, False]}, "layers_per_block", 2)])
 def test_what_published_files_say_in_other_ways_is_understood(values, field, expected):
     assert getattr(UNetConfig.from_dict(values), field) == expected
+
+
+def test_parts_of_a_configuration_are_understood_as_they_are_alone():
+    values = {"text_config": {"hidden_size": 8, "num_attention_heads": 2}, "vision_config": {"image_size": [64, 64]}}
+    config = CLIPConfig.from_dict(values)
+    assert config.text_config == TextConfig.from_dict(values["text_config"])
+    assert config.vision_config.image_size == 64
 
 
 @pytest.mark.parametrize("config", [UNetConfig(), UNetConfig(attention_head_dim=(5, 10, 20, 20)), AutoencoderConfig(),

@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from whole_model import assert_every_parameter_has_a_gradient, assert_gradients_are_central_differences, in_double
 
+from minidiff.errors import UserError
 from minidiff.models.configs import UNetConfig
 from minidiff.models.unet import UNet2DConditionModel
 from minidiff.ops import no_grad
@@ -47,6 +48,12 @@ def test_unet_gradients(sizes, rng):
     model, inputs = unet_and_inputs(rng, sizes)
     assert_gradients_are_central_differences(model, model, inputs, rng)
     assert_every_parameter_has_a_gradient(model)
+
+
+def test_a_side_that_cannot_be_halved_and_doubled_back_is_refused(rng):
+    model, (_, *others) = unet_and_inputs(rng)
+    with pytest.raises(UserError, match="multiples of 2, not 4 x 5: resize the image"):
+        model(np.zeros((2, 4, 5, 4)), *others)
 
 
 def test_every_input_and_every_channel_matters_to_the_unet(rng):

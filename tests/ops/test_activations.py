@@ -24,3 +24,10 @@ def test_activations_do_not_overflow(activation, dtype):
 def test_activations_take_single_numbers_and_empty_arrays(activation, shape):
     y, backward = activation(np.zeros(shape))
     assert y.shape == backward(np.ones(shape)).shape == shape
+
+
+@pytest.mark.parametrize("op", [ops.geglu, ops.split])
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_an_odd_number_of_channels_has_no_halves(op, channels):
+    with pytest.raises(ValueError, match="equal division"):
+        op(np.ones((2, channels)))

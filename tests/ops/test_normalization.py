@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minidiff import ops
+from minidiff.backend.tape import Tape
 
 pytestmark = pytest.mark.usefixtures("plain_and_with_kernels")
 
@@ -35,10 +36,17 @@ def test_group_norm_of_a_constant_image_is_its_bias(rng):
 def test_norms_take_an_empty_batch(norm, options):
     x = np.zeros((0, 5, 4, 6))
     y, backward = norm(x, np.ones(6), np.ones(6), **options)
-    assert y.shape == x.shape
+    assert y.shape == x.shape == Tape(lambda x: norm(x, np.ones(6), np.ones(6), **options)[0], [x]).result.shape
     dx, dweight, dbias = backward(y)
     assert dx.shape == x.shape
     assert_array_equal([dweight, dbias], np.zeros((2, 6)))
+
+
+def test_group_norm_of_many_pixels_is_exact_in_float32(rng):
+    x = (10 + rng.normal(size=(1, 256, 256, 4))).astype(np.float32)
+    weight, bias = np.ones(4, np.float32), np.zeros(4, np.float32)
+    exact, _ = ops.group_norm(*(array.astype(np.float64) for array in (x, weight, bias)), groups=2)
+    assert_allclose(ops.group_norm(x, weight, bias, groups=2)[0], exact, rtol=0, atol=3e-6)
 
 
 @pytest.mark.parametrize("norm", ["group_norm", "layer_norm"])

@@ -9,16 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from op_cases import CASES
 from op_subjects import SUBJECTS
-from shape_line import bind, shape_of
+from shape_line import bind, letters_in, shape_of
 
 from minidiff.backend import gpu_available, to_device, to_host
 from minidiff.backend.tape import Tape
-from minidiff.ops import no_grad
+from minidiff.ops import fast, no_grad, plain
 
 STEP = 1e-5  # of the central difference: its error is about STEP² + 1e-16 / STEP
 FEW = settings(max_examples=5)
 on_the_cpu = pytest.mark.parametrize("case", [one for one in SUBJECTS if one.device == "cpu"], ids=str, indirect=True)
+
+
+def y_is_a_loss(case):
+    return set(case.outputs) == {"loss"}
+
+
+BATCHED = [case for case in CASES if "N" in letters_in(case.arguments) and not y_is_a_loss(case)]
 
 
 @pytest.fixture(scope="module", params=SUBJECTS, ids=str)
@@ -157,6 +165,23 @@ def test_a_tape_gives_the_same_without_gradients(case, data):
         assert_allclose(found[number], array, rtol=1e-14, atol=1e-14)
 
 
+@pytest.mark.parametrize("kernels", [plain, fast])
+@pytest.mark.parametrize("batched", BATCHED, ids=str)
+def test_an_empty_batch_is_computed_and_recorded(batched, kernels):
+    _, arrays, _ = batched.draw(list(range(1, 13)), seed=0)
+    arrays = [x[:0] if dims[0] == "N" else x for x, dims in zip(arrays, batched.arguments.values(), strict=True)]
+
+    def run(*arrays):
+        y, backward = batched(*arrays)
+        return dict(enumerate((y, *present(backward(y)))))
+
+    with kernels():
+        expected, found = run(*arrays), Tape(run, arrays).result
+    for number, array in expected.items():
+        assert not array.any()
+        assert_array_equal(found[number], array, strict=True)
+
+
 @FEW
 @given(data=st.data())
 def test_shape_line_is_true(case, data):
@@ -213,10 +238,6 @@ def cast(arrays, dtype):
 
 def half_of_a_wider_array(x):
     return np.concatenate((x, x), axis=-1)[..., : x.shape[-1]] if x.ndim else x
-
-
-def y_is_a_loss(case):
-    return set(case.outputs) == {"loss"}
 
 
 def assert_same(arrays, expected):

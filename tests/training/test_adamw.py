@@ -35,13 +35,14 @@ def test_adamw_follows_its_formula_for_ten_steps():
             assert_allclose(adam.state()[name], moment, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("shape", [(1000,), ()])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_kernel_of_the_update_equals_the_plain_one_to_rounding(dtype):
+def test_the_kernel_of_the_update_equals_the_plain_one_to_rounding(dtype, shape):
     rng, eps = np.random.default_rng(0), np.finfo(dtype).eps
-    w = rng.standard_normal(1000).astype(dtype)
+    w = np.array(rng.standard_normal(shape), dtype)
     ours, theirs = ([w.copy(), np.zeros_like(w), np.zeros_like(w), w.copy()] for _ in range(2))
     for step in range(1, 11):
-        g = rng.standard_normal(1000).astype(dtype)
+        g = np.array(rng.standard_normal(shape), dtype)
         g.flags.writeable = False
         options = {"scale": g.dtype.type(0.3), "step": step, "lr": 0.01, "decay": 0.5}
         options |= {"beta1": 0.8, "beta2": 0.95, "eps": 1e-6, "weight_decay": 0.1}

@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from tiny_training import SETTINGS, STAGE, assert_stopping_changes_nothing
 
+from minidiff import ops
 from minidiff.cli import main
 from minidiff.errors import UserError
 from minidiff.nn.module import Module, Parameter
@@ -90,6 +91,11 @@ def test_flat_buffers_equal_separate_parameters(name):
             alone.step({own: np.random.default_rng([step, index]).normal(size=shape)})
         expected = getattr(alone.model, own).value
         assert_allclose(getattr(together.model, own).value, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_the_norm_of_a_gradient_does_not_overflow_in_half_precision():
+    norm, scale = ops.clipping(np.full(1000, 20, np.float16), 1.0)
+    assert_allclose([norm, scale * norm], [np.sqrt(400_000), 1], rtol=1e-6)
 
 
 @each_optimizer

@@ -19,7 +19,7 @@ def adamw(w, g, m, v, step, lr, beta1, beta2, eps, weight_decay, *, scale=1.0, a
     """
     g = scale * g
     m += (1 - beta1) * (g - m)
-    change = g * g
+    change = np.multiply(g, g, out=np.empty_like(v))  # an array even of no axes, where g * g is a number
     change -= v
     change *= 1 - beta2
     v += change

@@ -28,8 +28,8 @@ LEAST_RECOMPUTED = 1 << 26   # scores, 268 MB in float32, from which on backward
 @replaces(ops.attention)
 def attention(q, k, v, heads, causal=False):
     scale = math.sqrt(heads / q.shape[-1])
-    scaled = q * scale  # backward needs no other q
-    qh, kh, vh = split_heads(scaled, heads), split_heads(k, heads), split_heads(full_precision(v), heads)
+    scaled = full_precision(q) * scale  # backward needs no other q
+    qh, kh, vh = (split_heads(x, heads) for x in (scaled, full_precision(k), full_precision(v)))
     y = empty(q.shape, q)
     yh = split_heads(y, heads)
     total = empty((*qh.shape[:3], 1), q, dtype=vh.dtype)
@@ -37,7 +37,7 @@ def attention(q, k, v, heads, causal=False):
 
     def exponentials(block):
         """exp(scores − the largest one of their query)"""
-        weights = full_precision(matmul(kh[block[:2]], qh[block].swapaxes(-1, -2)))
+        weights = matmul(kh[block[:2]], qh[block].swapaxes(-1, -2))
         if causal:
             later = np.arange(k.shape[1])[:, None] > np.arange(scaled.shape[1])[block[2]]
             weights += np.where(later, -np.inf, 0.0).astype(weights.dtype)
@@ -57,7 +57,7 @@ def attention(q, k, v, heads, causal=False):
         # dscores = p · (dp − Σ dp · p) with p = weights / total and dp = dy vᵀ; the sum over keys equals dy · y.
         dyh = split_heads(dy, heads) / total
         inner = np.einsum("naqe,naqe->naq", dyh, yh)[:, :, None]
-        dq, dk, dv = np.empty_like(scaled), np.zeros_like(dy, shape=k.shape), np.zeros_like(dy, shape=v.shape)
+        dq, dk, dv = empty(dy.shape, dy), np.zeros_like(dy, shape=k.shape), np.zeros_like(dy, shape=v.shape)
         dqh, dkh, dvh = split_heads(dq, heads), split_heads(dk, heads), split_heads(dv, heads)
         for index, block in enumerate(blocks):
             weights, all_keys = kept[index] if keeps else exponentials(block), block[:2]

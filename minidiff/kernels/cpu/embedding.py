@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ... import ops
+from ...backend import full_precision
 from .. import replaces
 from .passes import empty
 
@@ -18,7 +19,8 @@ def embedding(table, ids):
 
     def backward(dy):
         elements = ids.reshape(-1, 1).astype(np.intp) * channels + np.arange(channels)
-        dtable = np.zeros_like(dy, shape=table.shape)
+        dy = full_precision(dy)
+        dtable = np.zeros_like(dy, shape=table.shape, order="C")
         np.add.at(dtable.reshape(-1), elements.reshape(-1), dy.reshape(-1))
         return dtable, None
 
