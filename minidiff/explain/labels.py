@@ -28,6 +28,7 @@ LABELS = {
     "causal": "Who listens to whom in the text encoder", "causal_layer": "layer", "causal_head": "head",
     "causal_all": "all, mean", "causal_alt": "Attention of the text encoder: rows listen, columns are listened to",
     "causal_note": "Rows listen to columns. The hatched upper triangle is the causal mask.",
+    "causal_none": "This text encoder has no layers: no word listens to another.",
     "causal_scale": "1: all attention; the colour grows with the square root",
     "vectors_alike": "Most alike after the encoder are “{a}” and “{b}”: the cosine of their angle, 1 for the same "
         "direction, is {read} there, and {own} before it.",

@@ -1,7 +1,7 @@
 "use strict";
 
 VIEWS.words = (data, place) => {
-  place.append(merges(data), tokens(data), listening(data));
+  place.append(merges(data), tokens(data), data.attention ? listening(data) : make("p", { class: "missing" }, say("causal_none")));
 };
 
 // One row per word: its symbols after each merge, chosen by a slider.
