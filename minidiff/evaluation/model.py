@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..backend import array_module, normal, to_host
-from ..data.images import at_once, to_pillow
+from ..data.images import at_once, bytes_of
 from ..data.scenes import to_float
 from ..diffusion.scheduler_config import from_config
 from ..models.autoencoder import AutoencoderKL
@@ -45,7 +45,7 @@ def reconstruct(vae: AutoencoderKL, true: np.ndarray) -> np.ndarray:
     size = at_once(BATCH, true.shape[1])
     parts = [share_rows(through, placed(vae, to_float(true[first:first + size])))
              for first in range(0, len(true), size)]
-    return np.stack([np.asarray(image) for part in parts for image in to_pillow(to_host(part))])
+    return np.concatenate([bytes_of(to_host(part)) for part in parts])
 
 
 def embed_text(clip: CLIPModel, tokenizer: Tokenizer, captions: Sequence[str]) -> np.ndarray:

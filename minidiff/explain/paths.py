@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import to_host
+from ..data.images import bytes_of
 from ..diffusion.multistep import dpm_solver
 from ..diffusion.objectives import output_of
 from ..diffusion.samplers import State, advance, first_order, heun
 from ..diffusion.scheduler_config import with_sampler
 from .film import replaced
-from .images import bytes_of, rounded, side_by_side
+from .images import rounded, side_by_side
 from .run import Run
 
 SOURCES = (first_order, heun, dpm_solver)

@@ -94,11 +94,15 @@ def test_without_training_images_what_needs_them_is_none_and_the_rest_is_the_sam
     assert scores == others
 
 
-def test_too_few_held_out_images_and_other_sizes_are_errors_that_say_so(source):
-    with pytest.raises(UserError, match=r"3 held-out images are too few .* --data\.held_out_fraction"):
-        evaluate_images(Painter(source.images), None, MemorySource(held_out_count=3), source, 400)
-    with pytest.raises(UserError, match="3 training images are too few"):
-        evaluate_images(Painter(source.images), None, source, MemorySource(count=3), 400)
+@pytest.mark.parametrize("count", [0, 3])
+def test_too_few_images_are_an_error_that_says_so(source, count):
+    with pytest.raises(UserError, match=rf"{count} held-out images are too few .* --data\.held_out_fraction"):
+        evaluate_images(Painter(source.images), None, MemorySource(held_out_count=count), source, 400)
+    with pytest.raises(UserError, match=f"{count} training images are too few"):
+        evaluate_images(Painter(source.images), None, source, MemorySource(count=count), 400)
+
+
+def test_other_sizes_are_errors_that_say_so(source):
     with pytest.raises(UserError, match="draws 16 x 16 pixels, the images have 24"):
         evaluate_images(Painter(source.images), None, MemorySource(size=24), source, 8)
     with pytest.raises(UserError, match="image encoder reads 32"):
