@@ -35,7 +35,7 @@ def run(args) -> None:
     from ..explain.page import VIEWS, explain, write_page
     from ..explain.run import About
 
-    folder = args.folder or run_of(args)
+    folder = args.folder or learned_in(args)
     about = About(args.model, written("explain", args, ("--run", args.folder)), folder)
     with tqdm(desc="explaining", total=len(VIEWS), unit="view", leave=False, disable=None) as bar:
         for name, text in explain(opened(args), args.prompt, args.seed, sampling(args), about):
@@ -45,11 +45,9 @@ def run(args) -> None:
     print(f"{path}  ({path.stat().st_size / 1e6:.1f} MB, {time.perf_counter() - start:.1f} s)")
 
 
-def run_of(args) -> Path | None:
-    """The folder of the training run that has written a LoRA or the model, if they still lie in it."""
-    from ..training.run_folder import SETTINGS_FILE
+def learned_in(args) -> Path | None:
+    """The folder of the training run that has written a LoRA or, with none, the folder with the model's settings."""
+    from ..training.run_folder import SETTINGS_FILE, folder_of
 
-    model = Path(args.model)
-    folders = [lora if lora.is_dir() else lora.parent for lora, _ in reversed(args.lora)]
-    folders += [model.parent] * (model.name == "model")
-    return next((folder for folder in folders if (folder / SETTINGS_FILE).is_file()), None)
+    loras = (lora if lora.is_dir() else lora.parent for lora, _ in reversed(args.lora))
+    return next((folder for folder in loras if (folder / SETTINGS_FILE).is_file()), folder_of(args.model))

@@ -65,7 +65,10 @@ class Siblings(NamedTuple):
 
 @dataclass(frozen=True)
 class About:
-    """What a model does not know of itself: its name, the folder of its training run, and the command that draws."""
+    """What a model does not know of itself: its name, the command that draws, and the folder with its settings.json.
+
+    That is its own folder or that of its training run.
+    """
 
     model: str
     command: str = ""
