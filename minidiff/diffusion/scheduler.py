@@ -45,7 +45,7 @@ class Scheduler(Checked):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.solver_order > max(2, len(self.entry.orders)):
+        if self.solver_order > self.entry.highest_order:
             raise UserError(f"{self.sampler} of solver_order {self.solver_order}: use 1 or 2")
         whole = self.entry.family == WHOLE
         if self.use_karras_sigmas and (whole or self.schedule.is_flow):
