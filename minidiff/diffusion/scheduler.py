@@ -61,13 +61,16 @@ class Scheduler(Checked):
         """The sampler's entry in the table."""
         return sampler_named(self.sampler)
 
+    @property
+    def most_steps(self) -> int:
+        """The most steps of a run, whose times all differ."""
+        return self.schedule.num_train_timesteps - (self.entry.family == SOLVERS)
+
     def steps(self, num_inference_steps: int, strength: float = 1.0) -> list[Step]:
         """The steps of a run: of n steps, the last n · strength, rounded down; PNDM takes one of them twice."""
         n = whole("num_inference_steps", num_inference_steps, 1)
-        points = n + (self.entry.family == SOLVERS)
-        most = self.schedule.num_train_timesteps - (points - n)
-        if n > most:
-            raise UserError(f"{n} steps: use 1 to {most}")
+        if n > self.most_steps:
+            raise UserError(f"{n} steps: use 1 to {self.most_steps}")
         strength = number("strength", strength, 0, 1)
         stride = self.schedule.num_train_timesteps // n
         steps, skipped = spacing.moving(self._all_steps(n, stride)), n - int(n * strength)

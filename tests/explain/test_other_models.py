@@ -8,6 +8,9 @@ from explained_page import data_in
 from tiny_pipeline import WORDS, tiny_pipeline
 
 from minidiff.diffusion.sampler_table import SAMPLERS
+from minidiff.diffusion.scheduler import Scheduler
+from minidiff.diffusion.scheduler_config import to_config
+from minidiff.diffusion.schedules import Schedule
 from minidiff.explain import guidance, paths, plane, run
 from minidiff.explain.labels import LABELS
 from minidiff.explain.page import explain
@@ -68,6 +71,17 @@ def test_in_a_model_of_class_labels_no_word_listens_to_another(rng, tmp_path):
     assert views["words"]["tokens"][1] == WORDS[0] and views["words"]["attention"] is None
     if PROGRAM:
         assert LABELS["causal_none"] in drawn(file)
+
+
+def test_a_model_of_few_times_is_compared_with_as_many_steps(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "COUNTS", (5, 10))
+    monkeypatch.setattr(paths, "REFERENCE", ("dpm++", 80))
+    few = to_config(Scheduler("euler", Schedule(num_train_timesteps=8)))
+    views, file = written(tiny_pipeline(few), WORDS[0], {}, tmp_path)
+    assert views["paths"]["counts"] == [5, 7] and views["paths"]["reference"] == ["dpm++", 7]
+    assert views["plane"]["steps"] == 7
+    if PROGRAM:
+        drawn(file)
 
 
 def test_of_a_large_model_the_views_that_take_hours_say_so(tmp_path, monkeypatch):
