@@ -73,10 +73,10 @@ class Scheduler(Checked):
             raise UserError(f"{n} steps: use 1 to {self.most_steps}")
         strength = number("strength", strength, 0, 1)
         stride = self.schedule.num_train_timesteps // n
-        steps, skipped = spacing.moving(self._all_steps(n, stride)), n - int(n * strength)
+        steps, skipped = self._all_steps(n, stride), n - int(n * strength)
         if self.entry.repeats_first and strength > 0:
-            return spacing.first_repeated(steps, self.schedule, stride, skipped)
-        return steps[skipped:]
+            return spacing.first_repeated(spacing.moving(steps), self.schedule, stride, skipped)
+        return spacing.moving(steps[skipped:])
 
     def _all_steps(self, n, stride):
         entry = self.entry
