@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from ..errors import UserError
 from .drawing import add_model, add_sampling, opened, sampling, written
 from .options import check_writable
 
@@ -15,7 +16,8 @@ def add_to(commands) -> None:
         "words, noise, each step, guidance, attention, the network, training. It is one HTML file, for any browser.")
     parser.add_argument("prompt", help="what to draw; put -- before one that begins with -")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
-                        help="HTML file to write (default: named after the prompt)")
+                        help="HTML file to write, even over another (default: named after the prompt, with a number "
+                        "if that file exists)")
     add_model(parser)
     add_sampling(parser)
     parser.add_argument("--run", type=Path, dest="folder", metavar="FOLDER",
@@ -24,11 +26,13 @@ def add_to(commands) -> None:
 
 
 def run(args) -> None:
-    from .generate import file_name
+    from .generate import file_name, unused
 
     start = time.perf_counter()
-    path = args.output or Path(file_name(args.prompt)).with_suffix(".html")
+    path = args.output or unused(Path(file_name(args.prompt)).with_suffix(".html"))
     check_writable(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"cannot write {path}: a page is HTML; use .html")
 
     from tqdm import tqdm
 

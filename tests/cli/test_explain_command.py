@@ -18,10 +18,17 @@ def test_explain_names_the_page_like_its_prompt_and_says_so(model, capsys):
     assert text.startswith("<!doctype html>") and text.endswith("</html>\n") and f"--model {model} --seed 0" in text
 
 
+def test_a_second_page_of_a_prompt_has_a_number(model):
+    Path("a-star.html").write_text("my notes")
+    assert main(["explain", "a star", "--model", str(model), "--device", "cpu"]) == 0
+    assert Path("a-star.html").read_text() == "my notes" and Path("a-star-2.html").stat().st_size > 1000
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--run", "nowhere"], "holds no training run, as it has no settings.json: name"),
     (["--model", "nothing"], "unknown model"),
-    (["-o", "."], "it is a folder"), (["--sampler", "eulre"], "did you mean euler"), (["--steps", "5000"], "use 1 to"),
+    (["-o", "."], "it is a folder"), (["-o", "photo.png"], "a page is HTML"),
+    (["--sampler", "eulre"], "did you mean euler"), (["--steps", "5000"], "use 1 to"),
     (["--lora", "gone.safetensors"], "gone.safetensors"), (["--width", "18"], "multiples of 4")])
 def test_bad_arguments_are_one_line(model, capsys, arguments, message):
     assert main(["explain", WORDS[0], "--model", str(model), *arguments]) == 2
