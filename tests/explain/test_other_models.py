@@ -73,6 +73,13 @@ def test_in_a_model_of_class_labels_no_word_listens_to_another(rng, tmp_path):
         assert LABELS["causal_none"] in drawn(file)
 
 
+def test_without_words_nothing_is_merged(tmp_path):
+    views, file = written(tiny_pipeline(), "", {}, tmp_path)
+    assert views["words"]["words"] == [] and views["words"]["most"] == 1  # what the slider begins with
+    if PROGRAM:
+        assert LABELS["changed_none"] in drawn(file)
+
+
 def test_a_model_of_few_times_is_compared_with_as_many_steps(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "COUNTS", (5, 10))
     monkeypatch.setattr(paths, "REFERENCE", ("dpm++", 80))
