@@ -32,7 +32,7 @@ def add_to(commands) -> None:
 
     parser = parsers.add_parser("check", help="check your own captioned images", description="Say what was found, "
                                 "what cannot be used and why. Exit code 2 if the images cannot be trained on.")
-    parser.add_argument("path", type=Path, metavar="PATH", help="a folder or a file of captioned images")
+    parser.add_argument("path", metavar="PATH", help="a folder or a file of captioned images")
     parser.add_argument("--buckets", action="store_true",
                         help="also count the images that each bucket of train --buckets would have")
     add_captions(parser)
@@ -158,7 +158,7 @@ def run_check(args) -> None:
     show(f"{args.path}: {found.form}", *lines(usable, items), *fault_lines(faults))
     if len(faults) > len(usable):
         raise UserError(f"{len(faults)} of {len(faults) + len(usable)} images cannot be used: mend or remove them")
-    check_captions(len(distinct_captions(items)), str(args.path))
+    check_captions(len(distinct_captions(items)), args.path)
     if args.buckets:
         show(bucket_line(usable, found))
     show(f"to train on them: {for_training(args)}")

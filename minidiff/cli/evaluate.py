@@ -43,9 +43,10 @@ def run(args) -> None:
     from ..storage.pipeline_folder import find_clip, find_model
 
     model = find_model(args.model)
-    own = settings_of(model).data.source
-    data = args.data or (own if kind_of(own) != "scenes" else None)  # the judge of scenes needs no images
-    kind = kind_of(data) if data else None
+    data = args.data
+    if data is None and kind_of(own := settings_of(model).data.source) != "scenes":  # whose judge needs no images
+        data = own
+    kind = None if data is None else kind_of(data)
     if args.failures and kind in ("scenes", "images"):
         raise UserError(f"--failures shows what a judge saw, and {data} has none: leave it out")
     if args.failures:
