@@ -63,3 +63,10 @@ def test_the_run_that_a_model_or_a_lora_lies_in_is_found(model, only_the_header,
     assert main(["explain", WORDS[0], "--model", str(model), "--lora", "run/lora.safetensors", "-o", "page.html"]) == 0
     assert main(["explain", WORDS[0], "--model", str(model), "--lora", "run", "-o", "page.html"]) == 0
     assert seen == ["run", None, None, "run", "run"]
+
+
+@pytest.mark.parametrize("command", ["generate x --model", "explain x --model", "evaluate"])
+def test_what_a_model_that_was_trained_to_inpaint_draws_with_is_told_in_options(command, capsys):
+    tiny_pipeline(channels=9).save_pretrained("inpainting")
+    assert main([*command.split(), "inpainting"]) == 2
+    assert "minidiff generate --init-image FILE --mask FILE" in capsys.readouterr().err
