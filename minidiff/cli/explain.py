@@ -40,7 +40,7 @@ def run(args) -> None:
     from ..explain.run import About
 
     folder = args.folder or learned_in(args)
-    about = About(args.model, written("explain", args, ("--run", args.folder)), folder)
+    about = About(args.model, written("explain", args, ("--run", args.folder)), folder and folder.resolve())
     with tqdm(desc="explaining", total=len(VIEWS), unit="view", leave=False, disable=None) as bar:
         for name, text in explain(opened(args), args.prompt, args.seed, sampling(args), about):
             if name == "page":

@@ -62,7 +62,9 @@ def test_the_run_that_a_model_or_a_lora_lies_in_is_found(model, only_the_header,
     save_file(of_diffusers(learned(tiny_pipeline(), [LAYER])), "run/lora.safetensors")
     assert main(["explain", WORDS[0], "--model", str(model), "--lora", "run/lora.safetensors", "-o", "page.html"]) == 0
     assert main(["explain", WORDS[0], "--model", str(model), "--lora", "run", "-o", "page.html"]) == 0
-    assert seen == ["run", None, None, "run", "run"]
+    monkeypatch.chdir("run")
+    assert main(["explain", WORDS[0], "--model", "other", "--run", ".", "-o", "page.html"]) == 0
+    assert seen == ["run", None, None, "run", "run", "run"]
 
 
 @pytest.mark.parametrize("command", ["generate x --model", "explain x --model", "evaluate"])
