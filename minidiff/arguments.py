@@ -41,8 +41,8 @@ def number(name: str, value: float, low: float = -math.inf, high: float = math.i
 def interval(name: str, value: tuple[float, float]) -> tuple[float, float]:
     """Two numbers, of which the second may be infinite and is not below the first."""
     ends = tuple(map(_float, value)) if isinstance(value, Sequence) else ()
-    if len(ends) != 2 or not ends[0] <= ends[1]:  # as it is with NaN, too
-        raise UserError(f"{name} {shown(value)}: use two numbers, the lower one first")
+    if len(ends) != 2 or not (math.isfinite(ends[0]) and ends[0] <= ends[1]):  # as it is with NaN, too
+        raise UserError(f"{name} {shown(value)}: use two numbers, the lower one first, which must be finite")
     return ends
 
 

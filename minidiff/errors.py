@@ -1,4 +1,4 @@
-"""The one exception whose message is meant for the user."""
+"""The one exception and the one kind of warning that have a name; their messages are meant for the user."""
 
 MOST = 480  # letters of a message; the middle of a longer one is left out
 
@@ -8,6 +8,10 @@ class UserError(ValueError):
 
     def __init__(self, message: object):
         super().__init__(one_line(message))
+
+
+class UnreadPrompt(UserWarning):
+    """A prompt of which the model reads a part only, or nothing."""
 
 
 def one_line(message: object) -> str:

@@ -19,6 +19,8 @@ LONGEST_PATH = 4095              # bytes of a name with its folders, on Linux
 
 def absolute(name: str | Path) -> Path:
     """The absolute path of a name that may begin with ~. Raises UserError if there is no such place."""
+    if not str(name):
+        raise UserError("an empty name: give that of a file or folder, such as . for the current folder")
     try:
         return Path(name).expanduser().resolve()
     except RuntimeError as error:  # an unknown user, or links that lead to each other

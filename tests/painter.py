@@ -38,3 +38,6 @@ class Exact(Module):
 
 def words(captions):
     return np.array([[len(caption)] for caption in captions])
+
+
+words.unread = lambda caption: ""

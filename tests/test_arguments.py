@@ -45,7 +45,7 @@ def refused(call, *arguments, **options):
     ("mask", [3, math.nan, [[1.0]], "x" * 10**5, ""]), ("height", ["16", 2.5, math.nan]),
     ("width", ["16", 2.5, math.nan]),
     ("guidance_rescale", ["0.5", math.nan, 3]),
-    ("guidance_interval", [3, "ab", (1,), (math.nan, 1), (1, math.nan), (1, "2"), (5, 1), ()])])
+    ("guidance_interval", [3, "ab", (1,), (math.nan, 1), (1, math.nan), (1, "2"), (5, 1), (-math.inf, 1), ()])])
 def test_every_option_of_a_wrong_type_is_refused(pipe, option, wrong):
     others = {"init_image": BLANK} if option in ("strength", "mask") else {}
     for value in [*WRONG, *wrong]:

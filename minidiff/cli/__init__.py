@@ -19,7 +19,7 @@ from .stopping import ended_by_signals
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit code."""
+    """Run a command and return the exit code. --help and the signals TERM and HUP raise SystemExit."""
     prepare_streams()
     with warnings.catch_warnings(), ended_by_signals():
         warnings.simplefilter("default", UserWarning)

@@ -9,6 +9,7 @@ from ..errors import UserError
 from .options import as_words, check_image_name, reading, save_image, say, show, whole_number
 
 MOST_IMAGES = 1000  # in one grid
+SIZE = 64           # of scenes and of emoji
 SHOWN = 200         # letters of a caption
 COLUMN, TEMPLATE = "text", "a {}"  # where captions come from, unless it is said
 
@@ -24,14 +25,14 @@ def add_to(commands) -> None:
     parser.add_argument("--count", type=whole_number(1, MOST_IMAGES), default=16, help="number of images (default: 16)")
     parser.add_argument("--seed", type=whole_number(0, 2**63 - 1), default=0,
                         help="seed of the training run, or of the choice among your images (default: 0)")
-    parser.add_argument("--size", type=whole_number(8, 2048), default=64,
-                        help="height and width in pixels (default: 64)")
+    parser.add_argument("--size", type=whole_number(8, 2048), help="height and width in pixels (default: 64; of your "
+                        "own images that which training chooses)")
     add_captions(parser)
     parser.set_defaults(run=run_preview)
 
     parser = parsers.add_parser("check", help="check your own captioned images", description="Say what was found, "
                                 "what cannot be used and why. Exit code 2 if the images cannot be trained on.")
-    parser.add_argument("path", type=Path, metavar="PATH", help="a folder or a file of captioned images")
+    parser.add_argument("path", metavar="PATH", help="a folder or a file of captioned images")
     parser.add_argument("--buckets", action="store_true",
                         help="also count the images that each bucket of train --buckets would have")
     add_captions(parser)
@@ -81,8 +82,9 @@ def built_in(args) -> list:
     """The first scenes of a training run, with their captions."""
     from ..data.batches import scene_batch
 
-    batch = scene_batch(0, args.count, args.size, args.seed)
-    return [(scene.image(args.size), caption) for scene, caption in zip(batch.scenes, batch.captions, strict=True)]
+    size = args.size or SIZE
+    batch = scene_batch(0, args.count, size, args.seed)
+    return [(scene.image(size), caption) for scene, caption in zip(batch.scenes, batch.captions, strict=True)]
 
 
 def own_images(args) -> list:
@@ -94,13 +96,18 @@ def own_images(args) -> list:
     from ..data.image_cache import read_images
     from ..data.reading.find import find
     from ..reading import absolute
+    from ..training.fitting import fitted_size
+    from ..training.presets import Settings
 
-    items = find(absolute(args.path), args.caption_column, args.caption_template).items
+    found = find(absolute(args.path), args.caption_column, args.caption_template)
+    items, size = found.items, args.size or fitted_size(Settings(), found)
     order = np.random.default_rng(args.seed).permutation(len(items))
-    read = read_images((items[i] for i in order), args.size)
+    read = read_images((items[i] for i in order), size)
     shown = [*islice(((pixels[None], entry.caption) for entry, pixels in read if not entry.fault), args.count)]
     if not shown:
-        raise UserError(f"no image of {args.path} can be read: see minidiff data check {shlex.quote(args.path)}")
+        first, _ = next(read_images(items[:1], size))
+        raise UserError(f"no image of {args.path} can be shown at {size} pixels, such as {first.name} ({first.fault}): "
+                        f"give another --size, or see minidiff data check {shlex.quote(args.path)}")
     return shown
 
 
@@ -114,7 +121,7 @@ def emoji_scenes(args) -> list:
     from ..data.sources import full_name, open_source
     from ..training.presets import DataSettings, Settings
 
-    settings = Settings(size=args.size, seed=args.seed, data=DataSettings(full_name(args.path)))
+    settings = Settings(size=args.size or SIZE, seed=args.seed, data=DataSettings(full_name(args.path)))
     with tempfile.TemporaryDirectory() as scratch:
         source = open_source(settings, Path(scratch))
         found = source.cache.find()
@@ -151,7 +158,7 @@ def run_check(args) -> None:
     show(f"{args.path}: {found.form}", *lines(usable, items), *fault_lines(faults))
     if len(faults) > len(usable):
         raise UserError(f"{len(faults)} of {len(faults) + len(usable)} images cannot be used: mend or remove them")
-    check_captions(len(distinct_captions(items)), str(args.path))
+    check_captions(len(distinct_captions(items)), args.path)
     if args.buckets:
         show(bucket_line(usable, found))
     show(f"to train on them: {for_training(args)}")

@@ -43,9 +43,10 @@ def run(args) -> None:
     from ..storage.pipeline_folder import find_clip, find_model
 
     model = find_model(args.model)
-    own = settings_of(model).data.source
-    data = args.data or (own if kind_of(own) != "scenes" else None)  # the judge of scenes needs no images
-    kind = kind_of(data) if data else None
+    data = args.data
+    if data is None and kind_of(own := settings_of(model).data.source) != "scenes":  # whose judge needs no images
+        data = own
+    kind = None if data is None else kind_of(data)
     if args.failures and kind in ("scenes", "images"):
         raise UserError(f"--failures shows what a judge saw, and {data} has none: leave it out")
     if args.failures:
@@ -81,16 +82,12 @@ def run(args) -> None:
 
 def settings_of(model: Path):
     """The settings that a model was trained with; where they are not known, the defaults."""
-    from ..reading import read_json
-    from ..training.presets import Settings, from_dict
+    from ..training.presets import Settings
+    from ..training.run import read_settings
+    from ..training.run_folder import folder_of
 
-    path = settings_path(model)
-    return from_dict(Settings(), read_json(path), str(path)) if path else Settings()
-
-
-def settings_path(model: Path) -> Path | None:
-    """The file with the settings that a model was trained with, in its folder or the run's around it."""
-    return next((path for path in (model / "settings.json", model.parent / "settings.json") if path.exists()), None)
+    folder = folder_of(model)
+    return Settings() if folder is None else read_settings(folder)
 
 
 def open_data(name: str, model: Path, size: int, scratch: Path):
@@ -128,11 +125,12 @@ def is_own(name: str, settings, model: Path) -> bool:
 def trained_on(source, model: Path, size: int):
     """The source of the model's training images: `source`, or that of its run; None if it is not known, or not here."""
     from ..data.sources import open_source
+    from ..training.run_folder import folder_of
 
     settings = settings_of(model)
     if is_own(source.name, settings, model):
         return source
-    if settings_path(model) is None or settings.size != size:
+    if folder_of(model) is None or settings.size != size:
         return None
     own = open_source(settings, model.parent / "data")
     return own if own.kind == "scenes" or own.cache.whole else None

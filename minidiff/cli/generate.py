@@ -94,7 +94,7 @@ def files_of(path: Path, count: int) -> list[Path]:
     return [path.with_stem(f"{path.stem}-{i + 1}") for i in range(count)] if count > 1 else [path]
 
 
-def unused(path: Path, count: int) -> Path:
+def unused(path: Path, count: int = 1) -> Path:
     """`path`, or the first of NAME-2, NAME-3, ... where no file of `count` images overwrites another."""
     for number in numbers(1):
         free = path.with_stem(f"{path.stem}-{number}") if number > 1 else path

@@ -17,10 +17,14 @@ ImageLike = Image.Image | np.ndarray | str | Path
 BYTES = (np.uint8, np.uint16)
 
 
+def bytes_of(images: np.ndarray) -> np.ndarray:
+    """Float images, any number, clipped to [-1, 1] -> uint8 of the same shape."""
+    return ((np.clip(images, -1.0, 1.0) + 1.0) * 127.5).round().astype(np.uint8)
+
+
 def to_pillow(images: np.ndarray) -> list[Image.Image]:
     """Float images (N, H, W, 3), clipped to [-1, 1] -> N Pillow images, rounded to 8 bits."""
-    pixels = ((np.clip(images, -1.0, 1.0) + 1.0) * 127.5).round().astype(np.uint8)
-    return [Image.fromarray(image) for image in pixels]
+    return [Image.fromarray(image) for image in bytes_of(images)]
 
 
 def open_image(path: str | Path) -> Image.Image:

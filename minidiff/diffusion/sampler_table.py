@@ -53,6 +53,11 @@ class Sampler(NamedTuple):
     repeats_first: bool = False        # its first step is taken twice: see spacing.first_repeated
     starts_below_one: bool = False     # where rectified flow starts: see spacing.flow_steps
 
+    @property
+    def highest_order(self) -> int:
+        """The largest solver_order; 2, the usual one, is allowed where it is not read."""
+        return max(2, len(self.orders))
+
 
 ZERO_SNR, KARRAS = "rescale_betas_zero_snr", "use_karras_sigmas"
 SOLVER = (ZERO_SNR, KARRAS, "final_sigmas_type", "solver_order", "lower_order_final", "use_flow_sigmas", "flow_shift")

@@ -45,7 +45,7 @@ class Scheduler(Checked):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.solver_order > max(2, len(self.entry.orders)):
+        if self.solver_order > self.entry.highest_order:
             raise UserError(f"{self.sampler} of solver_order {self.solver_order}: use 1 or 2")
         whole = self.entry.family == WHOLE
         if self.use_karras_sigmas and (whole or self.schedule.is_flow):
@@ -61,19 +61,22 @@ class Scheduler(Checked):
         """The sampler's entry in the table."""
         return sampler_named(self.sampler)
 
+    @property
+    def most_steps(self) -> int:
+        """The most steps of a run, whose times all differ."""
+        return self.schedule.num_train_timesteps - (self.entry.family == SOLVERS)
+
     def steps(self, num_inference_steps: int, strength: float = 1.0) -> list[Step]:
         """The steps of a run: of n steps, the last n · strength, rounded down; PNDM takes one of them twice."""
         n = whole("num_inference_steps", num_inference_steps, 1)
-        points = n + (self.entry.family == SOLVERS)
-        most = self.schedule.num_train_timesteps - (points - n)
-        if n > most:
-            raise UserError(f"{n} steps: use 1 to {most}")
+        if n > self.most_steps:
+            raise UserError(f"{n} steps: use 1 to {self.most_steps}")
         strength = number("strength", strength, 0, 1)
         stride = self.schedule.num_train_timesteps // n
-        steps, skipped = spacing.moving(self._all_steps(n, stride)), n - int(n * strength)
+        steps, skipped = self._all_steps(n, stride), n - int(n * strength)
         if self.entry.repeats_first and strength > 0:
-            return spacing.first_repeated(steps, self.schedule, stride, skipped)
-        return steps[skipped:]
+            return spacing.first_repeated(spacing.moving(steps), self.schedule, stride, skipped)
+        return spacing.moving(steps[skipped:])
 
     def _all_steps(self, n, stride):
         entry = self.entry

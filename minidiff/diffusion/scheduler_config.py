@@ -142,7 +142,8 @@ def check_betas(name) -> None:
 def with_sampler(config: dict, sampler: str | None = None) -> Scheduler:
     """The Scheduler of a configuration, or with `sampler` what diffusers' `Other.from_config(config)` would give.
 
-    Of a class that is not known here, the noise and the spacing are taken, as DPM-Solver++ reads them.
+    Of a class that is not known here, the noise and the spacing are taken, as DPM-Solver++ reads them. UniPC's order 3
+    becomes 2 with a sampler that has no higher one here.
     """
     if sampler is None:
         return from_config(config)
@@ -154,5 +155,6 @@ def with_sampler(config: dict, sampler: str | None = None) -> Scheduler:
     own = from_config(config)
     if sampler == own.sampler:
         return own
-    other = from_config(config | entry.written | {"_class_name": entry.diffusers})
+    order = {"solver_order": entry.highest_order} if own.solver_order > entry.highest_order else {}
+    other = from_config(config | entry.written | order | {"_class_name": entry.diffusers})
     return replace(other, schedule=own.schedule, flow_shift=own.flow_shift)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from ..data.images import to_pillow
+from ..data.images import bytes_of
 from ..data.scenes import to_float
 from ..data.source import Source
 from ..errors import UserError
@@ -42,13 +42,13 @@ def evaluate_images(pipe: Pipeline, clip: CLIPModel | None, source: Source, trai
     if size != source.size:
         raise UserError(f"the model draws {size} x {size} pixels, the images have {source.size}: open them in its size")
     held_out = source.held_out(count)
-    captions, true = held_out.captions, pixels(held_out.images)
+    captions, true = held_out.captions, bytes_of(held_out.images)
     if len(true) < LEAST:
         raise UserError(f"{len(true)} held-out images are too few for scores: use at least {LEAST}, by --count, "
                         "another --data or, when training, a larger --data.held_out_fraction")
+    if training and training.latent_count < LEAST:
+        raise UserError(f"{training.latent_count} training images are too few for scores: use at least {LEAST}")
     some, small = training_images(training, len(captions)) if training else (None, None)
-    if training and len(some) < LEAST:
-        raise UserError(f"{len(some)} training images are too few for scores: use at least {LEAST}")
     if clip and clip.config.vision_config.image_size != size:
         raise UserError(f"the image encoder reads {clip.config.vision_config.image_size} pixels, the model draws "
                         f"{size}: remove clip/ from the model's folder to compare images by their pixels alone")
@@ -90,15 +90,10 @@ def training_images(source, count):
     """The first `count` training images, uint8 (N, S, S, 3), and thumbnails of the first 10,000."""
     some, small = [], []
     for index in range(math.ceil(min(source.latent_count, TRAINING_COUNT) / BATCH)):
-        shown = pixels(source.latent_batch(index, BATCH).images)
+        shown = bytes_of(source.latent_batch(index, BATCH).images)
         some += [*shown[:count - len(some)]]
         small.append(thumbnails(shown))
     return np.stack(some), np.concatenate(small)[:TRAINING_COUNT]
-
-
-def pixels(images):
-    """Float images as uint8."""
-    return np.stack([np.asarray(image) for image in to_pillow(images)])
 
 
 def rounded(*scores):

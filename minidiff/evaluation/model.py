@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ..backend import array_module, normal, to_host
-from ..data.images import at_once, to_pillow
+from ..data.images import at_once, bytes_of
 from ..data.scenes import to_float
 from ..diffusion.scheduler_config import from_config
+from ..errors import UnreadPrompt
 from ..models.autoencoder import AutoencoderKL
 from ..models.clip import CLIPModel
 from ..nn.module import Module
@@ -21,12 +23,21 @@ BATCH = 32
 
 
 def drawings(pipe: Pipeline, captions: Sequence[str]) -> Iterator[np.ndarray]:
-    """Draw the captions, number i from the noise of seed i: images, uint8 (S, S, 3)."""
+    """Draw the captions, number i from the noise of seed i: images, uint8 (S, S, 3).
+
+    One warning says how many captions the model reads in part only.
+    """
+    if faults := [*filter(None, map(pipe.tokenizer.unread, captions))]:
+        warnings.warn(f"{len(faults)} of {len(captions)} prompts are not read as a whole, such as: {faults[0]}",
+                      UnreadPrompt, stacklevel=2)
     side, channels = pipe.unet.config.sample_size, pipe.unet.config.out_channels
     for first in range(0, len(captions), BATCH):
         part = captions[first:first + BATCH]
         noise = normal(range(first, first + len(part)), (side, side, channels))
-        yield from (np.asarray(image) for image in pipe(part, latents=noise, seed=first))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnreadPrompt)
+            images = pipe(part, latents=noise, seed=first)
+        yield from map(np.asarray, images)
 
 
 def settings(pipe: Pipeline, count: int) -> dict:
@@ -45,7 +56,7 @@ def reconstruct(vae: AutoencoderKL, true: np.ndarray) -> np.ndarray:
     size = at_once(BATCH, true.shape[1])
     parts = [share_rows(through, placed(vae, to_float(true[first:first + size])))
              for first in range(0, len(true), size)]
-    return np.stack([np.asarray(image) for part in parts for image in to_pillow(to_host(part))])
+    return np.concatenate([bytes_of(to_host(part)) for part in parts])
 
 
 def embed_text(clip: CLIPModel, tokenizer: Tokenizer, captions: Sequence[str]) -> np.ndarray:

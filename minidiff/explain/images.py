@@ -29,11 +29,6 @@ def side_by_side(pixels: np.ndarray) -> dict:
     return {"uri": data_uri(Image.fromarray(joined)), "count": count, "width": width, "height": height}
 
 
-def bytes_of(images: np.ndarray) -> np.ndarray:
-    """Float images in [-1, 1], clipped -> uint8."""
-    return ((np.clip(images, -1, 1) + 1) * 127.5).round().astype(np.uint8)
-
-
 def reduced(images: np.ndarray) -> np.ndarray:
     """Images with sides of at most 200 pixels, each pixel the mean of a block: (N, H, W, 3), uint8."""
     factor = math.ceil(max(images.shape[1:3]) / MOST_SIDE)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import random_stream
+from ..data.images import bytes_of
 from ..data.scenes import to_float
 from ..diffusion.objectives import add_noise
 from ..diffusion.schedules import Schedule
 from ..models.autoencoder import AutoencoderKL
-from .images import bytes_of, channels, reduced, rounded, side_by_side
+from .images import channels, reduced, rounded, side_by_side
 from .run import Run
 
 SOURCES = (add_noise, Schedule.at, AutoencoderKL)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
+import regex
 
 from ..backend import to_host
 from ..data.scenes import COLOURS
@@ -24,7 +23,11 @@ def changed(run) -> str | None:
         tokens = [word for word in words if len(word) >= LEAST_LETTERS and is_token(run.pipe.tokenizer, word)]
         old = tokens[-1] if tokens else None
         new = None if old is None else nearest_word(run.pipe, old)
-    return None if new is None else re.sub(rf"\b{re.escape(old)}\b", new, run.prompt, count=1, flags=re.IGNORECASE)
+    if new is None:
+        return None
+    whole = rf"(?<!\p{{L}}){old}(?!\p{{L}})"  # beside digits and _, too, as the tokenizer divides words
+    other = regex.sub(whole, new, run.prompt, count=1, flags=regex.IGNORECASE)
+    return other if other != run.prompt else None
 
 
 def is_token(tokenizer: Tokenizer, word: str) -> bool:

@@ -40,7 +40,7 @@ def explain(pipe: Pipeline, prompt: str, seed: int, options: dict, about: About)
 
     Views of one image leave cores idle, so two are computed at a time.
     """
-    learned = training.view(about.folder)  # first, as it fails where there is no run
+    learned = training.view(about)  # first, as it fails where there is no run
     run = observe(pipe, about, prompt, seed, options)
     run.prepare()
     with ThreadPoolExecutor(2) as pool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import to_host
+from ..data.images import bytes_of
 from ..diffusion.multistep import dpm_solver
 from ..diffusion.objectives import output_of
 from ..diffusion.samplers import State, advance, first_order, heun
 from ..diffusion.scheduler_config import with_sampler
 from .film import replaced
-from .images import bytes_of, rounded, side_by_side
+from .images import rounded, side_by_side
 from .run import Run
 
 SOURCES = (first_order, heun, dpm_solver)
@@ -24,10 +25,12 @@ def view(run: Run) -> dict:
     states, images = run.siblings
     centre, axes, kept = plane_of(states)
     projected = (states.reshape(*states.shape[:2], -1) - centre) @ axes.T
-    _, true, shown = ended(run, *REFERENCE)
+    most = with_sampler(run.pipe.scheduler, "dpm++").most_steps
+    counts, reference = sorted({min(count, most) for count in COUNTS}), (REFERENCE[0], min(REFERENCE[1], most))
+    _, true, shown = ended(run, *reference)
     table, firsts = [], []
     for sampler in SAMPLERS:
-        for count in COUNTS:
+        for count in counts:
             first, end, image = ended(run, sampler, count)
             shown = np.concatenate([shown, image])
             off = np.linalg.norm(end - true) / np.linalg.norm(true)
@@ -37,8 +40,8 @@ def view(run: Run) -> dict:
                 firsts.append(slopes_of(run, first, count))
     return {
         "paths": rounded(projected), "kept": kept, "seeds": [run.seed + i for i in range(len(states))],
-        "images": side_by_side(images), "table": rounded(table), "samplers": list(SAMPLERS), "counts": list(COUNTS),
-        "reference": list(REFERENCE), "ends": side_by_side(shown),
+        "images": side_by_side(images), "table": rounded(table), "samplers": list(SAMPLERS), "counts": counts,
+        "reference": list(reference), "ends": side_by_side(shown),
         "firsts": rounded(firsts), "decided": decided(projected),
     }
 

@@ -24,14 +24,15 @@ def view(run: Run) -> dict:
     points = spirals(random_stream(1), POINTS)
     net = train(scheduler, lambda rng, count: points[rng.integers(len(points), size=count)], TRAINING)
     fields = {"learned": denoiser(scheduler, net), "exact": lambda x, time: posterior_mean(points, x, time)}
-    steps = scheduler.steps(STEPS)
+    steps = scheduler.steps(min(STEPS, scheduler.most_steps))
     shown = evenly(steps)
+    kept = (*shown, len(steps))
     places = np.linspace(-WIDTH, WIDTH, GRID)
     grid = np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2).astype(np.float32)
     noise = random_stream(2).standard_normal((MOVING, 2), np.float32)
     found = {name: {
         "arrows": rounded([denoise(grid, steps[i].start) - grid for i in shown], 3),
-        "points": rounded([x for i, x in enumerate(way(scheduler, denoise, noise, steps)) if i in (*shown, STEPS)], 3),
+        "points": rounded([x for i, x in enumerate(way(scheduler, denoise, noise, steps)) if i in kept], 3),
     } for name, denoise in fields.items()}
     return found | {
         "grid": rounded(grid, 3), "data": rounded(points, 3), "width": WIDTH, "training": TRAINING,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backend import array_module, random_stream, to_host
-from ..data.images import at_once, to_pillow
+from ..data.images import at_once, bytes_of
 from ..data.scenes import Scene, images_of, to_float
 from ..diffusion.objectives import denoised, output_of
 from ..diffusion.scheduler import Scheduler
@@ -25,7 +25,7 @@ from ..nn.transformer import Attention, SpatialTransformer
 from ..pipeline import GUIDANCE, STEPS, Pipeline
 from ..training.presets import Settings
 from ..training.run import read_settings
-from .images import bytes_of, reduced
+from .images import reduced
 from .other_word import changed
 from .recorder import Call, named_modules, recording
 from .scene import scene_of, true_scenes
@@ -65,7 +65,10 @@ class Siblings(NamedTuple):
 
 @dataclass(frozen=True)
 class About:
-    """What a model does not know of itself: its name, the folder of its training run, and the command that draws."""
+    """What a model does not know of itself: its name, the command that draws, and the folder with its settings.json.
+
+    That is its own folder or that of its training run.
+    """
 
     model: str
     command: str = ""
@@ -117,7 +120,7 @@ class Run:
             if moment.name in ("noise", "sampling"):
                 states.append(to_host(moment.value if moment.name == "noise" else moment.value.x))
             elif moment.name == "images":
-                images += map(np.asarray, to_pillow(moment.value))
+                images += [*bytes_of(moment.value)]
         whole = [np.concatenate(states[i::len(self.steps) + 1]) for i in range(len(self.steps) + 1)]
         return Siblings(np.stack(whole, axis=1), np.stack(images))
 
@@ -200,7 +203,7 @@ def observe(pipe: Pipeline, about: About, prompt: str, seed: int, options: dict)
                 found["steps"].append(step if kept else replace(step, outputs={}))
                 x = after
             else:
-                found["image"] = np.asarray(to_pillow(moment.value)[0])
+                found["image"] = bytes_of(moment.value)[0]
             calls.clear()
     count = len(found["steps"])
     shown = list(range(count)) if is_small(pipe) and count <= 40 else sorted(

@@ -11,8 +11,8 @@ from PIL import Image
 from ..ops import contrastive
 from ..report.plots import loss_curves, read_metrics
 from ..training.loop import Progress
-from ..training.run_folder import settings_file
 from .images import data_uri, rounded
+from .run import About
 
 SOURCES = (contrastive, Progress)
 COMMANDS = ("minidiff train --preset tiny --minutes 5 --out runs/first",
@@ -20,22 +20,20 @@ COMMANDS = ("minidiff train --preset tiny --minutes 5 --out runs/first",
 MOST_POINTS, MOST_SAMPLES, WIDEST = 160, 6, 520
 
 
-def view(folder: Path | None) -> dict:
-    if folder is None:
+def view(about: About) -> dict:
+    folder, count, stages = about.folder, about.settings.train_contrastive.batch_size, []
+    if folder is None or not (folder / "metrics.jsonl").exists():
         return {"stages": [], "commands": COMMANDS}
-    settings = settings_file(folder)
-    stages = []
     for stage, losses in loss_curves(read_metrics(folder / "metrics.jsonl")).items():
         shown = {name: points for name, points in losses.items() if name in ("loss", "held_out")}
-        stages.append({"name": stage, "chance": chance(stage, settings),
+        stages.append({"name": stage, "chance": chance(stage, count),
                        "losses": {name: rounded(thinned(points)) for name, points in shown.items() if points}})
     return {"folder": folder.name, "stages": [one for one in stages if one["losses"]], "samples": samples(folder)}
 
 
-def chance(stage: str, settings: dict) -> dict | None:
+def chance(stage: str, count: int) -> dict | None:
     """The contrastive loss of a model that knows nothing: ln n, as each caption has n images to choose from."""
-    count = settings.get("train_contrastive", {}).get("batch_size")
-    return {"count": count, "loss": math.log(count)} if stage == "contrastive" and count else None
+    return {"count": count, "loss": math.log(count)} if stage == "contrastive" else None
 
 
 def thinned(points: dict[int, float]) -> list[tuple[int, float]]:

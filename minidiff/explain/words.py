@@ -23,13 +23,15 @@ def view(run: Run) -> dict:
     tokenizer, count = run.pipe.tokenizer, run.tokens
     words = [{"text": word, "merges": [*islice(tokenizer.merging(word), MOST_STEPS)]}
              for word in dict.fromkeys(words_of(run.prompt.lower()))]
+    layers = [weights[:, :count, :count] for weights in run.reading.values()]  # none in a model of class labels
     table = to_host(run.pipe.text_encoder.embeddings.token_embedding.weight.value)[run.ids[:count]]
     return {
-        "words": words, "ids": run.ids.tolist(), "used": count, "vocabulary": len(tokenizer),
+        "words": words, "most": max((len(word["merges"]) for word in words), default=1),
+        "ids": run.ids.tolist(), "used": count, "vocabulary": len(tokenizer),
         "tokens": [tokenizer.tokens[i] for i in run.ids[:count]], "width": run.context.shape[1],
         "table": strips(table), "context": strips(run.context[:count]),
         "alike": alike(table, run.context[:count]),
-        "attention": packed(np.stack([weights[:, :count, :count] for weights in run.reading.values()])),
+        "attention": packed(np.stack(layers)) if layers else None,
     }
 
 

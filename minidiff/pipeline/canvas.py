@@ -39,7 +39,8 @@ def canvas_for(unet: UNetConfig, vae: AutoencoderConfig, init_image: ImageLike |
                encode: Callable) -> Canvas:
     """`place` puts an array on the UNet's device, and `encode` gives the latents of images there."""
     if is_for_inpainting(unet) and (init_image is None or mask is None):
-        raise UserError("this model was trained to inpaint: give it an init_image and a mask")
+        raise UserError("this model was trained to inpaint, and draws with an init_image and a mask only: use them, as "
+                        "minidiff generate --init-image FILE --mask FILE does")
     image = None if init_image is None else decoded(init_image, "the initial image")
     size = size_of(unet, vae, image, latents, height, width)
     canvas = Canvas(size[0] // vae.downsampling, size[1] // vae.downsampling)

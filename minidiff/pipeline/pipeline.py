@@ -29,7 +29,7 @@ from ..data.images import ImageLike, to_pillow
 from ..diffusion.guidance import guided, inpainted, inpainting
 from ..diffusion.samplers import step_noise
 from ..diffusion.scheduler_config import with_sampler
-from ..errors import UserError
+from ..errors import UnreadPrompt, UserError
 from ..models.autoencoder import AutoencoderKL
 from ..models.clip import CLIPModel
 from ..models.text_encoder import CLIPTextModel
@@ -202,7 +202,7 @@ class Pipeline:
         texts = list(dict.fromkeys([*prompts, *negatives]))
         for text in texts:
             if fault := self.tokenizer.unread(text):
-                warnings.warn(fault, stacklevel=4)
+                warnings.warn(fault, UnreadPrompt, stacklevel=4)
         ids, places = self.tokenizer(texts), {text: i for i, text in enumerate(texts)}
         xp = array_module(self.unet.conv_in.weight.value)
         contexts = self._forward(first_of(self.text_encoder), xp.asarray(ids))

@@ -140,8 +140,8 @@ class Tokenizer:
             return (f"{text[:40]!r} is none of the classes that this model has learned: "
                     f"{', '.join(self.classes[:SHOWN])}{more}")
         if cut := self.tokens_cut(text):
-            return (f"the last {cut} tokens of {text[:40]!r}... are dropped: this model reads at most "
-                    f"{self.max_length}")
+            return (f"{text[:40]!r}... has {self.max_length + cut} tokens, and this model reads {self.max_length}: the "
+                    "rest is dropped")
         return ""
 
     def decode(self, ids: Iterable[int]) -> str:

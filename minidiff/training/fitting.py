@@ -27,7 +27,7 @@ def fit(settings: Settings, found: Found, chosen: Collection[str] = ()) -> Setti
     """The settings with sizes that fit the data, but for those whose names are in `chosen`."""
     captions = distinct_captions(found.items)
     words = words_in(captions)
-    fitted = {"size": size_for(median_side(found.items), divisor(settings))}
+    fitted = {"size": fitted_size(settings, found)}
     fitted |= {
         "text.max_length": LENGTH,
         "text.vocab_size": MIN_VOCAB_SIZE + len(captions),
@@ -43,6 +43,11 @@ def fit(settings: Settings, found: Found, chosen: Collection[str] = ()) -> Setti
             settings = replace(settings, **{group: replace(getattr(settings, group), **{field: value})} if group
                                else {field: value})
     return settings
+
+
+def fitted_size(settings: Settings, found: Found) -> int:
+    """The size at which the images are trained on."""
+    return size_for(median_side(found.items), divisor(settings))
 
 
 def divisor(settings: Settings) -> int:

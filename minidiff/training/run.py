@@ -223,7 +223,7 @@ class Run:
 
 
 def read_settings(folder: Path) -> Settings:
-    """The settings of the run in a folder. Raises UserError if there is none, or if they are bad."""
+    """The settings in the folder of a run or a model. Raises UserError if there are none, or if they are bad."""
     settings = from_dict(Settings(), settings_file(folder), str(folder / SETTINGS_FILE))
     check_settings(settings)
     return settings

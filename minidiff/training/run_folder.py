@@ -44,8 +44,19 @@ def check_new(folder: Path) -> None:
 def settings_file(folder: Path) -> dict:
     """The content of settings.json. Raises UserError if there is no run in the folder."""
     if not (folder / SETTINGS_FILE).exists():
-        raise UserError(f"{folder} holds no training run: start one without --resume")
+        raise UserError(f"{folder} holds no training run, as it has no {SETTINGS_FILE}: name the folder of one, or "
+                        "train one there")
     return read_json(folder / SETTINGS_FILE)
+
+
+def folder_of(model: str | Path) -> Path | None:
+    """The folder with the settings.json that a model was trained with: its own or, of RUN/model, the run's around it.
+
+    The model is the name of a shipped one, a folder or a file. None if its settings are not known.
+    """
+    model = Path(shipped_models().get(str(model), model)).resolve()
+    folders = (model, model.parent) if model.name == "model" else (model,)
+    return next((folder for folder in folders if (folder / SETTINGS_FILE).is_file()), None)
 
 
 def model_of(folder: Path) -> str | None:

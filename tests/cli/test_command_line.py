@@ -64,6 +64,7 @@ from minidiff.errors import UserError
     ("generate x --model MODEL --guidance 1e308", "with guidance 1e+308, is not finite"),
     ("generate x --model MODEL --init-image /dev/zero", "cannot read /dev/zero: not a file"),
     ("evaluate nothing", "unknown model"),
+    ("train --data= --out new", "an empty name"),
     ("evaluate MODEL --count 0", "--count: '0'"),
     ("evaluate MODEL --count 99999999", "at most 100000"),
     ("info nothing", "unknown model"),

@@ -54,7 +54,7 @@ def test_a_written_command_means_what_was_asked(prompt):
 
 def test_the_run_that_a_model_or_a_lora_lies_in_is_found(model, only_the_header, monkeypatch):
     seen = []
-    monkeypatch.setattr("minidiff.explain.training.view", lambda folder: seen.append(folder))
+    monkeypatch.setattr("minidiff.explain.training.view", lambda about: seen.append(about.folder and about.folder.name))
     for path in ("run/model", "elsewhere/model", "run/other"):
         tiny_pipeline().save_pretrained(path)
         Path("run/settings.json").write_text("{}", encoding="utf-8")
@@ -62,4 +62,13 @@ def test_the_run_that_a_model_or_a_lora_lies_in_is_found(model, only_the_header,
     save_file(of_diffusers(learned(tiny_pipeline(), [LAYER])), "run/lora.safetensors")
     assert main(["explain", WORDS[0], "--model", str(model), "--lora", "run/lora.safetensors", "-o", "page.html"]) == 0
     assert main(["explain", WORDS[0], "--model", str(model), "--lora", "run", "-o", "page.html"]) == 0
-    assert seen == [Path("run"), None, None, Path("run"), Path("run")]
+    monkeypatch.chdir("run")
+    assert main(["explain", WORDS[0], "--model", "other", "--run", ".", "-o", "page.html"]) == 0
+    assert seen == ["run", None, None, "run", "run", "run"]
+
+
+@pytest.mark.parametrize("command", ["generate x --model", "explain x --model", "evaluate"])
+def test_what_a_model_that_was_trained_to_inpaint_draws_with_is_told_in_options(command, capsys):
+    tiny_pipeline(channels=9).save_pretrained("inpainting")
+    assert main([*command.split(), "inpainting"]) == 2
+    assert "minidiff generate --init-image FILE --mask FILE" in capsys.readouterr().err

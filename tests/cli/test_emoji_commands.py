@@ -53,7 +53,7 @@ def test_preview_shows_names_and_scenes_as_training_sees_them(capsys):
     assert not Path("none.png").exists()
 
 
-@pytest.mark.filterwarnings("ignore:the last .* tokens")
+@pytest.mark.filterwarnings("ignore:.* prompts are not read as a whole")
 @pytest.mark.usefixtures("fewer_captions")
 def test_a_run_on_emoji_ends_with_scores_a_report_and_a_model_that_draws(capsys):
     emoji_folder(Path("own"))

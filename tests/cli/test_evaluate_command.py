@@ -119,6 +119,8 @@ def test_images_that_a_model_was_trained_on_and_that_are_not_here_are_asked_for(
 def test_an_unknown_source_and_a_sheet_without_a_judge_are_errors(model, capsys):
     assert main(["evaluate", str(model), "--data", "nowhere"]) == 2
     assert "nowhere: name a folder of images" in capsys.readouterr().err
+    assert main(["evaluate", str(model), "--data", ""]) == 2
+    assert "an empty name: give that of a file or folder" in capsys.readouterr().err
     assert main(["evaluate", str(model), "--data", "scenes", "--failures", "wrong.png"]) == 2
     assert "a judge saw, and scenes has none: leave it out" in capsys.readouterr().err
 

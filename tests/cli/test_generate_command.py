@@ -82,7 +82,7 @@ def test_a_prompt_that_is_too_long_gets_one_line_of_warning(model, capsys):
     assert main(["generate", "red " * 20, "--model", str(model), "-o", "a.png"]) == 0
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1
-    assert errors[0].startswith("minidiff: warning: the last ")
+    assert errors[0].startswith("minidiff: warning: 'red red ")
 
 
 @pytest.mark.parametrize(("prompt", "name"), [

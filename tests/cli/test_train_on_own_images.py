@@ -8,6 +8,7 @@ import shutil
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from captioned_folder import captioned_folder, shaped_folder
 from emoji_folder import emoji_folder
@@ -175,8 +176,16 @@ def test_preview_shows_a_folder_too(own, capsys):
     for file in own.glob("*.png"):
         file.write_bytes(b"nothing")
     assert main(["data", "preview", "own", "-o", "none.png"]) == 2
-    assert "no image of own can be read: see minidiff data check own" in capsys.readouterr().err
+    assert "no image of own can be shown at 64 pixels, such as 00.png (not an image): " in capsys.readouterr().err
     assert not Path("none.png").exists()
+
+
+def test_preview_shows_small_images_at_the_size_that_training_chooses(capsys):
+    np.savez("digits.npz", images=np.zeros((4, 16, 16), np.uint8), labels=np.arange(4))
+    assert main(["data", "preview", "digits.npz", "-o", "digits.png"]) == 0
+    assert read_pixels("digits.png").shape[1] == 2 * (160 + 8) + 8
+    assert main(["data", "preview", "digits.npz", "--size", "33"]) == 2
+    assert "(too small: 16 x 16 pixels, at least 17 needed): give another --size" in capsys.readouterr().err
 
 
 def test_the_command_that_check_prints_is_one_for_a_shell(own, capsys):

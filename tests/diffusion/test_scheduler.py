@@ -32,6 +32,11 @@ def test_strength_keeps_the_last_steps(sampler):
         scheduler.steps(10, strength=1.5)
 
 
+def test_steps_that_go_nowhere_at_the_start_are_not_missing_in_the_last_ones():
+    scheduler = Scheduler("ddim", timestep_spacing="leading", steps_offset=1)
+    assert [len(scheduler.steps(1000, strength)) for strength in (1.0, 0.999, 0.5)] == [999, 999, 500]
+
+
 def test_pndm_skips_the_first_of_its_list_of_n_plus_1_times_as_published():
     times = {strength: [step.start.t for step in Scheduler("pndm").steps(10, strength)] for strength in (1.0, 0.3)}
     assert times[1.0] == [901, 901, 801, 701, 601, 501, 401, 301, 201, 101, 1]

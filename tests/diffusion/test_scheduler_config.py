@@ -125,6 +125,11 @@ def test_a_class_that_is_not_drawn_here_keeps_its_noise(sampler):
     assert flow.schedule.is_flow and flow.flow_shift == 3
 
 
+@pytest.mark.parametrize(("sampler", "order"), [("dpm++", 2), ("dpm++_sde", 2), ("unipc", 3), ("ddim", 2)])
+def test_an_order_that_another_sampler_lacks_becomes_its_highest(sampler, order):
+    assert with_sampler(to_config(Scheduler("unipc", solver_order=3)), sampler).solver_order == order
+
+
 @pytest.mark.parametrize("sampler", [None, "euler"])
 @pytest.mark.parametrize(("name", "message"), [
     ("EDMEulerScheduler", "EDMEulerScheduler.*another"), ("FlowMatchEulerDiscreteScheduler", "use_flow_sigmas")])

@@ -14,7 +14,7 @@ from tiny_pipeline import SIDE, tiny_pipeline
 
 from minidiff.data.scene_source import SceneSource
 from minidiff.errors import UserError
-from minidiff.evaluation import evaluate_images
+from minidiff.evaluation import drawings, evaluate_images
 from minidiff.models.clip import CLIPModel
 from minidiff.models.configs import CLIPConfig, TextConfig, VisionConfig
 from minidiff.nn.module import Module, Parameter
@@ -94,18 +94,31 @@ def test_without_training_images_what_needs_them_is_none_and_the_rest_is_the_sam
     assert scores == others
 
 
-def test_too_few_held_out_images_and_other_sizes_are_errors_that_say_so(source):
-    with pytest.raises(UserError, match=r"3 held-out images are too few .* --data\.held_out_fraction"):
-        evaluate_images(Painter(source.images), None, MemorySource(held_out_count=3), source, 400)
-    with pytest.raises(UserError, match="3 training images are too few"):
-        evaluate_images(Painter(source.images), None, source, MemorySource(count=3), 400)
+def test_prompts_that_are_cut_off_are_counted_in_one_warning():
+    captions = [f"a red {'red ' * i}heart" for i in range(40)]
+    with pytest.warns(UserWarning) as caught:
+        drawn = [*drawings(tiny_pipeline(num_inference_steps=1), captions)]
+    [warning] = caught
+    assert str(warning.message).startswith("32 of 40 prompts are not read as a whole, such as: 'a red ")
+    assert len(drawn) == 40
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_too_few_images_are_an_error_that_says_so(source, count):
+    with pytest.raises(UserError, match=rf"{count} held-out images are too few .* --data\.held_out_fraction"):
+        evaluate_images(Painter(source.images), None, MemorySource(held_out_count=count), source, 400)
+    with pytest.raises(UserError, match=f"{count} training images are too few"):
+        evaluate_images(Painter(source.images), None, source, MemorySource(count=count), 400)
+
+
+def test_other_sizes_are_errors_that_say_so(source):
     with pytest.raises(UserError, match="draws 16 x 16 pixels, the images have 24"):
         evaluate_images(Painter(source.images), None, MemorySource(size=24), source, 8)
     with pytest.raises(UserError, match="image encoder reads 32"):
         evaluate_images(Painter(source.images), Means(32), source, source, 8)
 
 
-@pytest.mark.filterwarnings("ignore:the last .* tokens")
+@pytest.mark.filterwarnings("ignore:.* prompts are not read as a whole")
 @pytest.mark.parametrize("source", [SceneSource(SIDE, 0, 50), MemorySource(SIDE)], ids=["scenes", "memory"])
 def test_a_real_model_is_scored_and_the_scores_are_json_and_the_same_each_time(source):
     pipe = tiny_pipeline()

@@ -90,7 +90,7 @@ def test_what_a_set_has_no_words_for_is_left_out(things, free_wording, kinds):
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
 
 
-@pytest.mark.filterwarnings("ignore:the last .* tokens")
+@pytest.mark.filterwarnings("ignore:.* prompts are not read as a whole")
 def test_a_real_model_is_scored_the_same_each_time():
     pipe, source = tiny_pipeline(), source_of(words_of(size=SIDE), SIDE)
     image = VisionConfig(8, 16, 1, 2, image_size=SIDE, patch_size=8)

@@ -106,7 +106,7 @@ def test_true_scenes_have_every_background_that_the_caption_leaves_open(rng):
 
 @pytest.mark.parametrize(("prompt", "other"), [
     ("a red heart above a blue square", "a green heart above a blue square"),  # it has no token for cyan
-    ("a star", "a {}"), ("a", None), ("???", None)])
+    ("a Red_heart4", "a blue_heart4"), ("a star", "a {}"), ("a", None), ("???", None), ("'sred", None)])
 def test_one_word_is_changed(prompt, other):
     found = changed(observe(tiny_pipeline(num_inference_steps=1), About("tiny"), prompt, 0, {}))
     if other is None:

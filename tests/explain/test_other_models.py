@@ -8,14 +8,20 @@ from explained_page import data_in
 from tiny_pipeline import WORDS, tiny_pipeline
 
 from minidiff.diffusion.sampler_table import SAMPLERS
+from minidiff.diffusion.scheduler import Scheduler
+from minidiff.diffusion.scheduler_config import to_config
+from minidiff.diffusion.schedules import Schedule
 from minidiff.explain import guidance, paths, plane, run
 from minidiff.explain.labels import LABELS
 from minidiff.explain.page import explain
 from minidiff.explain.run import About
 from minidiff.explain.scene import scene_of
 from minidiff.explain.wording import VIEWS
+from minidiff.models.configs import TextConfig
+from minidiff.models.text_encoder import CLIPTextModel
 from minidiff.pipeline import Pipeline
 from minidiff.tokenizer import Tokenizer
+from minidiff.training.class_labels import class_tokenizer
 
 EMOJI = ["red apple", "a green apple", "two penguins", "a pizza above a cat", "red heart", "a yellow star"]
 
@@ -55,6 +61,34 @@ def test_of_a_model_of_emoji_no_scene_is_expected(tmp_path):
     assert views["attention"]["overlaps"] == [] and views["attention"]["sharpest"]["token"] in (1, 2)
     if PROGRAM:
         assert drawn(file) == [LABELS["no_judge"], LABELS["att_no_scene"]]
+
+
+def test_in_a_model_of_class_labels_no_word_listens_to_another(rng, tmp_path):
+    pipe = tiny_pipeline()
+    pipe.tokenizer = class_tokenizer(WORDS)
+    pipe.text_encoder = CLIPTextModel(rng, TextConfig(len(pipe.tokenizer), 8, 16, 0, 2, pipe.tokenizer.max_length))
+    views, file = written(pipe, WORDS[0], {}, tmp_path)
+    assert views["words"]["tokens"][1] == WORDS[0] and views["words"]["attention"] is None
+    if PROGRAM:
+        assert LABELS["causal_none"] in drawn(file)
+
+
+def test_without_words_nothing_is_merged(tmp_path):
+    views, file = written(tiny_pipeline(), "", {}, tmp_path)
+    assert views["words"]["words"] == [] and views["words"]["most"] == 1  # what the slider begins with
+    if PROGRAM:
+        assert LABELS["changed_none"] in drawn(file)
+
+
+def test_a_model_of_few_times_is_compared_with_as_many_steps(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "COUNTS", (5, 10))
+    monkeypatch.setattr(paths, "REFERENCE", ("dpm++", 80))
+    few = to_config(Scheduler("euler", Schedule(num_train_timesteps=8)))
+    views, file = written(tiny_pipeline(few), WORDS[0], {}, tmp_path)
+    assert views["paths"]["counts"] == [5, 7] and views["paths"]["reference"] == ["dpm++", 7]
+    assert views["plane"]["steps"] == 7
+    if PROGRAM:
+        drawn(file)
 
 
 def test_of_a_large_model_the_views_that_take_hours_say_so(tmp_path, monkeypatch):

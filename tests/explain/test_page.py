@@ -81,7 +81,7 @@ def test_of_a_large_model_a_few_images_are_shown_and_the_rest_is_left_out_with_a
     monkeypatch.setattr(run_module, "SMALL", 0)
     pipe = tiny_pipeline(num_inference_steps=20)
     found = run_module.observe(pipe, About("tiny"), WORDS[0], SEED, {})
-    views = {name_of(module): module.view(None if name_of(module) == "training" else found) for module in DRAWN
+    views = {name_of(module): module.view(found.about if name_of(module) == "training" else found) for module in DRAWN
              if name_of(module) != "plane"}
     assert views["film"]["steps"] == [1, 5, 9, 12, 16, 20]
     assert {name: view["missing"] for name, view in views.items() if "missing" in view} == {

@@ -13,11 +13,12 @@ from PIL import Image
 from tiny_pipeline import WORDS
 
 from minidiff.backend import random_stream
+from minidiff.data.images import bytes_of
 from minidiff.data.judge import read, verdict
 from minidiff.diffusion.objectives import add_noise, loss_weight, target
 from minidiff.diffusion.schedules import Time
 from minidiff.explain import guidance, losses, paths, plane
-from minidiff.explain.images import bytes_of, packed
+from minidiff.explain.images import packed
 from minidiff.explain.other_word import changed
 from minidiff.explain.recorder import named_modules
 from minidiff.nn.module import frozen

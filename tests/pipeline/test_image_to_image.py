@@ -110,5 +110,5 @@ def test_a_model_that_was_trained_to_inpaint_keeps_what_is_black_and_reads_the_m
 def test_a_model_that_was_trained_to_inpaint_says_what_it_needs(image):
     pipe = tiny_pipeline(channels=9)
     for options in ({}, {"init_image": image}):
-        with pytest.raises(UserError, match="trained to inpaint: give it an init_image and a mask"):
+        with pytest.raises(UserError, match="trained to inpaint, and draws with an init_image and a mask only"):
             pipe(HEART, **options)

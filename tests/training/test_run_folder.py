@@ -21,7 +21,7 @@ from minidiff.training import latents, loop
 from minidiff.training.memory import shortage_explained
 from minidiff.training.presets import DataSettings
 from minidiff.training.run import Run
-from minidiff.training.run_folder import OTHERS, append_line, model_of
+from minidiff.training.run_folder import OTHERS, append_line, folder_of, model_of
 from minidiff.writing import new_file
 
 
@@ -49,6 +49,18 @@ def test_a_folder_that_holds_anything_of_a_run_is_refused_untouched(tmp_path, na
     with pytest.raises(UserError, match=f"holds {name}, perhaps of a run that has lost its settings.json: remove"):
         Run(tmp_path, SETTINGS)
     assert [path.name for path in tmp_path.rglob("*")] == [name]
+
+
+def test_the_settings_of_a_model_lie_in_it_or_in_the_run_around_it(tmp_path):
+    assert folder_of("emoji").name == "emoji" and folder_of("scenes") is None
+    inside, other = tmp_path / "run" / "model", tmp_path / "run" / "start"
+    for folder in (inside, other):
+        folder.mkdir(parents=True)
+    assert folder_of(inside) is None
+    (tmp_path / "run" / "settings.json").touch()
+    assert folder_of(inside) == tmp_path / "run" and folder_of(other) is None  # which another run has trained
+    (inside / "settings.json").touch()
+    assert folder_of(inside) == inside
 
 
 def test_two_runs_do_not_write_in_one_folder(tmp_path):

@@ -1,14 +1,13 @@
 "use strict";
 
 VIEWS.words = (data, place) => {
-  place.append(merges(data), tokens(data), listening(data));
+  place.append(merges(data), tokens(data), data.attention ? listening(data) : make("p", { class: "missing" }, say("causal_none")));
 };
 
 // One row per word: its symbols after each merge, chosen by a slider.
 function merges(data) {
   const rows = make("div", { class: "merges" });
-  const most = Math.max(...data.words.map((word) => word.merges.length));
-  const control = slider(say("merges"), most, 0, (i) => i ? say("merge_step", { i, n: most - 1 }) : say("merge_start"), (i) => {
+  const control = slider(say("merges"), data.most, 0, (i) => i ? say("merge_step", { i, n: data.most - 1 }) : say("merge_start"), (i) => {
     rows.replaceChildren(...data.words.map((word) => {
       const symbols = word.merges[Math.min(i, word.merges.length - 1)];
       return make("span", { class: i >= word.merges.length - 1 ? "whole" : "" }, symbols.map((symbol) =>
