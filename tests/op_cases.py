@@ -91,6 +91,7 @@ def cases():
     yield case(ops.huber, constant="weight", values=NO_KINKS)
     yield case(ops.huber, without="weight", values=NO_KINKS, delta=0.5)
     yield case(ops.kl_standard_normal)
+    yield case(ops.cosine_distance)
     yield case(ops.cross_entropy)
     yield case(ops.contrastive)
 

@@ -53,6 +53,10 @@ def kl_standard_normal(mean, logvar):
     return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
 
 
+def cosine_distance(x, target):
+    return (1 - F.cosine_similarity(x, target, dim=-1)).mean()
+
+
 def contrastive(text, image, logit_scale):
     logits = logit_scale.exp() * F.normalize(text) @ F.normalize(image).T
     labels = torch.arange(len(text), device=text.device)
@@ -78,6 +82,7 @@ OPS = {
     "l1": weighted(F.l1_loss),
     "huber": weighted(F.huber_loss),
     "kl_standard_normal": kl_standard_normal,
+    "cosine_distance": cosine_distance,
     "contrastive": contrastive,
 }
 

@@ -40,4 +40,5 @@ class Purpose(IntEnum):
     UNET = 31              # initial parameters
     DENOISING = 32         # everything for a batch of the UNet: latents, noise, times, which captions are dropped
     LORA = 33              # initial factors
+    PROJECTOR = 34         # initial parameters of what compares the UNet with the image encoder
     HELD_OUT_NOISE = 41    # noise and times for held-out losses

@@ -27,6 +27,11 @@ class CLIPVisionModel(Module):
     def __call__(self, images):
         return chain(images, self.embeddings, self.pre_layrnorm, self.encoder, first_token, self.post_layernorm)
 
+    def patches(self, images):
+        """images (N, H, W, 3) -> y (N, T, C), the states of the patches after the encoder; without a backward pass."""
+        y, _ = chain(images, self.embeddings, self.pre_layrnorm, self.encoder)
+        return y[:, 1:]
+
 
 class PatchEmbeddings(Module):
     """The class token, then the linearly embedded patches, each plus a position embedding.

@@ -57,6 +57,13 @@ class UNet2DConditionModel(Module):
         return [array for attention in self.cross_attentions for array in attention.read(context)[0]]
 
     def __call__(self, x, timesteps, *context):
+        (y, _), backward = self.watched(x, timesteps, *context)
+        return y, backward
+
+    def watched(self, x, timesteps, *context, level=None):
+        """As a call, but returns (y, h), backward(dy, dh): h (N, P, Q, C) is the feature map of a level behind its last
+        block on the way down, or None without a level.
+        """
         multiple = 2 ** (len(self.down_blocks) - 1)
         if any(side % multiple for side in x.shape[1:3]):
             raise UserError(f"the UNet takes latents whose sides are multiples of {multiple}, not {x.shape[1]} x "
@@ -70,17 +77,22 @@ class UNet2DConditionModel(Module):
             h, kept, back = block(h, time_emb, context)
             skips += kept
             down_backs.append(back)
+        layers = self.config.layers_per_block
+        place = None if level is None else level * (layers + 1) + layers  # it is one of the skip connections
+        watched = None if level is None else skips[place]
         h, mid_back = self.mid_block(h, time_emb, context)
         for block in self.up_blocks:
             h, back = block(h, skips, time_emb, context)
             up_backs.append(back)
         y, out_back = chain(h, self.conv_norm_out, silu, self.conv_out)
 
-        def backward(dy):
+        def backward(dy, dwatched=None):
             dh, dskips, dtime_emb, dcontext = out_back(dy), [], 0.0, 0.0
             for back in reversed(up_backs):
                 dh, dtime_part, dcontext_part = back(dh, dskips)
                 dtime_emb, dcontext = dtime_emb + dtime_part, dcontext + dcontext_part
+            if dwatched is not None:
+                dskips[place] = dskips[place] + dwatched
             dh, dtime_part, dcontext_part = mid_back(dh)
             dtime_emb, dcontext = dtime_emb + dtime_part, dcontext + dcontext_part
             for back in reversed(down_backs):
@@ -89,7 +101,7 @@ class UNet2DConditionModel(Module):
             dx = in_back(dh + dskips.pop())
             return dx, time_back(dtime_emb), dcontext
 
-        return y, backward
+        return (y, watched), backward
 
 
 class TimeEmbedding(Module):

@@ -14,6 +14,7 @@ from .average import follow
 from .clipping import clipping
 from .contrastive import contrastive, cross_entropy
 from .convolution import conv2d
+from .cosine import cosine_distance
 from .dispatch import fast, plain
 from .embedding import embedding, sinusoidal_embedding
 from .linear import linear

@@ -1,6 +1,7 @@
 """Cross-entropy over classes, and the contrastive loss of CLIP, which is made of it."""
 
 from ..backend import array_module, full_precision, matmul, product_precision
+from .cosine import unit_length
 from .op import op
 
 
@@ -57,14 +58,3 @@ def unrounded(a, b):
     """a b, also where other products round their factors: scale makes an error of a cosine a hundred times as large."""
     with product_precision("float32"):
         return matmul(a, b)
-
-
-def unit_length(x):
-    """y = x / ‖x‖ per row; dx = (dy − y (y · dy)) / ‖x‖"""
-    norm = array_module(x).sqrt((x * x).sum(axis=-1, keepdims=True))
-    y = x / norm
-
-    def backward(dy):
-        return (dy - y * (y * dy).sum(axis=-1, keepdims=True)) / norm
-
-    return y, backward

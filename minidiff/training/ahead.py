@@ -61,12 +61,12 @@ class Ahead:
         self.processes.send(index % self.count, index)
 
     def _draw(self, index):
-        """What a forked process does: fill a slot, or return a batch of other shapes than the slots'."""
-        pairs = [*zip(self._slot(index), batch := self.draw(index), strict=True)]
-        if any((slot.shape, slot.dtype) != (array.shape, array.dtype) for slot, array in pairs):
+        """What a forked process does: fill a slot, or return a batch of other arrays than the slots'."""
+        slot, batch = self._slot(index), self.draw(index)
+        if kinds(slot) != kinds(batch):
             return batch
-        for slot, array in pairs:
-            slot[...] = array
+        for place, array in zip(slot, batch, strict=True):
+            place[...] = array
         return None
 
     def _slot(self, index):
@@ -75,6 +75,10 @@ class Ahead:
     def close(self) -> None:
         self.processes.close()
         self.processes = Forked()
+
+
+def kinds(arrays) -> list[tuple]:
+    return [(array.shape, array.dtype) for array in arrays]
 
 
 def drawers(device: str, threads: int | None = None) -> int:

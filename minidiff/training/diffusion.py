@@ -21,6 +21,7 @@ from ..diffusion.schedules import Schedule
 from ..errors import UserError
 from ..models.autoencoder import AutoencoderKL
 from ..models.configs import UNetConfig
+from ..models.image_encoder import CLIPVisionModel
 from ..models.text_encoder import CLIPTextModel
 from ..models.unet import UNet2DConditionModel
 from ..nn.blas import set_blas_threads
@@ -28,6 +29,7 @@ from ..nn.module import frozen
 from ..nn.threads import is_wide
 from ..tokenizer import Tokenizer
 from .ahead import Ahead, drawers
+from .alignment import aligned_level, aligned_loss, aligns, mean_state, projector_of
 from .presets import Settings
 from .workers import Workers, worker_count
 
@@ -38,13 +40,14 @@ ROWS = 1024        # latents whose moments are summed at once: in float64 all wo
 @dataclass(frozen=True)
 class Latents:
     """Encoded images of one shape: the means of q(z|x), (M, P, Q, C) in float16, and the token ids of their captions,
-    (M, T).
+    (M, T); in a run that aligns, also what the image encoder makes of their patches, (M, K, D) in float16.
 
     The means and not samples: what a sample adds is noise, which no network could predict.
     """
 
     mean: np.ndarray
     ids: np.ndarray
+    states: np.ndarray | None = None
 
 
 def scaling_factor(latents: Sequence[Latents]) -> float:
@@ -57,8 +60,10 @@ def scaling_factor(latents: Sequence[Latents]) -> float:
 
 
 def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str,
-                  threads: int | None = None):
-    """Encode the images of this stage, once: training reads latents only. Yields Latents, batch by batch."""
+                  threads: int | None = None, image_encoder: CLIPVisionModel | None = None):
+    """Encode the images of this stage, once: training reads latents only. Yields Latents, batch by batch, with the
+    states of an image encoder if there is one.
+    """
     workers, size = worker_count(ENCODE_BATCH, device, threads), at_once(ENCODE_BATCH, source.size)
 
     def draw(index):
@@ -66,11 +71,15 @@ def encode_images(source: Source, tokenizer: Tokenizer, autoencoder: Autoencoder
         return batch.images, tokenizer(batch.captions).astype(np.int32)
 
     mean = captured(lambda images: autoencoder.encode(images)[0][0], device, pure=not is_wide(autoencoder))
+    states = image_encoder and captured(image_encoder.patches, device, pure=True)
+
+    def half(array):
+        return to_host(array).astype(np.float16)
 
     def encode(index):
         images, ids = drawn(index)
         with ops.no_grad(), ops.fast():
-            return Latents(to_host(mean(images)).astype(np.float16), np.array(ids))
+            return Latents(half(mean(images)), np.array(ids), states and half(states(images)))
 
     restore = set_blas_threads(1 if workers > 1 else threads)
     try:
@@ -108,6 +117,8 @@ class DiffusionTraining:
     The text encoder stays as contrastive training left it, unless `train_text_encoder` is set. Trained along with the
     UNet, it gives words that matter late in sampling, such as those for shapes of equal area, the same states before
     the UNet has learned to tell their images apart.
+
+    With `alignment`, the UNet also learns from the image encoder (alignment.py).
     """
 
     name = "diffusion"
@@ -128,18 +139,26 @@ class DiffusionTraining:
         learns = settings.diffusion.train_text_encoder
         self.models = [self.unet, text_encoder] if learns else [self.unet]
         self.read_text = text_encoder if learns else frozen(text_encoder)
+        self.projector = projector_of(settings) if aligns(settings) else None
+        if self.projector is not None:
+            self.level, self.mean_state = aligned_level(settings), mean_state(latents)
+            self.aligned_batches = settings.diffusion.alignment_steps * settings.train_diffusion.accumulation
+            self.models.append(self.projector)
         for parameter in text_encoder.parameters():
             parameter.value = to_device(parameter.value, device)
 
     def draw(self, index: int) -> tuple:
-        """The arguments of `denoising_loss` for batch `index`."""
+        """The arguments of `denoising_loss` for batch `index`; as long as the UNet is aligned, also what with."""
         rng = random_stream(self.settings.seed, Purpose.DENOISING, index)
         latents = self.latents[bucket_of(self.settings.seed, index, [len(one.ids) for one in self.latents])]
         rows = rng.integers(len(latents.ids), size=self.settings.train_diffusion.batch_size)
         mean, ids = latents.mean[rows], latents.ids[rows]
         noise = rng.standard_normal(mean.shape, dtype=np.float32)
         t = self.draw_times(rng, len(rows))
-        return self.question(mean, noise, t, self.drop_captions(rng, ids))
+        question = self.question(mean, noise, t, self.drop_captions(rng, ids))
+        if self.projector is None or index >= self.aligned_batches:
+            return question
+        return *question, latents.states[rows] - self.mean_state
 
     def step(self, workers: Workers, fraction: float, *batch) -> dict:
         """The losses of a batch; adds its gradient times `fraction`."""
@@ -170,7 +189,12 @@ class DiffusionTraining:
 
     def learn(self, fraction: float, *part) -> dict:
         """The losses of one worker's part of a batch; adds its gradient times `fraction`."""
-        losses, backward = denoising_loss(self.unet, self.read_text, *part)
+        question, states = part[:5], part[5:]
+        if states:
+            losses, backward = aligned_loss(self.unet, self.level, self.projector, self.settings.diffusion.alignment,
+                                            self.read_text, question, *states)
+        else:
+            losses, backward = denoising_loss(self.unet, self.read_text, *question)
         backward(fraction)
         return losses
 

@@ -2,6 +2,7 @@
 
     mean, ids      the means and token ids of the images, those of one shape
     mean.1, ids.1  the same for the next shape, and so on
+    states         in a run that aligns, what the image encoder makes of their patches
 """
 
 from __future__ import annotations
@@ -16,14 +17,18 @@ import numpy as np
 from ..data.source import Source, buckets_of
 from ..errors import UserError
 from ..models.autoencoder import AutoencoderKL
+from ..models.image_encoder import CLIPVisionModel
 from ..storage.checkpoint import load_checkpoint, save_checkpoint
 from ..tokenizer import Tokenizer
 from .diffusion import Latents, encode_images
 from .loop import Progress
 
+NAMES = "mean", "ids", "states"
+
 
 def write_latents(path: Path, source: Source, tokenizer: Tokenizer, autoencoder: AutoencoderKL, device: str,
-                  threads: int | None = None, seconds: float | None = None) -> Iterator[Progress]:
+                  threads: int | None = None, seconds: float | None = None,
+                  image_encoder: CLIPVisionModel | None = None) -> Iterator[Progress]:
     """Encode a source's images and captions into a file, shape by shape; with `seconds`, as many as take that long."""
     buckets, arrays, done, start = buckets_of(source), {}, 0, time.monotonic()
     counts = [bucket.latent_count for bucket in buckets]
@@ -31,7 +36,7 @@ def write_latents(path: Path, source: Source, tokenizer: Tokenizer, autoencoder:
     for number, bucket in enumerate(buckets):
         parts, left = [], counts[number]
         until = math.inf if seconds is None else seconds * sum(counts[:number + 1]) / sum(counts)
-        for part in encode_images(bucket, tokenizer, autoencoder, device, threads):
+        for part in encode_images(bucket, tokenizer, autoencoder, device, threads, image_encoder):
             parts.append(part)
             done, left, spent = done + len(part.ids), left - len(part.ids), time.monotonic() - start
             if spent >= until:
@@ -39,8 +44,8 @@ def write_latents(path: Path, source: Source, tokenizer: Tokenizer, autoencoder:
             yield Progress("latents", done, count, {}, 0.0, 0.0, done / spent, spent / done * (count - done))
             if not left:
                 break
-        arrays[key("mean", number)] = np.concatenate([part.mean for part in parts])
-        arrays[key("ids", number)] = np.concatenate([part.ids for part in parts])
+        for name in NAMES[:3 if image_encoder else 2]:
+            arrays[key(name, number)] = np.concatenate([getattr(part, name) for part in parts])
     save_checkpoint(path, arrays, {})
 
 
@@ -49,9 +54,11 @@ def read_latents(path: Path) -> list[Latents]:
     if not path.exists():
         raise UserError(f"{path} is missing: run the latents stage first")
     arrays, _ = load_checkpoint(path)
-    if not arrays or arrays.keys() != {key(name, i) for name in ("mean", "ids") for i in range(len(arrays) // 2)}:
+    names = NAMES[:3 if "states" in arrays else 2]
+    count = len(arrays) // len(names)
+    if not arrays or arrays.keys() != {key(name, number) for name in names for number in range(count)}:
         raise UserError(f"{path} holds no latents: delete it, and run the latents stage again")
-    return [Latents(arrays[key("mean", number)], arrays[key("ids", number)]) for number in range(len(arrays) // 2)]
+    return [Latents(*(arrays[key(name, number)] for name in names)) for number in range(count)]
 
 
 def key(name: str, number: int) -> str:

@@ -123,6 +123,8 @@ class DiffusionSettings(Checked):
     weighting: Name = "sqrt_snr"     # of the squared errors: uniform, min_snr or sqrt_snr
     latents: Annotated[int, Between(1, 10_000_000)] = 24_000
     caption_dropout: Fraction = 0.1
+    alignment: Factor = 0.0          # of the UNet with the image encoder: the weight of that loss
+    alignment_steps: Steps = 1000    # and how long it lasts
     train_text_encoder: bool = False
     num_inference_steps: Annotated[int, Between(1, 1000)] = 20
     guidance_scale: Annotated[float, Between(-1000, 1000)] = 3.0
@@ -160,6 +162,8 @@ class Settings(Checked):
         default_factory=lambda: StageSettings(1000, 32, 1e-3, time_fraction=0.98, optimizer="adamw"))
 
 
+SMALL = Settings(diffusion=DiffusionSettings(alignment=0.5))
+
 TINY = Settings(
     autoencoder=AutoencoderSettings(block_out_channels=(8, 16, 32)),
     text=TextSettings(hidden_size=64, num_hidden_layers=2),
@@ -180,7 +184,7 @@ EMOJI = Settings(
     train_diffusion=StageSettings(6300, 64, 1e-3, time_fraction=0.63),
 )
 
-PRESETS = {"tiny": TINY, "small": Settings(), "emoji": EMOJI}
+PRESETS = {"tiny": TINY, "small": SMALL, "emoji": EMOJI}
 
 
 def preset(name: str) -> Settings:

@@ -26,6 +26,7 @@ from ..storage.checkpoint import list_checkpoints
 from ..storage.lock import held
 from ..storage.pipeline_folder import Parts, save_pipeline
 from ..tokenizer import Tokenizer
+from .alignment import aligns
 from .autoencoder import AutoencoderTraining
 from .checks import check_settings, check_stages, stages_of
 from .class_labels import class_encoder, class_tokenizer
@@ -197,8 +198,9 @@ class Run:
         """Encode the images of the diffusion stage into latents.safetensors, unless it exists."""
         path = self.folder / "latents.safetensors"
         if not path.exists():
+            image_encoder = self.finished("contrastive").model.vision_model if aligns(self.settings) else None
             yield from write_latents(path, self.source, self.tokenizer(), self.finished("autoencoder").model,
-                                     self.device, self.threads, seconds)
+                                     self.device, self.threads, seconds, image_encoder)
 
     def latents(self) -> list[Latents]:
         return read_latents(self.folder / "latents.safetensors")

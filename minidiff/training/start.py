@@ -28,12 +28,15 @@ SETTING = {"sample_size": "size", "image_size": "size", "max_position_embeddings
 
 
 def settings_of(parts: Parts, clip: CLIPModel | None, settings: Settings) -> Settings:
-    """The settings with a trained model's sizes and kind of text, the prediction of its UNet, its sampling defaults."""
+    """The settings with a trained model's sizes and kind of text, the prediction of its UNet, its sampling defaults.
+
+    A trained UNet needs no alignment: it helps to begin.
+    """
     text, unet, scheduler = parts.text_encoder.config, parts.unet.config, from_config(parts.scheduler)
     sampling = {name: parts.scheduler[name] for name in ("num_inference_steps", "guidance_scale")
                 if name in parts.scheduler}
     diffusion = replace(settings.diffusion, prediction=scheduler.prediction_type, time_shift=scheduler.flow_shift,
-                        **sampling)
+                        alignment=0.0, **sampling)
     return replace(
         settings, diffusion=diffusion, size=parts.vae.config.sample_size,
         autoencoder=_sized(settings.autoencoder, parts.vae.config),

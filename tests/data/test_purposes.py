@@ -28,7 +28,7 @@ def test_what_is_drawn_for_the_bucket_of_emoji_changes_nothing():
 
 def test_the_numbers_are_those_of_the_shipped_models():
     assert [*map(int, Purpose.__members__.values())] == [
-        1, 2, 13, 3, 4, 5, 6, 6, 7, 8, 9, 10, 11, 12, 21, 22, 31, 32, 33, 41]
+        1, 2, 13, 3, 4, 5, 6, 6, 7, 8, 9, 10, 11, 12, 21, 22, 31, 32, 33, 34, 41]
 
 
 def test_every_stream_with_a_purpose_is_in_the_table_and_all_of_the_table_are_drawn_from():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -48,6 +49,16 @@ def test_unet_gradients(sizes, rng):
     model, inputs = unet_and_inputs(rng, sizes)
     assert_gradients_are_central_differences(model, model, inputs, rng)
     assert_every_parameter_has_a_gradient(model)
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_watched_feature_map_has_a_gradient_of_its_own(level, rng):
+    model, inputs = unet_and_inputs(rng)
+    y, _ = model(*inputs)
+    (same, h), _ = model.watched(*inputs, level=level)
+    assert_array_equal(same, y)
+    assert h.shape == [(2, 4, 8, 8), (2, 2, 4, 12)][level]
+    assert_gradients_are_central_differences(model, partial(model.watched, level=level), inputs, rng)
 
 
 def test_a_side_that_cannot_be_halved_and_doubled_back_is_refused(rng):

@@ -66,6 +66,10 @@ def kl_standard_normal(mean, logvar):
     return kl_divergence(Normal(mean, (logvar / 2).exp()), Normal(0 * one, one)).mean()
 
 
+def cosine_distance(x, target):
+    return (1 - F.cosine_similarity(x, target, dim=-1)).mean()
+
+
 def contrastive(text, image, logit_scale):
     logits = logit_scale.exp() * F.normalize(text) @ F.normalize(image).T
     labels = torch.arange(len(text))
@@ -90,7 +94,7 @@ OTHERWISE = {
     "concat": lambda a, b: torch.cat((a, b), dim=-1), "split": lambda x: x.chunk(2, dim=-1),
     "embedding": lambda table, ids: F.embedding(ids, table), "sinusoidal_embedding": sinusoidal_embedding,
     "mse": weighted(F.mse_loss), "l1": weighted(F.l1_loss), "huber": weighted(F.huber_loss),
-    "kl_standard_normal": kl_standard_normal, "contrastive": contrastive,
+    "kl_standard_normal": kl_standard_normal, "contrastive": contrastive, "cosine_distance": cosine_distance,
 }
 
 

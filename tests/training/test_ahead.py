@@ -40,10 +40,10 @@ def test_batches_are_the_same_in_whatever_order_they_are_asked_for(count):
     drawn.close()
 
 
-def test_batches_of_other_shapes_or_types_are_the_same():
+def test_batches_of_other_shapes_types_or_numbers_of_arrays_are_the_same():
     def changing(index):
         array, integers = numbers(index)
-        return array[: 4 - index % 3], integers.astype([np.int64, np.int32][index % 2])
+        return (array[: 4 - index % 3], integers.astype([np.int64, np.int32][index % 2]))[: 2 - (index > 8)]
 
     drawn = Ahead(changing, 2)
     for index in range(12):

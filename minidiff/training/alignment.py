@@ -1,0 +1,93 @@
+"""Representation alignment: the UNet learns to see in noise what the image encoder sees in the image without it.
+
+A feature map h of the UNet on its way down is compared, place by place, with the states z of the patches of the same
+image in the contrastive model's image encoder:
+
+    loss = mean (1 − cos(projector(h), z − z̄)),        added to the denoising loss, times `diffusion.alignment`
+
+z̄ is the mean of all states: what all have in common teaches nothing. Denoising alone finds out late which shape is
+where, as the squared error hardly depends on it; the image encoder has been told by captions. The projector is needed
+in training only, and no model has it. Yu et al. 2024, 2410.06940; that it is better to stop it after a while: Wang et
+al. 2025, 2505.16792.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .. import ops
+from ..backend import random_stream
+from ..data.purposes import Purpose
+from ..errors import UserError
+from ..nn.layers import Linear
+from ..nn.module import Module, chain
+from .presets import Settings
+
+WIDER = 4    # hidden channels of the projector, relative to those of the feature map
+ROWS = 1024  # images whose states are summed at once
+
+
+class Projector(Module):
+    """h (N, P, Q, C) -> y (N, T, D), T = P Q: from channels of the UNet to those of the image encoder."""
+
+    def __init__(self, rng, inputs, outputs):
+        self.linear_1 = Linear(rng, inputs, WIDER * inputs)
+        self.linear_2 = Linear(rng, WIDER * inputs, outputs)
+
+    def __call__(self, h):
+        n, height, width, channels = shape = h.shape
+        y, back = chain(h.reshape(n, height * width, channels), self.linear_1, ops.silu, self.linear_2)
+        return y, lambda dy: back(dy).reshape(shape)
+
+
+def aligns(settings: Settings) -> bool:
+    """Whether a run with these settings aligns: there is an image encoder, and it sees each image as a whole."""
+    return settings.diffusion.alignment > 0 and not (settings.data.buckets or settings.text.class_labels)
+
+
+def aligned_level(settings: Settings) -> int:
+    """The level of the UNet whose feature maps have a place for each patch of the image encoder.
+
+    Raises UserError if there is none.
+    """
+    factor = 2 ** (len(settings.autoencoder.block_out_channels) - 1)  # pixels to a latent
+    sides = [factor * 2**level for level in range(len(settings.unet.block_out_channels))]
+    if settings.image.patch_size not in sides:
+        raise UserError(f"diffusion.alignment compares patches with places of the UNet, which are {sides} pixels wide: "
+                        f"use one of these as image.patch_size, or diffusion.alignment 0")
+    return sides.index(settings.image.patch_size)
+
+
+def projector_of(settings: Settings) -> Projector:
+    return Projector(random_stream(settings.seed, Purpose.PROJECTOR),
+                     settings.unet.block_out_channels[aligned_level(settings)], settings.image.hidden_size)
+
+
+def mean_state(latents: Sequence) -> np.ndarray:
+    """The mean of the states of all patches of all images: (C,)"""
+    count, total = 0, 0.0
+    for rows in (part for one in latents for part in np.array_split(one.states, range(ROWS, len(one.states), ROWS))):
+        count, total = count + rows.shape[0] * rows.shape[1], total + rows.sum(axis=(0, 1), dtype=np.float64)
+    return (total / count).astype(np.float32)
+
+
+def aligned_loss(unet, level, projector, weight, text_encoder, question, states):
+    """loss = denoising loss + weight · mean (1 − cos(projector(h), states)), h the feature map of the UNet's `level`
+
+    question: x, timesteps, ids, answer, weight of `denoising_loss`; states (N, T, C) -> losses, backward
+    """
+    x, timesteps, ids, answer, of_sample = question
+    context, text_back = text_encoder(ids)
+    (y, h), unet_back = unet.watched(x, timesteps, context, level=level)
+    loss, loss_back = ops.mse(y, answer, of_sample)
+    seen, projector_back = projector(h)
+    distance, distance_back = ops.cosine_distance(seen, states)
+
+    def backward(fraction):
+        dseen, _ = distance_back(weight * fraction)
+        _, _, dcontext = unet_back(loss_back(fraction)[0], projector_back(dseen))
+        text_back(dcontext)
+
+    return {"loss": loss, "alignment": distance}, backward
