@@ -16,8 +16,11 @@ from minidiff.training.presets import (
 
 
 def batch_of_32(settings: Settings) -> Settings:
-    """The preset with the batch size of the diffusion stage at which steps have always been compared."""
-    return replace(settings, train_diffusion=replace(settings.train_diffusion, batch_size=32))
+    """The preset with the batch size of the diffusion stage at which steps have always been compared, and without
+    alignment, which only the first steps have.
+    """
+    return replace(settings, diffusion=replace(settings.diffusion, alignment=0.0),
+                   train_diffusion=replace(settings.train_diffusion, batch_size=32))
 
 
 TINY = batch_of_32(PRESETS["tiny"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from whole_model import (
     in_double,
 )
 
+from minidiff.backend import gpu_available, to_host, without_graphs
 from minidiff.errors import UserError
 from minidiff.models.unet import UNet2DConditionModel
 from minidiff.nn.module import Module
@@ -22,6 +24,7 @@ from minidiff.training.checks import check_settings
 from minidiff.training.diffusion import DiffusionTraining, denoising_loss, unet_config
 from minidiff.training.flat import Flat
 from minidiff.training.latents import read_latents, write_latents
+from minidiff.training.loop import Trainer
 from minidiff.training.run import Run
 from minidiff.training.workers import Workers
 
@@ -132,6 +135,21 @@ def test_workers_add_up_the_gradient_of_one(aligned):
         finally:
             workers.close()
     assert_allclose(gradients[1], gradients[0], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(
+    not gpu_available(), reason="needs CuPy and an NVIDIA GPU"))])
+def test_recorded_steps_are_those_call_by_call(aligned, tmp_path, device):
+    """Two recordings: of steps that align, and of those after them."""
+    found = []
+    for recorded in (True, False):
+        stage = DiffusionTraining(ALIGNED, aligned.tokenizer(), aligned._text_encoder(), aligned.latents(), device)
+        trainer = Trainer(stage, ALIGNED.train_diffusion, tmp_path / str(recorded), 1)
+        with nullcontext() if recorded else without_graphs():
+            for _ in trainer.train():
+                pass
+        found.append(to_host(trainer.flat.value))
+    assert_allclose(found[0], found[1], rtol=0, atol=1e-4 * np.abs(found[1]).max())
 
 
 def test_a_stopped_run_ends_with_the_same_bits(aligned, tmp_path, monkeypatch):

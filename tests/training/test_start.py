@@ -77,7 +77,7 @@ def test_a_run_begun_from_a_model_goes_on_bit_for_bit_after_a_stop(tmp_path, fin
 
 def test_a_model_says_what_the_settings_of_a_run_from_it_are(finished):
     parts, clip = load_pipeline(finished.model_folder), load_clip(finished.model_folder)
-    got = settings_of(parts, clip, replace(presets.Settings(), seed=7))
+    got = settings_of(parts, clip, replace(presets.preset("small"), seed=7))
     expected = replace(SETTINGS, text=replace(SETTINGS.text, vocab_size=len(parts.tokenizer)), seed=7)
     for name in ("size", "autoencoder", "text", "image", "unet", "seed"):
         assert getattr(got, name) == getattr(expected, name)
