@@ -70,7 +70,7 @@ def add_to(commands) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print all settings as JSON and stop")
     add_device(parser)
     group, title = None, ""
-    for name, value in setting_names().items():
+    for name, value in setting_names(preset("small")).items():
         if group is None or name.rpartition(".")[0] != title:
             title = name.rpartition(".")[0]
             group = parser.add_argument_group(f"settings of {title}" if title else "settings",

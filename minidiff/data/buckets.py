@@ -1,7 +1,7 @@
 """Aspect buckets: a few shapes of about the same area, so that images that are not square lose little at their edges.
 
-An image goes to the shape whose aspect ratio is nearest to its own, and a batch comes from one bucket. Shapes are
-(width, height) in pixels.
+There are 5 at a size of 64 pixels, 27 at 512. An image goes to the shape whose aspect ratio is nearest to its own, and
+a batch comes from one bucket. Shapes are (width, height) in pixels.
 """
 
 from __future__ import annotations

@@ -54,13 +54,14 @@ class EmojiCache(ImageCache):
 
     @cached_property
     def emoji(self) -> list[Emoji]:
-        lines = (self.folder / TABLE).read_text(encoding="utf-8").split("\n")
-        rows = {row.get("file_name"): row for row in map(parsed, lines) if row}
+        lines = (self.folder / TABLE).read_text(encoding="utf-8-sig").split("\n")
+        rows = {str(row.get("file_name")).removeprefix("./"): row for row in map(parsed, lines) if row}
         found = []
         for entry, image in zip(self.entries, np.array(self.images), strict=True):
             row, codes = rows.get(entry.name, {}), code_points(Path(entry.name).stem)
-            found.append(Emoji(entry.name, entry.caption, tuple(map(str, row.get("tags") or ())),
-                               str(row.get("group") or ""), has_tone(codes or ()), image))
+            tags = row.get("tags") if isinstance(row.get("tags"), list) else ()
+            found.append(Emoji(entry.name, entry.caption, tuple(map(str, tags)), str(row.get("group") or ""),
+                               has_tone(codes or ()), image))
         return found
 
 

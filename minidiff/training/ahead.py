@@ -55,19 +55,19 @@ class Ahead:
         batch, error = self.processes.receive(index % self.count)
         if error is not None:
             raise error
-        return batch or self._slot(index)
+        return self._slot(index)[:batch] if isinstance(batch, int) else batch
 
     def _ask(self, index):
         self.processes.send(index % self.count, index)
 
     def _draw(self, index):
-        """What a forked process does: fill a slot, or return a batch of other arrays than the slots'."""
+        """What a forked process does: fill a slot's first arrays and say how many, or return a batch of other kinds."""
         slot, batch = self._slot(index), self.draw(index)
-        if kinds(slot) != kinds(batch):
+        if kinds(slot)[:len(batch)] != kinds(batch):
             return batch
-        for place, array in zip(slot, batch, strict=True):
+        for place, array in zip(slot, batch, strict=False):
             place[...] = array
-        return None
+        return len(batch)
 
     def _slot(self, index):
         return self.slots[index % len(self.slots)]

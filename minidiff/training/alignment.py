@@ -13,10 +13,6 @@ al. 2025, 2505.16792.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
 from .. import ops
 from ..backend import random_stream
 from ..data.purposes import Purpose
@@ -25,8 +21,7 @@ from ..nn.layers import Linear
 from ..nn.module import Module, chain
 from .presets import Settings
 
-WIDER = 4    # hidden channels of the projector, relative to those of the feature map
-ROWS = 1024  # images whose states are summed at once
+WIDER = 4  # hidden channels of the projector, relative to those of the feature map
 
 
 class Projector(Module):
@@ -43,8 +38,9 @@ class Projector(Module):
 
 
 def aligns(settings: Settings) -> bool:
-    """Whether a run with these settings aligns: there is an image encoder, and it sees each image as a whole."""
-    return settings.diffusion.alignment > 0 and not (settings.data.buckets or settings.text.class_labels)
+    """Whether a run with these settings aligns: its whole UNet learns, and an image encoder sees each image whole."""
+    without = settings.data.buckets or settings.text.class_labels or settings.lora.rank
+    return settings.diffusion.alignment > 0 and not without
 
 
 def aligned_level(settings: Settings) -> int:
@@ -65,18 +61,10 @@ def projector_of(settings: Settings) -> Projector:
                      settings.unet.block_out_channels[aligned_level(settings)], settings.image.hidden_size)
 
 
-def mean_state(latents: Sequence) -> np.ndarray:
-    """The mean of the states of all patches of all images: (C,)"""
-    count, total = 0, 0.0
-    for rows in (part for one in latents for part in np.array_split(one.states, range(ROWS, len(one.states), ROWS))):
-        count, total = count + rows.shape[0] * rows.shape[1], total + rows.sum(axis=(0, 1), dtype=np.float64)
-    return (total / count).astype(np.float32)
-
-
 def aligned_loss(unet, level, projector, weight, text_encoder, question, states):
     """loss = denoising loss + weight · mean (1 − cos(projector(h), states)), h the feature map of the UNet's `level`
 
-    question: x, timesteps, ids, answer, weight of `denoising_loss`; states (N, T, C) -> losses, backward
+    question: x, timesteps, ids, answer, weight of `denoising_loss`; states (N, T, D) -> losses, backward
     """
     x, timesteps, ids, answer, of_sample = question
     context, text_back = text_encoder(ids)

@@ -29,7 +29,7 @@ from ..nn.module import frozen
 from ..nn.threads import is_wide
 from ..tokenizer import Tokenizer
 from .ahead import Ahead, drawers
-from .alignment import aligned_level, aligned_loss, aligns, mean_state, projector_of
+from .alignment import aligned_level, aligned_loss, aligns, projector_of
 from .presets import Settings
 from .workers import Workers, worker_count
 
@@ -141,7 +141,12 @@ class DiffusionTraining:
         self.read_text = text_encoder if learns else frozen(text_encoder)
         self.projector = projector_of(settings) if aligns(settings) else None
         if self.projector is not None:
-            self.level, self.mean_state = aligned_level(settings), mean_state(latents)
+            [states] = (part.states for part in latents)
+            if states is None:
+                raise UserError("the latents have no states of the image encoder: set diffusion.alignment back to 0, "
+                                "or remove latents.safetensors")
+            self.level = aligned_level(settings)
+            self.mean_state = states.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
             self.aligned_batches = settings.diffusion.alignment_steps * settings.train_diffusion.accumulation
             self.models.append(self.projector)
         for parameter in text_encoder.parameters():

@@ -34,18 +34,19 @@ def write_latents(path: Path, source: Source, tokenizer: Tokenizer, autoencoder:
     counts = [bucket.latent_count for bucket in buckets]
     count = sum(counts)
     for number, bucket in enumerate(buckets):
-        parts, left = [], counts[number]
+        parts, left = {name: [] for name in NAMES[:3 if image_encoder else 2]}, counts[number]
         until = math.inf if seconds is None else seconds * sum(counts[:number + 1]) / sum(counts)
         for part in encode_images(bucket, tokenizer, autoencoder, device, threads, image_encoder):
-            parts.append(part)
+            for name, own in parts.items():
+                own.append(getattr(part, name))
             done, left, spent = done + len(part.ids), left - len(part.ids), time.monotonic() - start
             if spent >= until:
                 count, left = count - left, 0
             yield Progress("latents", done, count, {}, 0.0, 0.0, done / spent, spent / done * (count - done))
             if not left:
                 break
-        for name in NAMES[:3 if image_encoder else 2]:
-            arrays[key(name, number)] = np.concatenate([getattr(part, name) for part in parts])
+        for name in [*parts]:
+            arrays[key(name, number)] = np.concatenate(parts.pop(name))  # frees the parts of one before the next
     save_checkpoint(path, arrays, {})
 
 

@@ -49,7 +49,7 @@ def lora_training(settings: Settings, parts: Parts, latents: Sequence[Latents],
                   device: str = "cpu") -> DiffusionTraining:
     """The diffusion stage of a trained model, with its own noise schedule and scaling factor; only factors learn."""
     own = replace(settings, train_diffusion=settings.train_lora,
-                  diffusion=replace(settings.diffusion, train_text_encoder=False, alignment=0.0))
+                  diffusion=replace(settings.diffusion, train_text_encoder=False))
     stage = DiffusionTraining(own, parts.tokenizer, parts.text_encoder, latents, device, parts.unet)
     stage.name = "lora"
     stage.recordable = not is_wide(parts.unet)  # its weights are constants, and would be kept as kernels want them

@@ -149,7 +149,8 @@ class Run:
     def lengthen(self, stage: str, steps: int) -> None:
         """Have a stage end at `steps`. Raises UserError if it is past them, or if a later stage has used its result."""
         check_stages([stage], self.settings)
-        made = {"autoencoder": "latents.safetensors", "contrastive": "checkpoints/diffusion"}.get(stage)
+        latents, unet = "latents.safetensors", "checkpoints/diffusion"
+        made = {"autoencoder": latents, "contrastive": latents if aligns(self.settings) else unet}.get(stage)
         if made and (self.folder / made).exists():
             raise UserError(f"{self.folder / made} was made with the {stage} stage as it is: start another run")
         with held(self.folder):

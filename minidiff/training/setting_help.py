@@ -76,8 +76,8 @@ SETTINGS = {
         "weighting": "weights of the squared errors",
         "latents": "scenes that are encoded for this stage, with --lora as many as it draws; of your own, all are",
         "caption_dropout": "fraction of a batch without text, which guidance needs",
-        "alignment": "weight of the loss that aligns the UNet with the image encoder; 0 leaves it out, as images in "
-                     "buckets, class labels and --from do",
+        "alignment": "weight of the loss that aligns the UNet with the image encoder; 0, the default of --from, leaves "
+                     "it out, as images in buckets, class labels and --lora do",
         "alignment_steps": "steps until this loss is left out",
         "train_text_encoder": "train the text encoder along with the UNet",
         "num_inference_steps": "sampling steps that the model recommends",

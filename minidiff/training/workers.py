@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, partial
+from functools import partial
 
 from ..backend import array_module, captured, keep_memory, product_precision, shared
 from ..nn.blas import set_blas_threads
@@ -39,6 +39,7 @@ class Workers:
         self.stage, self.flat, self.ranks = stage, flat, world()
         self.others, self.gradients, self.count = Forked(), [shared(flat.grad) for _ in range(count - 1)], count
         self.restore = set_blas_threads(1 if count > 1 else threads)
+        self.recorded, self.arrays = None, 0  # `learn`, and of how many arrays
         for grad in self.gradients:
             self.others.add(partial(self._call_in, grad))
         self.ahead = Ahead(stage.draw, drawers(stage.device, threads))
@@ -52,11 +53,17 @@ class Workers:
         return self._call(name, arguments)
 
     def _call(self, name, arguments):
-        return self.recorded(*arguments) if name == "learn" else self._compute(name, arguments)
+        if name != "learn":
+            return self._compute(name, arguments)
+        if self.recorded is None or len(arguments) != self.arrays:
+            self.recorded, self.arrays = self._record(), len(arguments)
+        return self.recorded(*arguments)
 
-    @cached_property
-    def recorded(self):
-        """The stage's `learn`, recorded once, for the gradients of this process, and replayed."""
+    def _record(self):
+        """The stage's `learn`, recorded once, for the gradients of this process, and replayed.
+
+        With another number of arrays a new part of the training begins, and the old recording goes, with its memory.
+        """
         def learn(value, grad, *arguments):
             with self.flat.within(value, grad):
                 return self._compute("learn", arguments)
@@ -124,7 +131,7 @@ class Workers:
     def close(self):
         self.others.close()
         self.ahead.close()
-        vars(self).pop("recorded", None)  # refers to this object, so its memory would stay for a while
+        self.recorded = None  # it refers to this object, so its memory would stay for a while
         if self.pool is not None:
             self.pool.shutdown()
         self.restore()

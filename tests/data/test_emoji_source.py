@@ -90,7 +90,7 @@ def test_rows_without_tags_and_without_group_are_read(tmp_path):
     cache = EmojiCache(tmp_path / "data", emoji_folder(tmp_path, THINGS[:3]), 16)
     (cache.source / "metadata.jsonl").write_text(
         '{"file_name": "1f34b.png", "text": "lemon"}\n{"file_name": "1f34e.png", "text": "apple", "tags": null}\n'
-        '{"file_name": "1f34f.png", "text": "pear", "tags": [1], "group": 2}\nno row\n', "utf-8")
+        '{"file_name": "./1f34f.png", "text": "pear", "tags": [1], "group": 2}\nno row\n', "utf-8-sig")
     list(cache.fill())
     assert [(one.name, one.tags, one.group) for one in cache.emoji] == [
         ("lemon", (), ""), ("apple", (), ""), ("pear", ("1",), "2")]

@@ -50,6 +50,16 @@ def test_batches_of_other_shapes_types_or_numbers_of_arrays_are_the_same():
         assert_same(drawn(index), changing(index))
 
 
+def test_the_first_arrays_of_a_batch_stay_in_shared_memory(monkeypatch):
+    drawn, came = Ahead(lambda index: numbers(index)[: 1 if index > 2 else 2], 1), []
+    receive = ahead.Forked.receive
+    monkeypatch.setattr(ahead.Forked, "receive", lambda *names: (came.append(receive(*names)), came[-1])[1])
+    for index in range(6):
+        assert_same(drawn(index), numbers(index)[: 1 if index > 2 else 2])
+    drawn.close()
+    assert [count for count, _ in came] == [2, 2, 1, 1, 1]
+
+
 @pytest.mark.parametrize("which", range(3), ids=["autoencoder", "contrastive", "diffusion"])
 def test_a_stage_s_batches_are_the_same(finished, which):
     stage = stages(finished)[which]

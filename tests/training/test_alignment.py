@@ -165,13 +165,29 @@ def test_latents_are_the_same_with_and_without_states(aligned, tmp_path):
     assert_array_equal(plain.mean, latents.mean)
 
 
+def test_latents_without_states_are_refused(aligned):
+    stage = aligned.trainer("diffusion").stage
+    plain = [replace(part, states=None) for part in aligned.latents()]
+    with pytest.raises(UserError, match=r"no states of the image encoder: set diffusion\.alignment back to 0"):
+        DiffusionTraining(ALIGNED, aligned.tokenizer(), stage.text_encoder, plain)
+
+
+def test_an_image_encoder_whose_states_are_kept_learns_no_longer(aligned, tmp_path):
+    run = Run(tmp_path / "run", ALIGNED, threads=1)
+    for _ in run.train(["tokenizer", "autoencoder", "contrastive", "latents"]):
+        pass
+    with pytest.raises(UserError, match=r"latents\.safetensors was made with the contrastive stage as it is"):
+        run.lengthen("contrastive", 9)
+
+
 def test_the_level_has_a_place_for_each_patch():
     assert aligned_level(ALIGNED) == 1
     with pytest.raises(UserError, match=r"which are \[2, 4\] pixels wide: use one of these as image.patch_size"):
         check_settings(replace(ALIGNED, image=SETTINGS.image))
 
 
-def test_images_in_buckets_and_class_labels_are_not_aligned():
+def test_images_in_buckets_class_labels_and_factors_are_not_aligned():
     assert aligns(ALIGNED) and not aligns(SETTINGS)
     assert not aligns(replace(ALIGNED, data=replace(ALIGNED.data, buckets=True)))
     assert not aligns(replace(ALIGNED, text=replace(ALIGNED.text, class_labels=True)))
+    assert not aligns(replace(ALIGNED, lora=replace(ALIGNED.lora, rank=2)))
