@@ -16,7 +16,6 @@ from __future__ import annotations
 from .. import ops
 from ..backend import random_stream
 from ..data.purposes import Purpose
-from ..errors import UserError
 from ..nn.layers import Linear
 from ..nn.module import Module, chain
 from .presets import Settings
@@ -38,22 +37,22 @@ class Projector(Module):
 
 
 def aligns(settings: Settings) -> bool:
-    """Whether a run with these settings aligns: its whole UNet learns, and an image encoder sees each image whole."""
+    """Whether a run with these settings aligns: its whole UNet learns, an image encoder sees each image whole, and a
+    level of the UNet has a place for each of its patches.
+    """
     without = settings.data.buckets or settings.text.class_labels or settings.lora.rank
-    return settings.diffusion.alignment > 0 and not without
+    return settings.diffusion.alignment > 0 and not without and settings.image.patch_size in place_sides(settings)
 
 
 def aligned_level(settings: Settings) -> int:
-    """The level of the UNet whose feature maps have a place for each patch of the image encoder.
+    """The level of the UNet whose feature maps have a place for each patch of the image encoder."""
+    return place_sides(settings).index(settings.image.patch_size)
 
-    Raises UserError if there is none.
-    """
-    factor = 2 ** (len(settings.autoencoder.block_out_channels) - 1)  # pixels to a latent
-    sides = [factor * 2**level for level in range(len(settings.unet.block_out_channels))]
-    if settings.image.patch_size not in sides:
-        raise UserError(f"diffusion.alignment compares patches with places of the UNet, which are {sides} pixels wide: "
-                        f"use one of these as image.patch_size, or diffusion.alignment 0")
-    return sides.index(settings.image.patch_size)
+
+def place_sides(settings: Settings) -> list[int]:
+    """How many pixels wide a place of a feature map is, at each level of the UNet."""
+    latent = 2 ** (len(settings.autoencoder.block_out_channels) - 1)
+    return [latent * 2**level for level in range(len(settings.unet.block_out_channels))]
 
 
 def projector_of(settings: Settings) -> Projector:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from ..data.sources import kind_of
 from ..errors import UserError
 from ..tokenizer import MIN_VOCAB_SIZE, Tokenizer
-from .alignment import aligned_level, aligns
 from .autoencoder import autoencoder_config
 from .class_labels import check_class_labels
 from .contrastive import clip_config, text_config
@@ -58,8 +57,6 @@ def check_fit(settings: Settings) -> None:
     else:
         clip_config(settings, tokenizer)
     unet_config(settings, settings.text.hidden_size)
-    if aligns(settings):
-        aligned_level(settings)
     multiple = 2 ** (levels + len(settings.unet.block_out_channels) - 2)
     if settings.size % multiple:
         raise UserError(f"size {settings.size} cannot be halved by {levels} levels of the autoencoder and "

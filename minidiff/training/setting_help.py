@@ -77,7 +77,8 @@ SETTINGS = {
         "latents": "scenes that are encoded for this stage, with --lora as many as it draws; of your own, all are",
         "caption_dropout": "fraction of a batch without text, which guidance needs",
         "alignment": "weight of the loss that aligns the UNet with the image encoder; 0, the default of --from, leaves "
-                     "it out, as images in buckets, class labels and --lora do",
+                     "it out, as do images in buckets, class labels, --lora, and patches as wide as no place of the "
+                     "UNet",
         "alignment_steps": "steps until this loss is left out",
         "train_text_encoder": "train the text encoder along with the UNet",
         "num_inference_steps": "sampling steps that the model recommends",

@@ -20,7 +20,6 @@ from minidiff.errors import UserError
 from minidiff.models.unet import UNet2DConditionModel
 from minidiff.nn.module import Module
 from minidiff.training.alignment import Projector, aligned_level, aligned_loss, aligns
-from minidiff.training.checks import check_settings
 from minidiff.training.diffusion import DiffusionTraining, denoising_loss, unet_config
 from minidiff.training.flat import Flat
 from minidiff.training.latents import read_latents, write_latents
@@ -180,10 +179,11 @@ def test_an_image_encoder_whose_states_are_kept_learns_no_longer(aligned, tmp_pa
         run.lengthen("contrastive", 9)
 
 
-def test_the_level_has_a_place_for_each_patch():
-    assert aligned_level(ALIGNED) == 1
-    with pytest.raises(UserError, match=r"which are \[2, 4\] pixels wide: use one of these as image.patch_size"):
-        check_settings(replace(ALIGNED, image=SETTINGS.image))
+@pytest.mark.parametrize("patch, level", [(2, 0), (4, 1), (8, None)])
+def test_the_level_has_a_place_for_each_patch(patch, level):
+    settings = replace(ALIGNED, image=replace(ALIGNED.image, patch_size=patch))
+    assert aligns(settings) == (level is not None)
+    assert level is None or aligned_level(settings) == level
 
 
 def test_images_in_buckets_class_labels_and_factors_are_not_aligned():
