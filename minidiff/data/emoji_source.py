@@ -6,6 +6,7 @@ Every batch has both, in proportion; each kind of scene has combinations of word
 from __future__ import annotations
 
 import math
+import posixpath
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -55,7 +56,7 @@ class EmojiCache(ImageCache):
     @cached_property
     def emoji(self) -> list[Emoji]:
         lines = (self.folder / TABLE).read_text(encoding="utf-8-sig").split("\n")
-        rows = {str(row.get("file_name")).removeprefix("./"): row for row in map(parsed, lines) if row}
+        rows = {posixpath.normpath(str(row.get("file_name"))): row for row in map(parsed, lines) if row}
         found = []
         for entry, image in zip(self.entries, np.array(self.images), strict=True):
             row, codes = rows.get(entry.name, {}), code_points(Path(entry.name).stem)

@@ -141,12 +141,11 @@ class DiffusionTraining:
         self.read_text = text_encoder if learns else frozen(text_encoder)
         self.projector = projector_of(settings) if aligns(settings) else None
         if self.projector is not None:
-            [states] = (part.states for part in latents)
-            if states is None:
+            if any(part.states is None for part in latents):  # with states there is one shape
                 raise UserError("the latents have no states of the image encoder: set diffusion.alignment back to 0, "
                                 "or remove latents.safetensors")
             self.level = aligned_level(settings)
-            self.mean_state = states.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+            self.mean_state = latents[0].states.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
             self.aligned_batches = settings.diffusion.alignment_steps * settings.train_diffusion.accumulation
             self.models.append(self.projector)
         for parameter in text_encoder.parameters():
