@@ -9,10 +9,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from whole_model import assert_every_parameter_has_a_gradient, assert_gradients_are_central_differences, in_double
 
+from minidiff.data.batches import as_batch, evaluation_scenes
 from minidiff.errors import UserError
 from minidiff.models.clip import CLIPModel
 from minidiff.models.configs import CLIPConfig, TextConfig, VisionConfig
-from minidiff.models.image_encoder import CLIPVisionModel
+from minidiff.models.image_encoder import CLIPVisionModel, PatchEmbeddings
 from minidiff.models.text_encoder import CLIPTextModel
 from minidiff.ops import conv2d
 
@@ -60,6 +61,13 @@ def test_image_encoder_gradients(images, rng):
     model = in_double(CLIPVisionModel(rng, VISION), rng)
     assert_gradients_are_central_differences(model, model, (images,), rng)
     assert_every_parameter_has_a_gradient(model)
+
+
+def test_positions_are_as_large_as_embedded_patches(rng):
+    """To a factor of two: a class token that hears colours only learns late what is left and what is right."""
+    embeddings = PatchEmbeddings(rng, VisionConfig(hidden_size=96, image_size=64, patch_size=8))
+    patches, _ = embeddings.patch_embedding(as_batch(evaluation_scenes(50, "seen"), 64).images)
+    assert 0.5 < patches.std() / embeddings.position_embedding.weight.value.std() < 2
 
 
 def test_contrastive_gradients(model, images, rng):
