@@ -38,8 +38,8 @@ class PatchEmbeddings(Module):
 
     images (N, H, W, I) -> y (N, T, C), T = 1 + (H / size) (W / size)
 
-    Positions are initialized as large as embedded patches, and thirty times larger than in CLIP: where they drown in
-    colours, left and right look alike, and a thousand steps of training don't teach the order of words.
+    Positions are initialized about as large as embedded patches are: where colours drown them, left and right look
+    alike, and a thousand steps of training don't teach the order of words.
     """
 
     def __init__(self, rng, config):

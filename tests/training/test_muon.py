@@ -55,7 +55,8 @@ def test_muon_moves_matrices_and_leaves_the_rest_to_adamw(monkeypatch):
         def __init__(self):
             for name, shape in (("bias", (4,)), ("conv", (3, 3, 2, 4)), ("second", (3, 6, 4)), ("third", (3, 6, 4)),
                                 ("other", (7,)), ("norm", (6,)), ("apart", (18, 4)),
-                                ("linear", (5, 3)), ("last", (2, 8)), ("token_embedding", (6, 3))):
+                                ("linear", (5, 3)), ("last", (2, 8)), ("token_embedding", (6, 3)),
+                                ("patch_embedding", (2, 2, 3, 5)), ("position_embedding", (4, 5))):
                 setattr(self, name, Parameter(rng.normal(size=shape)))
 
     model, twin = Model(), Model()
@@ -65,8 +66,9 @@ def test_muon_moves_matrices_and_leaves_the_rest_to_adamw(monkeypatch):
     settings = replace(STAGE, beta1=0.8, beta2=0.95, weight_decay=0.1, muon_rate=2.0)
     muon, adam = Muon(flat, [model], settings, momentum=0.7), AdamW(plain, [twin], settings)
     average = flat.value.copy()
-    assert len(muon.shapes) == 5  # conv and second are a stack, third is what is left of it
-    matrices = {**dict.fromkeys(("conv", "second", "third", "apart"), (18, 4)), "linear": (5, 3), "last": (2, 8)}
+    assert len(muon.shapes) == 6  # conv and second are a stack, third is what is left of it
+    matrices = {**dict.fromkeys(("conv", "second", "third", "apart"), (18, 4)), "linear": (5, 3), "last": (2, 8),
+                "patch_embedding": (12, 5)}
     w = {name: getattr(model, name).value.reshape(shape).copy() for name, shape in matrices.items()}
     m = {name: np.zeros(shape) for name, shape in matrices.items()}
     for t in range(1, 11):

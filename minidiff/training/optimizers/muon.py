@@ -8,6 +8,7 @@ the small ones small; Muon makes all singular values about 1.
 from __future__ import annotations
 
 import math
+import re
 from itertools import groupby
 
 from ...backend import array_module, matmul
@@ -16,6 +17,7 @@ from ..flat import Flat
 from .adamw import AdamW
 
 QUINTIC = 3.4445, -4.7750, 2.0315  # a, b, c of a s + b s³ + c s⁵: see `orthogonal`
+LEFT_TO_ADAMW = re.compile(r"(token|position|time)_embedding")
 STACK = 1 << 18  # elements of the matrices that are updated together: after short calls, threads wait for each other
 
 
@@ -25,8 +27,8 @@ class Muon:
     m ← μ m + (1 − μ) g, then w ← w − r lr (0.2 √max(M, N) orthogonal(μ m + (1 − μ) g) + λ w)
 
     A matrix is the weight of a linear layer, or of a convolution with its taps and input channels as one axis. Biases,
-    norms and embeddings (of tokens, positions, times and patches) are left to AdamW. Neighbours of the same shape are
-    updated as one stack.
+    norms and embeddings (of tokens, positions and times) are left to AdamW; that of patches is a convolution. Neighbours
+    of the same shape are updated as one stack.
 
     0.2 √max(M, N) gives the update the root mean square of one of AdamW (Liu et al. 2025, 2502.16982, eq. 4); r is the
     setting `muon_rate`.
@@ -64,7 +66,7 @@ class Muon:
 def _matrix_shape(parameter, name):
     """(M, N) of a parameter that is updated as a matrix, None of all others."""
     shape = parameter.value.shape
-    return None if len(shape) < 2 or "embedding" in name else (math.prod(shape[:-1]), shape[-1])
+    return None if len(shape) < 2 or LEFT_TO_ADAMW.search(name) else (math.prod(shape[:-1]), shape[-1])
 
 
 def orthogonal(x, iterations: int = 5):
