@@ -26,9 +26,9 @@ class Muon:
 
     m ← μ m + (1 − μ) g, then w ← w − r lr (0.2 √max(M, N) orthogonal(μ m + (1 − μ) g) + λ w)
 
-    A matrix is the weight of a linear layer, or of a convolution with its taps and input channels as one axis. Biases,
-    norms and embeddings (of tokens, positions and times) are left to AdamW; that of patches is a convolution. Neighbours
-    of the same shape are updated as one stack.
+    A matrix is the weight of a linear layer, or of a convolution with its taps and input channels as one axis, such as
+    the patch embedding. Biases, norms and embeddings (of tokens, positions and times) are left to AdamW. Neighbours of
+    the same shape are updated as one stack.
 
     0.2 √max(M, N) gives the update the root mean square of one of AdamW (Liu et al. 2025, 2502.16982, eq. 4); r is the
     setting `muon_rate`.
