@@ -28,6 +28,7 @@ from ..nn.threads import cores
 
 COUNTS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")  # set by MPICH and others, Open MPI, Slurm
 LONGEST_SLEEP = 0.05  # seconds between two looks for a message
+PASSING_ON = 0.5      # seconds that mpiexec is given for an error message
 
 
 class Ranks:
@@ -131,7 +132,7 @@ def together() -> Iterator[Ranks]:
         yield ranks
     except BaseException as error:
         if ranks.size > 1 and (ranks.rank or ranks.in_step):
-            atexit.register(ranks.comm.Abort, error.code if isinstance(error, SystemExit) else 2)
+            atexit.register(end_all, ranks, error.code if isinstance(error, SystemExit) else 2)
         if ranks.rank and isinstance(error, UserError):
             where = f"rank {ranks.rank} of {ranks.size} on {ranks.mpi.Get_processor_name()}"
             raise UserError(f"{where}: {error}") from error
@@ -139,6 +140,12 @@ def together() -> Iterator[Ranks]:
     finally:
         if ranks.rank == 0:
             ranks.tell(None)
+
+
+def end_all(ranks: Ranks, code: int) -> None:
+    """End all processes, once mpiexec has had time to pass on what this one has shown: it drops the rest."""
+    time.sleep(PASSING_ON)
+    ranks.comm.Abort(code)
 
 
 @cache

@@ -111,6 +111,13 @@ def test_ranks_train_every_kind_of_run(kind, finished, tmp_path):
     assert_ended_alike(ranked.folder, alone, ("loss", "gradient_norm"))
 
 
+def test_an_error_is_passed_on_before_all_ranks_are_ended(monkeypatch):
+    calls = []
+    monkeypatch.setattr(ranks.time, "sleep", lambda seconds: calls.append(("sleep", seconds)))
+    ranks.end_all(SimpleNamespace(comm=SimpleNamespace(Abort=lambda code: calls.append(("abort", code)))), 3)
+    assert calls == [("sleep", ranks.PASSING_ON), ("abort", 3)]
+
+
 @needs_mpi
 @pytest.mark.parametrize("how, code", [("killed", 9), ("failed", 2)])
 def test_a_rank_that_ends_ends_the_run_and_its_last_checkpoint_is_whole(how, code, finished, tmp_path):
