@@ -11,7 +11,7 @@ SHOWN = 40     # letters of a caption that a note shows
 NO_EFFECT = ("train_autoencoder.", "train_contrastive.", "autoencoder.mse_weight", "autoencoder.l1_weight",
              "autoencoder.kl_weight", "text.vocab_size", "text.class_labels")
 NO_EFFECT_ON_LORA = (*NO_EFFECT, "train_diffusion.", "autoencoder.", "text.", "image.", "unet.",
-                     "diffusion.train_text_encoder", "diffusion.alignment")
+                     "diffusion.train_text_encoder", "diffusion.alignment", "diffusion.clip_skip")
 
 
 class Start:

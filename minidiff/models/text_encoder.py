@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..backend import array_module
 from ..errors import UserError
 from ..nn.clip_layers import CLIPEncoder
@@ -26,6 +28,18 @@ class CLIPTextModel(Module):
 
     def __call__(self, ids):
         return chain(ids, self.embeddings, self.encoder, self.final_layer_norm)
+
+    def without_last(self, count: int) -> CLIPTextModel:
+        """The same model without its last layers, sharing all other parameters: what Stable Diffusion 2 reads.
+
+        Contrastive training compares one state of a text, that of its end. So it never tells the last layer what to
+        make of the other tokens; what they are before it, the end reads, and so they had to learn it.
+        """
+        layers = self.config.num_hidden_layers - count
+        short = CLIPTextModel(None, replace(self.config, num_hidden_layers=layers))
+        short.embeddings, short.final_layer_norm = self.embeddings, self.final_layer_norm
+        short.encoder.layers = self.encoder.layers[:layers]
+        return short
 
     def pooled(self, ids):
         """ids (N, T) -> y (N, C), the state of the first end-of-text token, which has attended to the whole text."""

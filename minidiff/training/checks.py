@@ -56,6 +56,9 @@ def check_fit(settings: Settings) -> None:
         text_config(settings, tokenizer)
     else:
         clip_config(settings, tokenizer)
+        if settings.diffusion.clip_skip > settings.text.num_hidden_layers:
+            raise UserError(f"diffusion.clip_skip {settings.diffusion.clip_skip} leaves out more layers than the text "
+                            f"encoder has: use at most text.num_hidden_layers, {settings.text.num_hidden_layers}")
     unet_config(settings, settings.text.hidden_size)
     multiple = 2 ** (levels + len(settings.unet.block_out_channels) - 2)
     if settings.size % multiple:

@@ -33,6 +33,7 @@ def fit(settings: Settings, found: Found, chosen: Collection[str] = ()) -> Setti
         "text.vocab_size": MIN_VOCAB_SIZE + len(captions),
         "text.num_hidden_layers": 0,  # a transformer would have nothing to combine
         "diffusion.train_text_encoder": True,
+        "diffusion.clip_skip": 0,
     } if settings.text.class_labels else {
         "text.max_length": min(max([LEAST_LENGTH, *text_lengths(captions, words)]), MOST_LENGTH),
         "text.vocab_size": vocabulary_size({*chain.from_iterable(words.values())}),

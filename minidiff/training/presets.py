@@ -125,6 +125,7 @@ class DiffusionSettings(Checked):
     caption_dropout: Fraction = 0.1
     alignment: Factor = 0.0          # of the UNet with the image encoder: the weight of that loss
     alignment_steps: Steps = 1000    # and how long it lasts
+    clip_skip: Depth = 0             # last layers of the contrastive model's text encoder that the UNet's is without
     train_text_encoder: bool = False
     num_inference_steps: Annotated[int, Between(1, 1000)] = 20
     guidance_scale: Annotated[float, Between(-1000, 1000)] = 3.0
@@ -162,7 +163,7 @@ class Settings(Checked):
         default_factory=lambda: StageSettings(1000, 32, 1e-3, time_fraction=0.98, optimizer="adamw"))
 
 
-SMALL = Settings(diffusion=DiffusionSettings(alignment=0.5))
+SMALL = Settings(diffusion=DiffusionSettings(alignment=0.5, clip_skip=1))
 
 TINY = Settings(
     autoencoder=AutoencoderSettings(block_out_channels=(8, 16, 32)),

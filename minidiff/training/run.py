@@ -175,7 +175,8 @@ class Run:
         if self.settings.text.class_labels:
             return class_encoder(self.settings, self.tokenizer())
         # A replica: if it is trained on, its trainer moves it to a buffer of its own, and CLIP's stays as it is.
-        return self.finished("contrastive").model.replica().text_model
+        text_model = self.finished("contrastive").model.replica().text_model
+        return text_model.without_last(self.settings.diffusion.clip_skip)
 
     def finished(self, stage: str):
         """A stage that is done; its models have the moving average of their parameters."""

@@ -80,6 +80,8 @@ SETTINGS = {
                      "it out, as do images in buckets, class labels, --lora, and patches as wide as no place of the "
                      "UNet",
         "alignment_steps": "steps until this loss is left out",
+        "clip_skip": "last layers of the contrastive model's text encoder that the UNet's is without; Stable Diffusion "
+                     "2 leaves out one. With --from as in that model, with class labels none",
         "train_text_encoder": "train the text encoder along with the UNet",
         "num_inference_steps": "sampling steps that the model recommends",
         "guidance_scale": "guidance that the model recommends",

@@ -32,11 +32,12 @@ def settings_of(parts: Parts, clip: CLIPModel | None, settings: Settings) -> Set
 
     A trained UNet needs no alignment: it helps to begin.
     """
-    text, unet, scheduler = parts.text_encoder.config, parts.unet.config, from_config(parts.scheduler)
+    read, unet, scheduler = parts.text_encoder.config, parts.unet.config, from_config(parts.scheduler)
+    text = clip.config.text_config if clip else read
     sampling = {name: parts.scheduler[name] for name in ("num_inference_steps", "guidance_scale")
                 if name in parts.scheduler}
     diffusion = replace(settings.diffusion, prediction=scheduler.prediction_type, time_shift=scheduler.flow_shift,
-                        alignment=0.0, **sampling)
+                        alignment=0.0, clip_skip=max(0, text.num_hidden_layers - read.num_hidden_layers), **sampling)
     return replace(
         settings, diffusion=diffusion, size=parts.vae.config.sample_size,
         autoencoder=_sized(settings.autoencoder, parts.vae.config),
@@ -82,12 +83,13 @@ def check_sizes(settings: Settings, parts: Parts, clip: CLIPModel | None) -> Non
         raise UserError("class labels are those of a new model, and a model keeps its tokenizer: use --class-labels "
                         "without --from")
     own_text = text_config(settings, parts.tokenizer)
+    own_read = replace(own_text, num_hidden_layers=own_text.num_hidden_layers - settings.diffusion.clip_skip)
     of_clip = clip and (("image", clip_config(settings, parts.tokenizer).vision_config, clip.config.vision_config),
                         ("text", own_text, clip.config.text_config))
     for name, own, given in (
             ("autoencoder", autoencoder_config(settings), replace(parts.vae.config, scaling_factor=1.0)),
             *(of_clip or ()),
-            ("text", own_text, parts.text_encoder.config),
+            ("text", own_read if clip else own_text, parts.text_encoder.config),
             ("unet", unet_config(settings, settings.text.hidden_size), parts.unet.config)):
         for size in fields(own):
             wanted, found = getattr(own, size.name), getattr(given, size.name)

@@ -50,7 +50,7 @@ def test_a_dry_run_shows_what_class_labels_set(capsys):
     settings = json.loads(capsys.readouterr().out)
     assert settings["text"] | {"class_labels": True, "max_length": 3, "num_hidden_layers": 0,
                                "vocab_size": 517} == settings["text"]
-    assert settings["diffusion"]["train_text_encoder"]
+    assert settings["diffusion"]["train_text_encoder"] and settings["diffusion"]["clip_skip"] == 0
     assert main(["train", "--class-labels", "--dry-run"]) == 2
     assert "scenes, the built-in ones or of emoji, have too many different captions" in capsys.readouterr().err
     np.savez("many.npz", images=np.zeros((1200, 16, 16), np.uint8), labels=np.arange(1200))

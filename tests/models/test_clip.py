@@ -15,6 +15,7 @@ from minidiff.models.clip import CLIPModel
 from minidiff.models.configs import CLIPConfig, TextConfig, VisionConfig
 from minidiff.models.image_encoder import CLIPVisionModel, PatchEmbeddings
 from minidiff.models.text_encoder import CLIPTextModel
+from minidiff.nn.module import chain
 from minidiff.ops import conv2d
 
 START, END = 18, 19
@@ -55,6 +56,36 @@ def test_text_encoder_gradients(activation, rng):
     for call in (model, model.pooled):
         assert_gradients_are_central_differences(model, call, (IDS,), rng)
         assert_every_parameter_has_a_gradient(model)
+
+
+def test_text_encoder_without_its_last_layers(text_model, rng):
+    names = [name for name, _ in text_model.named_parameters() if "layers.1." not in name]
+    short = text_model.without_last(1)
+    assert [name for name, _ in short.named_parameters()] == names and short.config.num_hidden_layers == 1
+    whole = dict(text_model.named_parameters())
+    assert all(parameter is whole[name] for name, parameter in short.named_parameters())
+    hidden, _ = chain(IDS, text_model.embeddings, text_model.encoder.layers[0], text_model.final_layer_norm)
+    assert_array_equal(short(IDS)[0], hidden)
+    assert_gradients_are_central_differences(short, short, (IDS,), rng)
+    assert text_model.config == TEXT and len(text_model.encoder.layers) == 2
+
+
+def test_only_the_end_of_a_text_teaches_the_last_layer_what_to_make_of_tokens(model, images, rng):
+    """So the state of any other token is better read before it."""
+    layer, seen = model.text_model.encoder.layers[-1].mlp, []
+
+    class Watched:
+        def __call__(self, x):
+            y, back = layer(x)
+            return y, lambda dy: seen.append(dy) or back(dy)
+
+    model.text_model.encoder.layers[-1].mlp = Watched()
+    _, backward = model(IDS, images)
+    backward(1.0)
+    [dy] = seen
+    ends = (IDS == END).argmax(axis=1)
+    others = np.arange(IDS.shape[1]) != ends[:, None]
+    assert not dy[others].any() and np.abs(dy[~others]).min() > 0
 
 
 def test_image_encoder_gradients(images, rng):

@@ -130,6 +130,15 @@ def test_text_encoder(name, dtype, draw, agree):
     agree(f"text encoder, gradients, {dtype}", worst_gradient(ours, theirs), 0.0, GRADIENTS[dtype], floor=1.0)
 
 
+def test_text_encoder_without_its_last_layer(dtype, draw, agree):
+    """Diffusers' clip_skip = 1."""
+    theirs = random_weights(transformers.CLIPTextModel(transformers.CLIPTextConfig(**TEXTS["SD 1"])), dtype)
+    ours = twin(CLIPTextModel, TextConfig, theirs).without_last(1)
+    states = theirs(torch.from_numpy(IDS), output_hidden_states=True).hidden_states
+    inner = getattr(theirs, "text_model", theirs)
+    agree(f"text encoder, forward, {dtype}", ours(IDS)[0], inner.final_layer_norm(states[-2]).detach(), VALUES[dtype])
+
+
 @pytest.mark.parametrize("hidden_act", ["quick_gelu", "gelu"])
 def test_clip_and_its_loss(hidden_act, dtype, draw, agree):
     activation = {"hidden_act": hidden_act}
