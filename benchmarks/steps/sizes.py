@@ -16,17 +16,18 @@ from minidiff.training.presets import (
 
 
 def batch_of_32(settings: Settings) -> Settings:
-    """The preset with the batch size of the diffusion stage at which steps have always been compared, and without
-    alignment, which only the first steps have.
+    """The preset with the batch size of the diffusion stage at which steps have always been compared, without
+    alignment, which only the first steps have, and with the whole text encoder, as the shipped model.
     """
-    return replace(settings, diffusion=replace(settings.diffusion, alignment=0.0),
+    return replace(settings, diffusion=replace(settings.diffusion, alignment=0.0, clip_skip=0),
                    train_diffusion=replace(settings.train_diffusion, batch_size=32))
 
 
 TINY = batch_of_32(PRESETS["tiny"])
 
 SMALL = replace(  # the shipped model
-    batch_of_32(PRESETS["small"]), unet=UNetSettings(block_out_channels=(32, 64, 128), norm_num_groups=16))
+    batch_of_32(PRESETS["small"]), autoencoder=AutoencoderSettings(block_out_channels=(16, 16, 32)),
+    unet=UNetSettings(block_out_channels=(32, 64, 128), norm_num_groups=16))
 
 MEDIUM = replace(  # a UNet of about 10 M parameters on latents of 16 x 16
     SMALL,

@@ -29,7 +29,6 @@ def stages(settings: Settings, device: str, latents: int = 200) -> Iterator:
     mean = rng.standard_normal((200, side, side, settings.autoencoder.latent_channels), "float32").astype(np.float16)
     mean, ids = (np.resize(array, (latents, *array.shape[1:])) for array in (mean, tokenizer(captions)))
     text_encoder = CLIPTextModel(rng, clip_config(settings, tokenizer).text_config)
-    text_encoder = text_encoder.without_last(settings.diffusion.clip_skip)
     yield DiffusionTraining(settings, tokenizer, text_encoder, [Latents(mean, ids)], device)
 
 

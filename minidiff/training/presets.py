@@ -75,7 +75,7 @@ class DataSettings(Checked):
 
 @dataclass(frozen=True)
 class AutoencoderSettings(Checked):
-    block_out_channels: Widths = (16, 16, 32)
+    block_out_channels: Widths = (8, 16, 32)
     layers_per_block: Layers = 1
     latent_channels: Width = 12
     norm_num_groups: Width = 4
@@ -166,7 +166,6 @@ class Settings(Checked):
 SMALL = Settings(diffusion=DiffusionSettings(alignment=0.5, clip_skip=1))
 
 TINY = Settings(
-    autoencoder=AutoencoderSettings(block_out_channels=(8, 16, 32)),
     text=TextSettings(hidden_size=64, num_hidden_layers=2),
     image=ImageSettings(hidden_size=64, num_hidden_layers=2),
     unet=UNetSettings(block_out_channels=(16, 32, 64)),
