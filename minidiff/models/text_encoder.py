@@ -32,8 +32,8 @@ class CLIPTextModel(Module):
     def without_last(self, count: int) -> CLIPTextModel:
         """The same model without its last layers, sharing all other parameters: what Stable Diffusion 2 reads.
 
-        Contrastive training compares one state of a text, that of its end. So it never tells the last layer what to
-        make of the other tokens; what they are before it, the end reads, and so they had to learn it.
+        Contrastive training compares one state of a text, that of its end, so it never tells the last layer what to
+        make of the other tokens. What they are before it, the end reads, and that they had to learn.
         """
         layers = self.config.num_hidden_layers - count
         short = CLIPTextModel(None, replace(self.config, num_hidden_layers=layers))

@@ -82,7 +82,8 @@ def kinds(arrays) -> list[tuple]:
 
 
 def drawers(device: str, threads: int | None = None) -> int:
-    """The processes that draw batches for a GPU; none on a CPU, where training leaves no core idle.
+    """The processes that draw batches for a GPU; none on a CPU, where one beside two workers on two cores made steps
+    1.01 to 1.03 times as long.
 
     One of the `threads`, by default of all cores, is left to the process that trains. Only Linux forks safely.
     """
