@@ -47,7 +47,8 @@ def add_to(commands) -> None:
                         "also makes scenes of a folder of minidiff data emoji")
     parser.add_argument("--buckets", dest="data.buckets", action="store_const", const="true", help="keep the shape of "
                         "your images, roughly, instead of cutting out squares: a batch has images of one shape")
-    parser.add_argument("--preset", metavar="NAME", help=f"the model size: {', '.join(PRESETS)} (default: small)")
+    parser.add_argument("--preset", metavar="NAME", help=f"sizes and rates: {', '.join(PRESETS)} (default: small); gpu "
+                        "has the models of small and larger batches")
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from the sizes and weights of MODEL (a "
                         "folder, or the name of a shipped model); its autoencoder and contrastive model stay fixed")
     parser.add_argument("--lora", type=whole_number(1), metavar="RANK", help="leave MODEL as it is and train low-rank "

@@ -165,6 +165,14 @@ class Settings(Checked):
 
 SMALL = Settings(diffusion=DiffusionSettings(alignment=0.5, clip_skip=1))
 
+GPU = replace(  # the models of `small`; fewer steps, each large enough to keep a GPU busy
+    SMALL,
+    diffusion=replace(SMALL.diffusion, alignment_steps=500),
+    train_autoencoder=StageSettings(1500, 32, 2e-3, time_fraction=0.15),
+    train_contrastive=StageSettings(1000, 256, 1e-3, time_fraction=0.15, weight_decay=0.05),
+    train_diffusion=StageSettings(1500, 256, 1.5e-3, time_fraction=0.68),
+)
+
 TINY = Settings(
     text=TextSettings(hidden_size=64, num_hidden_layers=2),
     image=ImageSettings(hidden_size=64, num_hidden_layers=2),
@@ -184,7 +192,7 @@ EMOJI = Settings(
     train_diffusion=StageSettings(6300, 64, 1e-3, time_fraction=0.63),
 )
 
-PRESETS = {"tiny": TINY, "small": SMALL, "emoji": EMOJI}
+PRESETS = {"tiny": TINY, "small": SMALL, "gpu": GPU, "emoji": EMOJI}
 
 
 def preset(name: str) -> Settings:

@@ -83,13 +83,14 @@ def check_sizes(settings: Settings, parts: Parts, clip: CLIPModel | None) -> Non
         raise UserError("class labels are those of a new model, and a model keeps its tokenizer: use --class-labels "
                         "without --from")
     own_text = text_config(settings, parts.tokenizer)
-    own_read = replace(own_text, num_hidden_layers=own_text.num_hidden_layers - settings.diffusion.clip_skip)
+    own_read = own_text if clip is None else replace(
+        own_text, num_hidden_layers=own_text.num_hidden_layers - settings.diffusion.clip_skip)
     of_clip = clip and (("image", clip_config(settings, parts.tokenizer).vision_config, clip.config.vision_config),
                         ("text", own_text, clip.config.text_config))
     for name, own, given in (
             ("autoencoder", autoencoder_config(settings), replace(parts.vae.config, scaling_factor=1.0)),
             *(of_clip or ()),
-            ("text", own_read if clip else own_text, parts.text_encoder.config),
+            ("text", own_read, parts.text_encoder.config),
             ("unet", unet_config(settings, settings.text.hidden_size), parts.unet.config)):
         for size in fields(own):
             wanted, found = getattr(own, size.name), getattr(given, size.name)

@@ -71,7 +71,7 @@ def test_text_encoder_without_its_last_layers(text_model, rng):
 
 
 def test_only_the_end_of_a_text_teaches_the_last_layer_what_to_make_of_tokens(model, images, rng):
-    """So the state of any other token is better read before it."""
+    """What the last layer makes of the other tokens has no gradient."""
     layer, seen = model.text_model.encoder.layers[-1].mlp, []
 
     class Watched:
