@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -87,15 +88,16 @@ def draw_leaderboard(results, path) -> Path:
     """Prompts drawn right by each training, a line of points for each change."""
     rows = results["rows"]
     changes = list(dict.fromkeys((row["what"], row["detail"]) for row in rows))
-    figure = new_figure(1.5 + 0.4 * len(changes))
+    labels = [textwrap.fill(f"{change} ({what})", 60) for what, change in changes]
+    figure = new_figure(1.5 + 0.5 * len(changes))
     panel = figure.subplots()
     for split, colour, above in (("seen", "#2d55cd", -0.1), ("held_out", "#f58c1e", 0.1)):
         panel.plot([row[split] for row in rows],
                    [changes.index((row["what"], row["detail"])) + above for row in rows],
                    "o", color=colour, label=split.replace("_", "-"))
-    panel.set_yticks(range(len(changes)), [f"{change} ({what})" for what, change in changes], fontsize=6)
+    panel.set_yticks(range(len(changes)), labels, fontsize=6)
     panel.set(xlabel="prompts drawn right", xlim=(0, 1), ylim=(len(changes) - 0.5, -0.5))
-    panel.legend()
+    panel.legend(loc="lower left")
     panel.set_title(caption(results["machine"]), fontsize=6)
     figure.savefig(path)
     return path
