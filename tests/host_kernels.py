@@ -1,4 +1,7 @@
-"""CUDA kernels on the CPU: minidiff/kernels/gpu, compiled by g++ with cuda_on_cpu/, called with NumPy arrays."""
+"""CUDA kernels on the CPU: minidiff/kernels/gpu, compiled by g++ with cuda_on_cpu/, called with NumPy arrays.
+
+Those that call cuDNN are called with host_cudnn.py in its place.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+from host_cudnn import host_cudnn
 
+from minidiff.backend import cudnn
 from minidiff.kernels.gpu import launch
 from minidiff.kernels.gpu.launch import address
 
@@ -38,7 +43,8 @@ def on_the_host():
     def compiled(xp, file, kernel, definitions):
         return (host_kernel if xp is np else on_device)(*([] if xp is np else [xp]), file, kernel, definitions)
 
-    with mock.patch.object(launch, "compiled", compiled):
+    in_place = {"available": functools.cache(host_cudnn), "current_stream": lambda: 0}
+    with mock.patch.object(launch, "compiled", compiled), mock.patch.multiple(cudnn, **in_place):
         yield
 
 

@@ -73,7 +73,7 @@ class Subject:
 
     def takes_its_case(self):
         _, arrays, _ = self.draw(list(range(1, 13)), seed=0)
-        with mock.patch.dict(vars(self.file()), self.file_constants()):
+        with on_the_host(), mock.patch.dict(vars(self.file()), self.file_constants()):
             return self.kernel.when is None or self.kernel.when(*arrays, **self.options)
 
 

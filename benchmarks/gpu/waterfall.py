@@ -11,6 +11,7 @@ from minidiff import backend, ops
 from minidiff.ops.dispatch import load_kernels
 
 from ..measure.launches import launches
+from ..measure.packages import installed
 from ..measure.rows import RUNTIMES, row
 from ..measure.timing import interleaved
 from ..steps.graphs import CAPTURED, eager
@@ -20,8 +21,8 @@ from ..steps.stages import diffusion
 from .job import Job, Setup
 
 # The order in which kernels are switched on, by the file that they are in; those of other files follow.
-ORDER = ("accumulate", "clipping", "adamw", "convolution", "winograd", "upsampling", "activations", "group_norm",
-         "layer_norm", "softmax", "attention", "linear", "embedding")
+ORDER = ("accumulate", "clipping", "adamw", "convolution", "cudnn_convolution", "winograd", "upsampling", "activations",
+         "group_norm", "layer_norm", "softmax", "attention", "linear", "embedding")
 
 
 def jobs(setup: Setup) -> Iterator[Job]:
@@ -63,6 +64,8 @@ def files(folder: str) -> list[str]:
     """The files of a folder that have kernels, in the order in which they are switched on."""
     load_kernels(folder)
     found = {file_of(kernel) for op in replaceable_ops() for kernel in op.kernels[folder]}
+    if not installed("cudnn"):
+        found -= {"cudnn_convolution"}
     return [*(name for name in ORDER if name in found), *sorted(found - {*ORDER})]
 
 

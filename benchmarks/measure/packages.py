@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib import metadata
 from importlib.util import find_spec
 
-PACKAGES = ("numpy", "cupy-cuda12x", "cupy-cuda13x", "torch", "diffusers", "transformers", "tokenizers", "openvino")
+PACKAGES = ("numpy", "cupy-cuda12x", "cupy-cuda13x", "nvidia-cudnn-frontend", "nvidia-cudnn-cu12", "nvidia-cudnn-cu13",
+            "torch", "diffusers", "transformers", "tokenizers", "openvino")
 PEERS = ("torch", "diffusers", "transformers")  # what whole networks are compared with
 
 

@@ -6,7 +6,7 @@ the same source runs on a CPU and on a GPU. There is no global device.
 
 from .array_module import array_module
 from .blocks import blocks
-from .cublas import product_precision
+from .cublas import current_precision, product_precision
 from .devices import device_of, gpu_available, resolve_device, to_device, to_host, use_gpu
 from .graph import captured, without_graphs
 from .matmul import matmul
@@ -15,7 +15,7 @@ from .precision import check_precision, full_precision
 from .random import normal, random_stream
 
 __all__ = [
-    "array_module", "blocks", "captured", "check_precision", "device_of", "full_precision", "gpu_available",
-    "keep_memory", "matmul", "normal", "product_precision", "random_stream", "resolve_device", "shared", "to_device",
-    "to_host", "use_gpu", "without_graphs",
+    "array_module", "blocks", "captured", "check_precision", "current_precision", "device_of", "full_precision",
+    "gpu_available", "keep_memory", "matmul", "normal", "product_precision", "random_stream", "resolve_device",
+    "shared", "to_device", "to_host", "use_gpu", "without_graphs",
 ]

@@ -43,6 +43,10 @@ def product_precision(name: str):
         _precision.reset(token)
 
 
+def current_precision() -> str:
+    return _precision.get()
+
+
 class CuBLAS:
     """The library with one handle, to be used by one thread on one device. Raises RuntimeError if it is not found."""
 

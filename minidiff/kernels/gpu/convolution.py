@@ -62,7 +62,7 @@ def convolve(x, weight, bias, stride, padding, repeat):
         dx = windows_back(matmul(dy_rows, flat_weight.T))
         return (dx, dweight) if bias is None else (dx, dweight, dy_rows.sum(axis=0))
 
-    return y.reshape(n, rows, columns, -1), backward
+    return y.reshape(n, rows, columns, weight.shape[-1]), backward
 
 
 def threads(elements):
