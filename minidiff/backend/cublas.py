@@ -23,6 +23,7 @@ import numpy as np
 
 TYPES = {"f": 0, "d": 1, "e": 2}           # dtype.char -> cudaDataType_t
 COMPUTE = {"float32": 68, "tf32": 77, "bf16": 75, "float64": 70}       # cublasComputeType_t: how float32 is multiplied
+NO_HALF_SUMS = 16                          # cublasMath_t: parts of a product of float16 are added in float32, too
 WORKSPACE = 32 << 20                       # bytes, as NVIDIA advises for an H100
 
 _precision = contextvars.ContextVar("precision of products", default="float32")
@@ -61,6 +62,7 @@ class CuBLAS:
         self.gemm.argtypes = [pointer, *[integer] * 5, pointer, *operand, *operand, pointer, *operand, *[integer] * 3]
         self.handle, self.stream, self.workspaces = pointer(), None, {}
         check(library.cublasCreate_v2(ctypes.byref(self.handle)))
+        check(library.cublasSetMathMode(self.handle, NO_HALF_SUMS))
         kinds = ctypes.c_float, ctypes.c_double
         self.one_and_zero = [(ctypes.byref(kind(1)), ctypes.byref(kind(0))) for kind in kinds]
 
@@ -69,7 +71,8 @@ class CuBLAS:
         import cupy
 
         if stream not in self.workspaces:
-            self.workspaces[stream] = cupy.empty(WORKSPACE, np.uint8)
+            with cupy.cuda.using_allocator(None):  # not from a graph's pool, which is to be given back
+                self.workspaces[stream] = cupy.empty(WORKSPACE, np.uint8)
         check(self.set_stream(self.handle, ctypes.c_void_p(stream)))
         check(self.set_workspace(self.handle, ctypes.c_void_p(self.workspaces[stream].data.ptr),
                                  ctypes.c_size_t(WORKSPACE)))

@@ -6,14 +6,16 @@ A graph holds all of them with their arguments, and a single launch starts them 
     replay(x) = run(x), with the same bits: the kernels, their order and what they read are the same
 
 A graph knows addresses, not arrays. So it reads its arguments from buffers that never move, into which each call copies
-its own, and it takes the memory for all that it computes from a pool of its own, so that no other array comes to lie
-there. A number is part of what is recorded, unless it is read from memory, as the elements of an array are.
+its own, and it takes the memory for all that it computes from a pool of which only graphs take, so that no other array
+comes to lie there. Graphs run one after another: what one computes on the way may lie where another's does. A number is
+part of what is recorded, unless it is read from memory, as the elements of an array are.
 """
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
+import threading
 import warnings
 from collections.abc import Callable
 from functools import cache, partial
@@ -22,6 +24,7 @@ from .devices import resolve_device, to_device
 from .tape import changes, kind, taped
 
 _enabled = contextvars.ContextVar("whether functions are recorded", default=True)
+_recording = threading.Lock()
 
 
 def captured(run: Callable, device: str = "auto", own=(), pure: bool = False) -> Callable:
@@ -74,34 +77,43 @@ def without_graphs():
 
 
 class Graph:
-    """`run` for arguments of one kind: their buffers, the pool of all other memory, what was recorded, its result."""
+    """`run` for arguments of one kind: their buffers, what was recorded, its result."""
+
+    alive = 0
 
     def __init__(self, run, arguments):
         import cupy
 
-        self.run, self.pool, self.recorded, self.result = run, cupy.cuda.MemoryPool(), None, None
+        self.run, self.recorded, self.result = run, None, None
         self.buffers = [cupy.array(x, order="C") if changes(x) else x for x in arguments]
 
     def record(self):
         """Run and return the result, which loads kernels and fills the pool; then record the same."""
         import cupy
 
-        caller, stream = cupy.cuda.get_current_stream(), recording_stream()
-        stream.wait_event(caller.record())
-        with stream, cupy.cuda.using_allocator(self.pool.malloc):
-            first = self.run(*self.buffers)
-            try:
-                stream.begin_capture()
+        with _recording:
+            caller, stream = cupy.cuda.get_current_stream(), recording_stream(cupy.cuda.runtime.getDevice())
+            stream.wait_event(caller.record())
+            with stream, cupy.cuda.using_allocator(pool().malloc):
+                first = self.run(*self.buffers)
                 try:
-                    self.result = self.run(*self.buffers)
-                finally:
-                    self.recorded = stream.end_capture()
-            except Exception as error:
-                self.recorded = None
-                warnings.warn("a step is launched kernel by kernel, which is slower, as it can't be recorded: "
-                              f"{error.__context__ or error}", stacklevel=3)
-        caller.wait_event(stream.record())
+                    self.recorded, self.result = self.recording(stream)
+                    Graph.alive += 1
+                except Exception as error:
+                    warnings.warn("a step is launched kernel by kernel, which is slower, as it can't be recorded: "
+                                  f"{error.__context__ or error}", stacklevel=3)
+            caller.wait_event(stream.record())
+        release()
         return first
+
+    def recording(self, stream):
+        """(the graph of `run`, its result)"""
+        stream.begin_capture()
+        try:
+            result = self.run(*self.buffers)
+        finally:
+            graph = stream.end_capture()
+        return graph, result
 
     def replay(self, arguments):
         for buffer, x in zip(self.buffers, arguments, strict=True):
@@ -112,6 +124,41 @@ class Graph:
         self.recorded.launch()
         return self.result
 
+    def __del__(self):
+        if self.recorded is not None:
+            self.recorded = self.result = None
+            Graph.alive -= 1
+            release()
+
+
+@cache
+def pool():
+    """The memory of graphs: CuPy's pool, but for what it does when memory runs out, or its own limit is reached."""
+    import cupy
+
+    memory = cupy.cuda.MemoryPool(block)
+    memory.set_limit(size=0)
+    return memory
+
+
+def block(size: int):
+    """Memory for the pool. Raises MemoryError, where CuPy would free blocks that graphs write to, and try again."""
+    import cupy
+
+    recording = cupy.cuda.get_current_stream().is_capturing()
+    try:
+        return cupy.cuda.MemoryPointer(cupy.cuda.Memory(size), 0)
+    except cupy.cuda.runtime.CUDARuntimeError:
+        if not (recording or Graph.alive):
+            raise
+    raise MemoryError(f"the GPU has no {size / 1e6:,.0f} MB left for a step that is recorded")
+
+
+def release() -> None:
+    """Give back what the pool has, once no graph writes there. CuPy does not do it when a pool goes."""
+    if not Graph.alive:
+        pool().free_all_blocks()
+
 
 def on_device(x):
     """An argument as `run` gets it."""
@@ -119,7 +166,7 @@ def on_device(x):
 
 
 @cache
-def recording_stream():
+def recording_stream(device: int):
     """CUDA records no work on the default stream. One stream serves all graphs, and so does its workspace of cuBLAS."""
     import cupy
 

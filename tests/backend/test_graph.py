@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from unittest import mock
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from minidiff.backend import gpu_available, graph, matmul, resolve_device, to_device, to_host
 from minidiff.backend.graph import captured, without_graphs
@@ -113,6 +114,62 @@ def test_what_cannot_be_recorded_runs_as_it_is_after_one_warning(rng, monkeypatc
         assert_array_equal(to_host(replay(x)), to_host(x / x.max()))
     for other in (on_gpu(rng, 3, 4), x):
         assert_array_equal(to_host(replay(other)), to_host(other / other.max()))
+
+
+@pytest.fixture
+def no_graphs():
+    """Only where no other graph is alive do these tests know what the pool should hold."""
+    gc.collect()
+    assert graph.Graph.alive == 0
+    return graph.pool()
+
+
+@needs_gpu
+def test_graphs_share_their_memory_and_give_it_back(rng, no_graphs):
+    replay = captured(lambda x: ((x * 2 + 1) * x).sum(axis=0))
+    replay(on_gpu(rng, 512, 1024))
+    alone = no_graphs.total_bytes()
+    for rows in (256, 512, 128):
+        x = on_gpu(rng, rows, 1024)
+        assert_allclose(to_host(replay(x)), to_host(((x * 2 + 1) * x).sum(axis=0)), rtol=1e-6)
+    assert alone <= no_graphs.total_bytes() < 1.1 * alone
+    assert graph.Graph.alive == 3
+    del replay
+    assert graph.Graph.alive == no_graphs.total_bytes() == 0
+
+
+@needs_gpu
+def test_a_step_that_cannot_be_recorded_keeps_no_memory(rng, no_graphs):
+    def read(x):
+        return x * float(x.sum())
+
+    with pytest.warns(UserWarning, match="can't be recorded"):
+        result = captured(read)(on_gpu(rng, 512, 512))
+    assert no_graphs.total_bytes() == result.nbytes
+
+
+@needs_gpu
+def test_where_memory_runs_out_nothing_is_freed_that_a_graph_writes_to(rng, no_graphs, monkeypatch):
+    import cupy
+
+    def runs_out(size, of=cupy.cuda.Memory):
+        if cupy.cuda.get_current_stream().is_capturing():
+            raise cupy.cuda.runtime.CUDARuntimeError(2)
+        return of(size)
+
+    def greedy(x):
+        more = 4 if cupy.cuda.get_current_stream().is_capturing() else 1
+        return x * 2 + cupy.zeros((more, 1 << 20), x.dtype).sum()
+
+    x = on_gpu(rng, 512, 512)
+    keep = captured(lambda x: x * 3 + 1)
+    keep(x)
+    held = no_graphs.total_bytes()
+    monkeypatch.setattr(cupy.cuda, "Memory", runs_out)
+    with pytest.warns(UserWarning, match="can't be recorded: the GPU has no 17 MB left for a step that is recorded"):
+        assert_array_equal(to_host(captured(greedy)(x)), to_host(x * 2))
+    assert no_graphs.total_bytes() >= held
+    assert_array_equal(to_host(keep(x)), to_host(x * 3 + 1))
 
 
 @needs_gpu
