@@ -12,18 +12,21 @@ import numpy as np
 from ..backend import array_module, blocks, shared, to_device, to_host
 from ..nn.module import Parameter
 
+ALIGNED = 4      # elements of 16 bytes, at which a GPU reads a matrix best
 BLOCK = 1 << 16  # elements that are updated together: few enough for all arrays of an update to stay in a core's cache
 
 
 class Flat:
-    """Parameters moved into one buffer `value`, their gradients into another, `grad`, those of one shape side by side.
+    """Parameters moved into one buffer `value`, their gradients into another, `grad`, those of one shape side by side,
+    and those last whose size would put the next one at an address that is no multiple of 16 bytes.
 
     Processes that are forked later share the memory of `value`, so it never moves; each may `collect_in` a gradient
     buffer of its own.
     """
 
     def __init__(self, parameters: list[Parameter], device: str = "cpu"):
-        self.parameters = sorted({id(p): p for p in parameters}.values(), key=lambda p: p.value.shape)
+        self.parameters = sorted({id(p): p for p in parameters}.values(),
+                                 key=lambda p: (p.value.size % ALIGNED > 0, p.value.shape))
         value = np.concatenate([to_host(p.value).reshape(-1) for p in self.parameters])
         self.value = shared(value) if device == "cpu" else to_device(value, device)
         self.collect_in(array_module(self.value).zeros_like(self.value))

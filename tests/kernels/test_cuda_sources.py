@@ -11,10 +11,13 @@ from nvrtc import architectures, compiled, has_header, nvrtc
 from minidiff.kernels.gpu import launch
 
 SOURCES = sorted(path.name for path in launch.FOLDER.glob("*.cu"))
-CONSTANTS = {  # of a file whose kernels know them when they are compiled: heads of 32, 40 and 512 elements
+CONSTANTS = {  # of a file whose kernels know them when they are compiled, such as heads of 32, 40 and 512 elements
     "accumulate.cu": [("-DPAIRS=128",)],
     "attention.cu": [("-DE=32", "-DLANES=2", "-DTILE=32"), ("-DE=40", "-DLANES=4", "-DTILE=32"),
-                     ("-DE=512", "-DLANES=32", "-DTILE=4")]}
+                     ("-DE=512", "-DLANES=32", "-DTILE=4")],
+    "convolution.cu": [("-DK=3", "-DSTRIDE=1", "-DREPEAT=1"), ("-DK=3", "-DSTRIDE=2", "-DREPEAT=1"),
+                       ("-DK=5", "-DSTRIDE=1", "-DREPEAT=2"), ("-DK=16", "-DSTRIDE=16", "-DREPEAT=1")],
+    "group_norm.cu": [("-DROWS=1",), ("-DROWS=16",)]}
 GPUS = {"A100": 80, "H100": 90, "RTX 5090": 120}
 pytestmark = pytest.mark.skipif(nvrtc() is None, reason="needs NVIDIA's compiler: pip install nvidia-cuda-nvrtc")
 

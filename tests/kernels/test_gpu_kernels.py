@@ -8,7 +8,9 @@ from host_kernels import MISSING, on_the_host
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minidiff import ops
-from minidiff.kernels.gpu import accumulate, attention, embedding, group_norm, layer_norm, softmax
+from minidiff.kernels.gpu import accumulate, attention, convolution, embedding, group_norm, layer_norm, softmax
+from minidiff.kernels.gpu.column_sums import column_sums
+from minidiff.kernels.gpu.launch import launch
 from minidiff.ops import plain
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
@@ -57,6 +59,46 @@ def test_a_block_of_group_norm_reads_whole_groups_a_warp_wide(channels, groups, 
     assert per_group * group_norm.groups_of_a_block(groups, per_group) == across
 
 
+@pytest.mark.parametrize(("pixels", "rows", "blocks", "runs"), [
+    (4096, 8, 16, 33), (64, 16, 1, 1), (256, 16, 256, 2), (256, 16, 32, 2), (1 << 18, 4, 4, 132), (4096, 8, 600, 1),
+    (4096, 8, 0, 64)])
+def test_a_sample_of_many_pixels_is_shared_by_blocks_until_all_multiprocessors_work(pixels, rows, blocks, runs):
+    assert group_norm.runs_of(pixels, rows, blocks) == runs
+
+
+@pytest.mark.parametrize("runs", [1, 3, 35, 36])
+def test_group_norm_of_several_runs_of_pixels(rng, monkeypatch, runs):
+    monkeypatch.setattr(group_norm, "runs_of", lambda *_: runs)
+    x, (weight, bias) = rng.standard_normal((2, 5, 7, 12)), rng.standard_normal((2, 12))
+    assert_same_as(ops.group_norm, group_norm.group_norm, x, weight, bias, groups=3)
+
+
+def test_group_norm_of_an_element_that_is_not_finite_is_nan_in_all_its_group():
+    x = np.ones((1, 2, 3, 4), np.float32)
+    x[0, 1, 1, 1] = np.inf
+    y, _ = group_norm.group_norm(x, np.ones(4, np.float32), np.zeros(4, np.float32), groups=2)
+    assert_array_equal(np.isnan(y), np.broadcast_to([True, True, False, False], x.shape))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 33), (128, 5), (129, 40), (128 * 128 + 1, 3)])
+def test_columns_are_summed_in_runs_of_rows(rng, shape):
+    x = rng.standard_normal(shape)
+    assert_allclose(column_sums(x), x.sum(axis=0), rtol=0, atol=1e-11)
+    single = column_sums(x.astype(np.float16))
+    assert single.dtype == np.float32
+    assert_allclose(single, x.astype(np.float16).sum(axis=0, dtype=np.float64), rtol=0, atol=1e-6 * shape[0])
+
+
+@pytest.mark.parametrize("channels", [3, 100, 256, 300])
+def test_convolution_of_many_channels(rng, channels):
+    x, weight = rng.standard_normal((2, 3, 4, channels)), rng.standard_normal((3, 3, channels, 2))
+    assert_same_as(ops.conv2d, convolution.conv2d, x, weight)
+
+
+def test_nothing_is_launched_for_an_empty_batch():
+    launch("no such file", "no such kernel", (3, 0), 1, np.zeros(3))
+
+
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
 def test_group_norm_of_many_channels(rng, offset):
     x, (weight, bias) = rng.standard_normal((2, 5, 7, 96)) + offset, rng.standard_normal((2, 96))
@@ -83,10 +125,10 @@ def test_softmax_of_long_rows(rng):
 
 
 def test_gradient_of_an_embedding_is_the_same_in_every_run(rng):
-    table, ids, dy = rng.standard_normal((5, 40)), rng.integers(4, size=(6, 7)), rng.standard_normal((6, 7, 40))
+    table, ids, dy = rng.standard_normal((5, 70)), rng.integers(4, size=(6, 7)), rng.standard_normal((6, 7, 70))
     first, second = (embedding.embedding(table, ids)[1](dy)[0] for _ in range(2))
     assert_array_equal(first, second)
-    assert_array_equal(first[4], np.zeros(40))
+    assert_array_equal(first[4], np.zeros(70))
     assert_allclose(first[ids[0, 0]], dy[ids == ids[0, 0]].sum(axis=0), rtol=1e-12, atol=1e-12)
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from ... import ops
 from ...backend import array_module, matmul
 from .. import replaces
+from .column_sums import column_sums
 from .launch import launch
 
-THREADS = 256  # of a block at most
-WARP = 32
+THREADS = 256  # of a block
 
 
 @replaces(ops.conv2d)
@@ -32,24 +32,25 @@ def convolve(x, weight, bias, stride, padding, repeat):
     (top, bottom), (left, right) = padding if padding is not None else ((k // 2, k // 2), (k // 2, k // 2))
     rows = (repeat * height + top + bottom - k) // stride + 1
     columns = (repeat * width + left + right - k) // stride + 1
-    geometry = k, stride, top, left, repeat
-    pointwise = geometry == (1, 1, 0, 0, 1) and (rows, columns) == (height, width)
+    pointwise = (k, stride, repeat) == (1, 1, 1) and (rows, columns) == (height, width)
+    block = block_of(inputs)
+    constants = {"K": k, "STRIDE": stride, "REPEAT": repeat}
     flat_weight = weight.reshape(k * k * inputs, -1)
 
     def windows():
         if pointwise:
             return x.reshape(-1, inputs)
         y = xp.empty((n * rows * columns, k * k * inputs), x.dtype)
-        launch("convolution.cu", "windows", (columns, rows, n), threads(k * k * inputs), x, y,
-               height, width, inputs, *geometry)
+        launch("convolution.cu", "windows", (-(-columns // block[1]), rows, n), block, x, y,
+               height, width, inputs, columns, top, left, **constants)
         return y
 
     def windows_back(dwindows):
         if pointwise:
             return dwindows.reshape(x.shape)
         dx = xp.empty(x.shape, x.dtype)
-        launch("convolution.cu", "windows_backward", (width, height, n), threads(inputs), dwindows, dx,
-               rows, columns, inputs, *geometry)
+        launch("convolution.cu", "windows_backward", (-(-width // block[1]), height, n), block, dwindows, dx,
+               rows, columns, inputs, width, top, left, **constants)
         return dx
 
     y = matmul(windows(), flat_weight)
@@ -60,11 +61,12 @@ def convolve(x, weight, bias, stride, padding, repeat):
         dy_rows = dy.reshape(-1, dy.shape[-1])
         dweight = matmul(windows().T, dy_rows).reshape(weight.shape)
         dx = windows_back(matmul(dy_rows, flat_weight.T))
-        return (dx, dweight) if bias is None else (dx, dweight, dy_rows.sum(axis=0))
+        return (dx, dweight) if bias is None else (dx, dweight, column_sums(dy_rows))
 
     return y.reshape(n, rows, columns, weight.shape[-1]), backward
 
 
-def threads(elements):
-    """Whole warps for the elements of a pixel: with few channels, a full block would be idle for the most part."""
-    return min(THREADS, -(-elements // WARP) * WARP)
+def block_of(channels):
+    """Threads for the channels of a pixel, and as many pixels beside it as fit."""
+    across = min(THREADS, channels)
+    return across, THREADS // across

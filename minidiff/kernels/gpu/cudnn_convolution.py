@@ -10,6 +10,7 @@ from ... import ops
 from ...backend import array_module, cudnn, current_precision
 from ...ops.op import grad_enabled
 from .. import replaces
+from .column_sums import column_sums
 from .launch import address
 
 
@@ -43,7 +44,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
         dy = xp.ascontiguousarray(dy)
         dx = run("conv_dgrad", dy, kernel, of_x)
         dweight = run("conv_wgrad", image, dy, of_kernel).transpose(1, 2, 3, 0)
-        return (dx, dweight) if bias is None else (dx, dweight, dy.reshape(-1, dy.shape[-1]).sum(axis=0))
+        return (dx, dweight) if bias is None else (dx, dweight, column_sums(dy.reshape(-1, dy.shape[-1])))
 
     return y, backward
 

@@ -7,7 +7,8 @@ from ...backend import array_module
 from .. import replaces
 from .launch import launch
 
-THREADS = 256  # of a block
+CHANNELS = 32  # of a block, as in embedding.cu
+ROWS = 8       # threads of a block for each of them
 
 
 @replaces(ops.embedding)
@@ -15,9 +16,9 @@ def embedding(table, ids):
     xp = array_module(table)
 
     def backward(dy):
-        dtable = xp.zeros(table.shape, dy.dtype)
-        launch("embedding.cu", "embedding_backward", ids.size, THREADS, dy, ids.astype("int64", copy=False), dtable,
-               ids.size, table.shape[-1])
+        dtable, channels = xp.zeros(table.shape, dy.dtype), table.shape[-1]
+        launch("embedding.cu", "embedding_backward", (ids.size, -(-channels // CHANNELS)), (CHANNELS, ROWS),
+               dy, ids.astype("int64", copy=False), dtable, ids.size, channels)
         return dtable, None
 
     return xp.take(table, ids, axis=0), backward

@@ -1,24 +1,44 @@
 // Group norm, channels last: y = (x − mean) · rstd · weight + bias, mean and variance over the pixels and channels of
 // a group of one sample.
 //
-// A block takes one sample and `blockDim.x` neighbouring channels, which are whole groups. Its thread (c, r) walks down
-// the pixels r, r + rows, ... of channel c, so that neighbouring threads read neighbouring elements.
-// Bytes: forward reads x twice, the second time mostly from the L2 cache, and writes y; backward reads x and dy twice
-// and writes dx.
+// Each way takes two launches: sums over runs of pixels, then what follows from them. A block takes one sample, a run of
+// its pixels, and `blockDim.x` neighbouring channels, which are whole groups. Its thread (c, r) walks down the pixels
+// r, r + ROWS, ... of channel c, so that neighbouring threads read neighbouring elements, and several of them at once.
+// Bytes: forward reads x twice and writes y, backward reads x and dy twice and writes dx. What fits into the L2 cache is
+// read there the second time.
 
-// The sum of `value` over the threads of one channel, for each of them.
-__device__ Real sum_over_pixels(Real value, Real *scratch) {
-    scratch[threadIdx.y * blockDim.x + threadIdx.x] = value;
-    __syncthreads();
-    Real sum = 0;
-    for (int r = 0; r < blockDim.y; r++) sum += scratch[r * blockDim.x + threadIdx.x];
-    __syncthreads();
-    return sum;
+struct Walk { int c, start, stop; long long first; };           // a thread's channel, its pixels, its element of pixel 0
+
+__device__ Walk walk(int pixels, int channels, int run) {
+    const int c = blockIdx.x * blockDim.x + threadIdx.x, end = (blockIdx.y + 1) * run;
+    return {c, (int)(blockIdx.y * run + threadIdx.y), end < pixels ? end : pixels,
+            (long long)blockIdx.z * pixels * channels + c};
 }
 
-// The sum of `value`, one for each channel, over the channels of a group.
-__device__ Real sum_over_group(Real value, Real *scratch, int per_group) {
-    if (threadIdx.y == 0) scratch[threadIdx.x] = value;
+// Two sums, over the threads of one channel, into sums[sample, run] (2, C).
+__device__ void write_sums(Real one, Real other, Real *sums, int c, int channels) {
+    __shared__ Real scratch[2][512];
+    const int own = threadIdx.y * blockDim.x + threadIdx.x;
+    scratch[0][own] = one;
+    scratch[1][own] = other;
+    __syncthreads();
+    for (int which = threadIdx.y; which < 2; which += ROWS) {
+        Real sum = 0;
+        for (int r = 0; r < ROWS; r++) sum += scratch[which][r * blockDim.x + threadIdx.x];
+        sums[(((long long)blockIdx.z * gridDim.y + blockIdx.y) * 2 + which) * channels + c] = sum;
+    }
+}
+
+// One of the two sums, times `factor` of this channel, over all runs and over the channels of a group; for each thread.
+__device__ Real read_sum(const Real *sums, int which, Real factor, int c, int channels, int per_group) {
+    __shared__ Real scratch[512];
+    if (threadIdx.y == 0) {
+        Real sum = 0;
+        #pragma unroll 4
+        for (int r = 0; r < gridDim.y; r++)
+            sum += sums[(((long long)blockIdx.z * gridDim.y + r) * 2 + which) * channels + c];
+        scratch[threadIdx.x] = sum * factor;
+    }
     __syncthreads();
     Real sum = 0;
     for (int k = 0; k < per_group; k++) sum += scratch[threadIdx.x / per_group * per_group + k];
@@ -26,62 +46,75 @@ __device__ Real sum_over_group(Real value, Real *scratch, int per_group) {
     return sum;
 }
 
+// Σ (x − shift), Σ (x − shift)², with one element of the group as shift: near the mean, x² − mean² would cancel.
 extern "C" __global__ void __launch_bounds__(512)
-group_norm(const T *x, const T *weight, const T *bias, T *y, Real *statistics,
-           int pixels, int channels, int per_group, double eps) {
-    __shared__ Real scratch[512];
-    const int c = blockIdx.x * blockDim.x + threadIdx.x;
-    const long long first = (long long)blockIdx.y * pixels * channels + c;
-    const Real shift = (Real)x[first - threadIdx.x % per_group];    // near the mean: x² − mean² would cancel
+group_norm_sums(const T *__restrict__ x, Real *__restrict__ sums, int pixels, int channels, int per_group, int run) {
+    const Walk at = walk(pixels, channels, run);
+    const Real shift = (Real)x[at.first - threadIdx.x % per_group];
     Real sum = 0, squares = 0;
-    for (int p = threadIdx.y; p < pixels; p += blockDim.y) {
-        const Real d = (Real)x[first + (long long)p * channels] - shift;
+    #pragma unroll 8
+    for (int p = at.start; p < at.stop; p += ROWS) {
+        const Real d = (Real)x[at.first + (long long)p * channels] - shift;
         sum += d;
         squares += d * d;
     }
+    write_sums(sum, squares, sums, at.c, channels);
+}
+
+extern "C" __global__ void __launch_bounds__(512)
+group_norm(const T *__restrict__ x, const T *__restrict__ weight, const T *__restrict__ bias,
+           const Real *__restrict__ sums, T *__restrict__ y, Real *__restrict__ statistics,
+           int pixels, int channels, int per_group, int run, double eps) {
+    const Walk at = walk(pixels, channels, run);
     const Real count = (Real)pixels * per_group;
-    const Real offset = sum_over_group(sum_over_pixels(sum, scratch), scratch, per_group) / count;
-    const Real square = sum_over_group(sum_over_pixels(squares, scratch), scratch, per_group) / count;
-    const Real variance = square - offset * offset;
-    const Real mean = shift + offset, rstd = 1 / sqrt((variance > 0 ? variance : 0) + (Real)eps);
-    if (threadIdx.y == 0) {
-        Real *of_channel = statistics + 2 * ((long long)blockIdx.y * channels + c);
+    const Real offset = read_sum(sums, 0, 1, at.c, channels, per_group) / count;
+    const Real variance = read_sum(sums, 1, 1, at.c, channels, per_group) / count - offset * offset;
+    const Real mean = (Real)x[at.first - threadIdx.x % per_group] + offset;
+    const Real rstd = 1 / sqrt((variance < 0 ? 0 : variance) + (Real)eps);      // so that NaN stays NaN
+    if (threadIdx.y == 0 && blockIdx.y == 0) {
+        Real *of_channel = statistics + 2 * ((long long)blockIdx.z * channels + at.c);
         of_channel[0] = mean;
         of_channel[1] = rstd;
     }
-    const Real scale = rstd * (Real)weight[c], constant = (Real)bias[c];
-    for (int p = threadIdx.y; p < pixels; p += blockDim.y) {
-        const long long i = first + (long long)p * channels;
+    const Real scale = rstd * (Real)weight[at.c], constant = (Real)bias[at.c];
+    #pragma unroll 4
+    for (int p = at.start; p < at.stop; p += ROWS) {
+        const long long i = at.first + (long long)p * channels;
         y[i] = (T)(((Real)x[i] - mean) * scale + constant);
     }
 }
 
-// dx = rstd · (dx̂ − mean(dx̂) − x̂ · mean(dx̂ · x̂)), dx̂ = dy · weight; sums (N, 2, C) are dweight and dbias per sample.
+// dweight = Σ dy · x̂ and dbias = Σ dy, over the pixels of a run.
 extern "C" __global__ void __launch_bounds__(512)
-group_norm_backward(const T *x, const T *dy, const T *weight, const Real *statistics, T *dx, Real *sums,
-                    int pixels, int channels, int per_group) {
-    __shared__ Real scratch[512];
-    const int c = blockIdx.x * blockDim.x + threadIdx.x;
-    const long long first = (long long)blockIdx.y * pixels * channels + c;
-    const Real *of_channel = statistics + 2 * ((long long)blockIdx.y * channels + c);
-    const Real mean = of_channel[0], rstd = of_channel[1], scale = (Real)weight[c];
+group_norm_backward_sums(const T *__restrict__ x, const T *__restrict__ dy, const Real *__restrict__ statistics,
+                         Real *__restrict__ sums, int pixels, int channels, int per_group, int run) {
+    const Walk at = walk(pixels, channels, run);
+    const Real *of_channel = statistics + 2 * ((long long)blockIdx.z * channels + at.c);
+    const Real mean = of_channel[0], rstd = of_channel[1];
     Real dweight = 0, dbias = 0;
-    for (int p = threadIdx.y; p < pixels; p += blockDim.y) {
-        const long long i = first + (long long)p * channels;
-        dweight += (Real)dy[i] * ((Real)x[i] - mean) * rstd;
+    #pragma unroll 4
+    for (int p = at.start; p < at.stop; p += ROWS) {
+        const long long i = at.first + (long long)p * channels;
+        dweight += (Real)dy[i] * (((Real)x[i] - mean) * rstd);
         dbias += (Real)dy[i];
     }
-    dweight = sum_over_pixels(dweight, scratch);
-    dbias = sum_over_pixels(dbias, scratch);
-    if (threadIdx.y == 0) {
-        sums[(2ll * blockIdx.y) * channels + c] = dweight;
-        sums[(2ll * blockIdx.y + 1) * channels + c] = dbias;
-    }
+    write_sums(dweight, dbias, sums, at.c, channels);
+}
+
+// dx = rstd · (dx̂ − mean(dx̂) − x̂ · mean(dx̂ · x̂)), dx̂ = dy · weight
+extern "C" __global__ void __launch_bounds__(512)
+group_norm_backward(const T *__restrict__ x, const T *__restrict__ dy, const T *__restrict__ weight,
+                    const Real *__restrict__ statistics, const Real *__restrict__ sums, T *__restrict__ dx,
+                    int pixels, int channels, int per_group, int run) {
+    const Walk at = walk(pixels, channels, run);
+    const Real *of_channel = statistics + 2 * ((long long)blockIdx.z * channels + at.c);
+    const Real mean = of_channel[0], rstd = of_channel[1], scale = (Real)weight[at.c];
     const Real count = (Real)pixels * per_group;
-    const Real mean_dxhat = sum_over_group(dbias * scale, scratch, per_group) / count;
-    const Real mean_product = sum_over_group(dweight * scale, scratch, per_group) / count;
-    for (int p = threadIdx.y; p < pixels; p += blockDim.y) {
-        const long long i = first + (long long)p * channels;
+    const Real mean_product = read_sum(sums, 0, scale, at.c, channels, per_group) / count;
+    const Real mean_dxhat = read_sum(sums, 1, scale, at.c, channels, per_group) / count;
+    #pragma unroll 4
+    for (int p = at.start; p < at.stop; p += ROWS) {
+        const long long i = at.first + (long long)p * channels;
         const Real xhat = ((Real)x[i] - mean) * rstd;
         dx[i] = (T)(rstd * ((Real)dy[i] * scale - mean_dxhat - xhat * mean_product));
     }

@@ -23,8 +23,10 @@ def launch(file, kernel, grid, block, *arguments, like=None, **constants):
     """Run a kernel with `grid` blocks of `block` threads each, both a size or a tuple of up to three.
 
     Arrays are passed as dense ones, by a copy where need be; those that the kernel writes must be dense. Their dtypes
-    must be those of the kernel's parameters, which nothing checks.
+    must be those of the kernel's parameters, which nothing checks. No blocks, no launch: CuPy would start one.
     """
+    if 0 in as_tuple(grid):
+        return
     like = arguments[0] if like is None else like
     xp, constants = array_module(like), constants | {"BYTES": like.dtype.itemsize}
     function = compiled(xp, file, kernel, tuple(f"-D{name}={value}" for name, value in constants.items()))
