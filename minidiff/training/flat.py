@@ -5,6 +5,7 @@ An update is then one pass over memory, clipping one norm, and adding the gradie
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 
 import numpy as np
@@ -17,16 +18,14 @@ BLOCK = 1 << 16  # elements that are updated together: few enough for all arrays
 
 
 class Flat:
-    """Parameters moved into one buffer `value`, their gradients into another, `grad`, those of one shape side by side,
-    and those last whose size would put the next one at an address that is no multiple of 16 bytes.
+    """Parameters moved into one buffer `value`, their gradients into another, `grad`, in the order of `place`.
 
     Processes that are forked later share the memory of `value`, so it never moves; each may `collect_in` a gradient
     buffer of its own.
     """
 
     def __init__(self, parameters: list[Parameter], device: str = "cpu"):
-        self.parameters = sorted({id(p): p for p in parameters}.values(),
-                                 key=lambda p: (p.value.size % ALIGNED > 0, p.value.shape))
+        self.parameters = sorted({id(p): p for p in parameters}.values(), key=place)
         value = np.concatenate([to_host(p.value).reshape(-1) for p in self.parameters])
         self.value = shared(value) if device == "cpu" else to_device(value, device)
         self.collect_in(array_module(self.value).zeros_like(self.value))
@@ -65,3 +64,17 @@ class Flat:
         for parameter, part in self.slices():
             shape = parameter.value.shape
             parameter.value, parameter.grad = value[part].reshape(shape), grad[part].reshape(shape)
+
+
+def as_matrix(shape) -> tuple[int, int]:
+    """(M, N) of the weight of a linear layer, or of a convolution with its taps and input channels as one axis."""
+    return math.prod(shape[:-1]), shape[-1]
+
+
+def place(parameter: Parameter) -> tuple:
+    """Where a parameter lies: beside matrices of its size, which are beside those with the same shorter side. Last are
+    those whose size would put the next one at an address that is no multiple of 16 bytes.
+    """
+    shape = parameter.value.shape
+    matrix = as_matrix(shape) if len(shape) > 1 else (0, 0)
+    return parameter.value.size % ALIGNED > 0, min(matrix), matrix, shape

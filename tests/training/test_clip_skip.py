@@ -56,8 +56,8 @@ def test_it_can_be_trained_along_while_the_contrastive_model_stays(tmp_path):
     list(run.train())
     parts, clip = load_pipeline(run.model_folder), load_clip(run.model_folder)
     before = clip.text_model.without_last(1)
-    for a, b in zip(parts.text_encoder.parameters(), before.parameters(), strict=True):
-        assert (a.value != b.value).any()
+    for (name, a), b in zip(parts.text_encoder.named_parameters(), before.parameters(), strict=True):
+        assert (a.value != b.value).any() or "k_proj.bias" in name  # which adds the same to all scores of a query
 
 
 def test_more_layers_than_there_are_cannot_be_left_out(tmp_path):

@@ -33,7 +33,7 @@ def test_the_momentum_of_a_matrix_keeps_its_directions_and_loses_their_sizes(row
     x = size * np.random.default_rng(seed).standard_normal((rows, columns))
     stack = np.stack([np.ones_like(x), x, np.zeros_like(x)])
     stack.flags.writeable = False
-    _, y, none = orthogonal(stack)
+    [[_, y, none]] = orthogonal(stack)
     assert not none.any()
     expected = newton_schulz(x) if rows <= columns else newton_schulz(x.T).T
     assert_allclose(y, expected, rtol=0, atol=1e-9)
@@ -46,6 +46,12 @@ def test_the_momentum_of_a_matrix_keeps_its_directions_and_loses_their_sizes(row
     assert (new < 1.25).all()
 
 
+def test_stacks_with_the_same_shorter_side_are_iterated_together(rng):
+    stacks = [rng.standard_normal(shape) for shape in ((2, 3, 7), (1, 9, 3), (3, 3, 3))]
+    for x, y in zip(stacks, orthogonal(*stacks), strict=True):
+        assert_allclose(y, orthogonal(x)[0], rtol=0, atol=1e-12)
+
+
 def test_muon_moves_matrices_and_leaves_the_rest_to_adamw(monkeypatch):
     monkeypatch.setattr(flat_module, "BLOCK", 5)
     monkeypatch.setattr(muon_module, "STACK", 2 * 18 * 4)
@@ -54,8 +60,8 @@ def test_muon_moves_matrices_and_leaves_the_rest_to_adamw(monkeypatch):
     class Model(Module):
         def __init__(self):
             for name, shape in (("bias", (4,)), ("conv", (3, 3, 2, 4)), ("second", (3, 6, 4)), ("third", (3, 6, 4)),
-                                ("other", (7,)), ("norm", (6,)), ("apart", (18, 4)),
-                                ("linear", (5, 3)), ("last", (2, 8)), ("token_embedding", (6, 3)),
+                                ("other", (7,)), ("norm", (6,)), ("apart", (18, 4)), ("wide", (4, 9)),
+                                ("tall", (10, 4)), ("linear", (5, 3)), ("last", (2, 8)), ("token_embedding", (6, 3)),
                                 ("patch_embedding", (2, 2, 3, 5)), ("position_embedding", (4, 5))):
                 setattr(self, name, Parameter(rng.normal(size=shape)))
 
@@ -66,9 +72,10 @@ def test_muon_moves_matrices_and_leaves_the_rest_to_adamw(monkeypatch):
     settings = replace(STAGE, beta1=0.8, beta2=0.95, weight_decay=0.1, muon_rate=2.0)
     muon, adam = Muon(flat, [model], settings, momentum=0.7), AdamW(plain, [twin], settings)
     average = flat.value.copy()
-    assert len(muon.shapes) == 6  # conv and second are a stack, third is what is left of it
+    shapes = [[shape for _, shape in stacks] for stacks in muon.stacks.values()]
+    assert shapes == [[(2, 8)], [(4, 9), (10, 4)], [(18, 4)], [(18, 4)], [(12, 5)], [(5, 3)]]  # two and two of (18, 4)
     matrices = {**dict.fromkeys(("conv", "second", "third", "apart"), (18, 4)), "linear": (5, 3), "last": (2, 8),
-                "patch_embedding": (12, 5)}
+                "patch_embedding": (12, 5), "wide": (4, 9), "tall": (10, 4)}
     w = {name: getattr(model, name).value.reshape(shape).copy() for name, shape in matrices.items()}
     m = {name: np.zeros(shape) for name, shape in matrices.items()}
     for t in range(1, 11):
