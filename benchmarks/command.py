@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from . import options
 from .draw import draw
 from .generate import benchmark as generate
 from .gpu import benchmark as gpu
+from .gpu import restart
 from .leaderboard import benchmark as leaderboard
 from .measure.ceilings import measure_ceilings
 from .measure.checks import Different
@@ -40,7 +42,7 @@ MEASURES = {"ops": ops.measure, "steps": steps.measure, "scaling": scaling.measu
 SIZES = dict.fromkeys(MEASURES, OF_STEPS) | dict.fromkeys(("quality", "leaderboard"), PRESETS) | {
     "ops": OF_OPS, "tokenizer": tokenizer.SIZES, "sd15": CONFIGS}
 ALL = [what for what in MEASURES if what not in ("quality", "leaderboard", "gpu", "numpy-cupy")]  # hours; a GPU
-PARTIAL = {"match", "sizes"}  # with these, other rows of the file stay
+PARTIAL = {"match", "sizes", "after"}  # with these, other rows of the file stay
 BUSY = 0.5  # cores in use before: above it, a warning
 
 
@@ -52,6 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.check(what, MEASURES[what], given, SIZES[what])
         if (before := load() or 0) > BUSY:
             print(f"warning: other programs keep {before:g} cores busy, and change the times", file=sys.stderr)
+        if args.what == "gpu" and restart.NOTE not in os.environ:
+            resolve_device(given.get("device", "cuda"))
+            return restart.in_processes(sys.argv[1:] if argv is None else argv, given.get("minutes", 8.0))
         for what in chosen:
             measure(what, given, args.out)
     except (UserError, Different, OSError) as error:
@@ -72,6 +77,7 @@ def measure(what: str, given: dict, out: Path) -> None:
     show_header(results["machine"] | {"benchmark": what, "options": own})
     # Rows of quality are those of one training.
     earlier = rows_of(file) if what == "leaderboard" or (what != "quality" and given.keys() & PARTIAL) else []
+    earlier = [row for row in earlier if "left out" not in row or "after" in given]
     more = {"earlier": earlier} if what == "leaderboard" else {}
     if what == "ops":
         more["ceilings"] = measured_ceilings(own["threads"])

@@ -34,6 +34,7 @@ def parser(words: Iterable[str], results: Path) -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=COUNT, help="generate: sampling steps (20)")
     parser.add_argument("--minutes", type=nonnegative, help="quality: how long to train (60); leaderboard: the "
                         "same (10); gpu: what does not fit is left out (8)")
+    parser.add_argument("--after", metavar="JOB", help="gpu: only what comes after this part and job")
     parser.add_argument("--every", type=nonnegative, help="quality: minutes between two scores (5)")
     parser.add_argument("--count", type=COUNT, help="quality: how many prompts of each split to score (100); "
                         "leaderboard: the same (200)")

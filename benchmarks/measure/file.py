@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,14 +17,23 @@ def kept(rows: Iterable[dict], results: dict, file: Path, earlier: Iterable[dict
     A part is what rows say that they belong to; rows that say nothing are one part. Rows of an `earlier` run stay until
     one of the same name comes. The header of `results` is that of this run, so each row has the facts of its own.
     """
-    found, last = {name_of(row): row for row in earlier if "left out" not in row}, None
+    found, last = {name_of(row): row for row in earlier}, None
     for row in rows:
         if last and row.get("part") != last.get("part"):
-            plots.draw(results, file.parent, file.stem)
+            drawn(results, file)
         last = found[name_of(row)] = run_of(results) | row
         results["rows"] = list(found.values())
         write(results, file)
         yield row
+
+
+def drawn(results: dict, file: Path) -> list[Path]:
+    """The plots. Where they can't be drawn, that must not cost what is still to be measured."""
+    try:
+        return plots.draw(results, file.parent, file.stem)
+    except Exception as error:
+        print(f"no plots: {type(error).__name__}: {error}", file=sys.stderr)
+        return []
 
 
 def rows_of(file: Path) -> list[dict]:

@@ -25,9 +25,11 @@ def launches(run: Callable, device: str = "cuda") -> int | None:
         try:
             graph = stream.end_capture()
         except cupy.cuda.runtime.CUDARuntimeError:
-            return None
-    del kept
-    return None if failed else nodes(graph)
+            graph, failed = None, True
+    count = None if failed else nodes(graph)
+    del kept, graph
+    pool.free_all_blocks()  # which a pool of CuPy that is dropped keeps
+    return count
 
 
 def nodes(graph) -> int:

@@ -18,7 +18,7 @@ def draw(results: dict, folder: Path, name: str) -> list[Path]:
         return []
     files = []
     for runtime in sorted({runtime for row in results["rows"] for runtime in row["ratios"]}):
-        files.append(draw_ratios(results, runtime, folder / f"{name}-ratios-{runtime.lower()}.svg"))
+        files.append(draw_ratios(results, runtime, folder / f"{name}-ratios-{runtime.lower().replace(' ', '-')}.svg"))
     if results.get("ceilings"):
         files.append(draw_roofline(results, folder / f"{name}-roofline.svg"))
     if any("minutes" in row for row in results["rows"]):

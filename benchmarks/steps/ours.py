@@ -44,6 +44,17 @@ class OurStep:
         """Forward and backward of the diffusion stage's first batch, which is on the device already."""
         self.workers.learn(1.0, *self.batch)
 
+    @cached_property
+    def numbers(self):
+        """What differs from update to update: the step, its learning rate, the decay of the average."""
+        return to_device(np.array([1.0, self.settings.learning_rate, 0.1]), self.stage.device)
+
+    def update(self) -> None:
+        """A whole update of which nothing has to be uploaded."""
+        self.workers.clear()
+        self.learn()
+        self.trainer.change(self.numbers, self.workers.map)
+
     def __call__(self) -> None:
         self.trainer.step = 0
         self.trainer._update(self.workers)

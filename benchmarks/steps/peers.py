@@ -88,7 +88,9 @@ class TheirStep:
         set_precision(precision)
         self.stage, self.settings = stage, settings_of(stage)
         self.models = [twin(model).to(device=device, memory_format=layout) for model in stage.models]
-        self.called = [torch.compile(model, mode="reduce-overhead") if compiled else model for model in self.models]
+        torch.compiler.reset()  # and with it the graphs of an earlier step, and what it learned of batch sizes
+        self.called = [torch.compile(model, mode="reduce-overhead", dynamic=False) if compiled else model
+                       for model in self.models]
         self.half = torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")
         frozen = [stage.text_encoder] if stage.name == "diffusion" and stage.text_encoder not in stage.models else []
         self.frozen = [twin(model).to(device).requires_grad_(False) for model in frozen]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from benchmarks import command
 from benchmarks.gpu import benchmark as gpu
-from benchmarks.gpu import waterfall
+from benchmarks.gpu import restart, waterfall
 from benchmarks.gpu.job import Job, attempted
+from benchmarks.measure import plots
+from benchmarks.measure.file import kept
 from benchmarks.ops import curves
 from benchmarks.ops.verdict import verdict
 from minidiff import ops
@@ -58,9 +62,58 @@ def test_a_gpu_is_asked_for_where_there_is_none(monkeypatch):
 
 def test_the_command_writes_all_parts_into_one_file(tmp_path, monkeypatch):
     monkeypatch.setattr(gpu, "PARTS", {name: gpu.PARTS[name] for name in ("ceilings", "host")})
+    monkeypatch.setenv(restart.NOTE, str(tmp_path / "job"))  # as in the process that measures
     assert command.main(["gpu", "--device", "cpu", "--sizes", "smoke", "--rounds", "1", "--out", str(tmp_path)]) == 0
     [file] = tmp_path.glob("*/gpu.json")
     assert [*dict.fromkeys(row["part"] for row in json.loads(file.read_text("utf-8"))["rows"])] == ["ceilings", "host"]
+
+
+def test_what_comes_after_a_job_is_measured_and_the_rows_before_it_stay(tmp_path, monkeypatch):
+    def jobs(part):
+        return lambda setup: [Job(f"{part}{i}", 0.0, lambda i=i: [{"what": f"{part}{i}", "times": {}, "ratios": {}}])
+                              for i in (1, 2)]
+
+    monkeypatch.setattr(gpu, "PARTS", {part: jobs(part) for part in "abc"})
+    assert [row["what"] for row in gpu.measure(after="b, b1", **TINY)] == ["b2", "c1", "c2"]
+    assert [row["what"] for row in gpu.measure(match="2", after="a, a2", **TINY)] == ["b2", "c2"]
+
+
+@pytest.mark.parametrize(("ends", "code", "after"), [
+    ([("", 2)], 2, [None]), ([("a, 1", 0)], 0, [None]),
+    ([("a, 1", 3), ("b, 2", -6), ("b, 3", 0)], 0, [None, "a, 1", "b, 2"]),
+    ([("a, 1", 1), ("a, 1", 1)], 1, [None, "a, 1"])])
+def test_a_process_that_ends_is_followed_by_another_unless_it_cannot_get_on(monkeypatch, ends, code, after):
+    calls = []
+
+    def run(words, env, check):
+        job, returned = ends[len(calls)]
+        calls.append(words)
+        Path(env[restart.NOTE]).write_text(job, "utf-8")
+        return SimpleNamespace(returncode=returned)
+
+    monkeypatch.setattr(restart.subprocess, "run", run)
+    assert restart.in_processes(["gpu", "--rounds", "1"], 3.0) == code
+    assert [words[words.index("--after") + 1] if "--after" in words else None for words in calls] == after
+    assert all(words[3:6] == ["gpu", "--rounds", "1"] and 2.9 < float(words[-1]) <= 3.0 for words in calls)
+
+
+def test_a_gpu_that_no_longer_answers_ends_the_process_that_measures(monkeypatch):
+    ended = []
+    monkeypatch.setattr(restart, "wait", lambda: 1 / 0)
+    monkeypatch.setattr(restart.os, "_exit", ended.append)
+    restart.finish()
+    assert not ended
+    monkeypatch.setenv(restart.NOTE, "job")
+    restart.finish()
+    assert ended == [3]
+
+
+def test_plots_that_cannot_be_drawn_cost_no_results(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(plots, "draw", lambda *_: 1 / 0)
+    results = {"machine": {"date": "", "commit": ""}, "options": {}}
+    rows = [{"what": "a", "part": "one"}, {"what": "b", "part": "two"}]
+    assert list(kept(rows, results, tmp_path / "gpu.json")) == rows
+    assert "no plots: ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_kernels_are_switched_on_by_their_files():

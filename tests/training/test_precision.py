@@ -10,11 +10,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_training import SETTINGS
+from tiny_training import SETTINGS, STAGE
 
-from minidiff.backend import cublas, gpu_available, product_precision, to_device, to_host
+from minidiff.backend import (
+    cublas,
+    current_precision,
+    gpu_available,
+    product_precision,
+    to_device,
+    to_host,
+    without_graphs,
+)
 from minidiff.errors import UserError
 from minidiff.ops import contrastive
+from minidiff.training import loop
 from minidiff.training.autoencoder import AutoencoderTraining
 from minidiff.training.flat import Flat
 from minidiff.training.run import Run
@@ -82,3 +91,15 @@ def test_a_cpu_refuses_rounded_factors_before_there_is_a_folder(precision, tmp_p
     with pytest.raises(UserError, match=f"precision {precision} is that of products on a GPU: use float32 on a CPU"):
         Run(tmp_path / "run", replace(SETTINGS, precision=precision))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_step_rounds_factors_and_its_update_does_not(tmp_path, monkeypatch):
+    stage, seen = AutoencoderTraining(replace(SETTINGS, precision="bf16")), []
+    trainer = loop.Trainer(stage, replace(STAGE, optimizer="muon", steps=1), tmp_path, 1)
+    for owner, name in ((stage, "learn"), (loop, "update_parameters")):
+        function = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args, name=name, function=function: (
+            seen.append((name, current_precision())), function(*args))[1])
+    with without_graphs():
+        list(trainer.train())
+    assert seen == [("learn", "bf16"), ("update_parameters", "float32")]
