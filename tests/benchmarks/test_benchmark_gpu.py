@@ -136,7 +136,9 @@ def test_a_crossing_is_where_the_gpu_wins_for_good():
     assert curves.crossing(rows, "NumPy", ("other",)) is None
 
 
-def test_a_curve_grows_fourfold_until_its_largest_size():
+def test_a_curve_grows_fourfold_until_its_largest_size(monkeypatch):
+    monkeypatch.setattr("benchmarks.ops.curves.gpu_available", lambda: False)
+    monkeypatch.setattr("benchmarks.ops.runs.gpu_available", lambda: False)
     [(case, letters)] = curves.drawn("softmax")
     *points, last = curves.curve(case, letters, largest=1 << 12, rounds=1, least=0.0)
     assert [row["elements"] for row in points] == [64, 256, 1024, 4096]

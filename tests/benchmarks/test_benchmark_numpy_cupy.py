@@ -8,6 +8,7 @@ from benchmarks.numpy_cupy import benchmark, page
 
 def test_without_a_gpu_the_page_has_numpys_half(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.ops.curves.gpu_available", lambda: False)
+    monkeypatch.setattr("benchmarks.ops.runs.gpu_available", lambda: False)
     monkeypatch.setattr(benchmark, "gpu_available", lambda: False)
     monkeypatch.setattr(benchmark, "drawn", lambda: [drawn for drawn in DRAWN if drawn[0].label == "silu"])
     monkeypatch.setattr(benchmark, "waterfall", lambda setup: [step(setup.device, "plain", 0.1, None)])
