@@ -26,8 +26,8 @@ class Lion:
 
     def update(self, part: slice, w, g, average, scale, step: int, lr: float, decay: float) -> None:
         beta1, beta2, m = self.settings.beta1, self.settings.beta2, self.momentum[part]
-        g = scale * g
-        direction = array_module(w).sign(beta1 * m + (1 - beta1) * g)
-        w -= lr * (direction + self.settings.weight_decay * w)
+        xp, g = array_module(w), scale * g
+        direction = xp.sign(beta1 * m + (1 - beta1) * g)
+        w -= xp.asarray(lr, w.dtype) * (direction + self.settings.weight_decay * w)
         m[...] = beta2 * m + (1 - beta2) * g
         follow(average, w, decay)
