@@ -24,7 +24,7 @@ from .devices import resolve_device, to_device
 from .tape import changes, kind, taped
 
 _enabled = contextvars.ContextVar("whether functions are recorded", default=True)
-_recording = threading.Lock()
+_recording = threading.RLock()
 
 
 def captured(run: Callable, device: str = "auto", own=(), pure: bool = False) -> Callable:
@@ -142,7 +142,11 @@ def pool():
 
 
 def block(size: int):
-    """Memory for the pool. Raises MemoryError, where CuPy would free blocks that graphs write to, and try again."""
+    """Memory for the pool. Where a graph is alive, nothing of the pool may be given back to make room, as CuPy does it
+    before it tries again; what the rest of CuPy's memory has free may be, unless a graph is being recorded.
+
+    Raises MemoryError if that is not enough.
+    """
     import cupy
 
     recording = cupy.cuda.get_current_stream().is_capturing()
@@ -151,6 +155,10 @@ def block(size: int):
     except cupy.cuda.runtime.CUDARuntimeError:
         if not (recording or Graph.alive):
             raise
+    if not recording:
+        cupy.get_default_memory_pool().free_all_blocks()
+        with contextlib.suppress(cupy.cuda.runtime.CUDARuntimeError):
+            return cupy.cuda.MemoryPointer(cupy.cuda.Memory(size), 0)
     raise MemoryError(f"the GPU has no {size / 1e6:,.0f} MB left for a step that is recorded")
 
 

@@ -173,6 +173,30 @@ def test_where_memory_runs_out_nothing_is_freed_that_a_graph_writes_to(rng, no_g
 
 
 @needs_gpu
+def test_where_memory_runs_out_before_a_recording_what_is_free_elsewhere_is_given_back(rng, no_graphs, monkeypatch):
+    import cupy
+
+    failures, others = [1], mock.Mock()
+
+    def runs_out(size, of=cupy.cuda.Memory):
+        if size > 1 << 23 and failures[0]:
+            failures[0] -= 1
+            raise cupy.cuda.runtime.CUDARuntimeError(2)
+        return of(size)
+
+    keep = captured(lambda x: x * 3 + 1)
+    keep(on_gpu(rng, 512, 512))
+    monkeypatch.setattr(cupy.cuda, "Memory", runs_out)
+    monkeypatch.setattr(cupy, "get_default_memory_pool", lambda: others)
+    x = to_device(np.ones((2048, 2048), np.float32), "cuda")
+    assert_array_equal(to_host(captured(lambda x: x * 2)(x)), 2 * np.ones((2048, 2048)))
+    others.free_all_blocks.assert_called_once_with()
+    failures[0] = 2
+    with pytest.raises(MemoryError, match="no 67 MB left"):
+        captured(lambda x: x * 2)(to_device(np.ones((4096, 4096), np.float32), "cuda"))
+
+
+@needs_gpu
 def test_an_error_of_the_function_itself_is_raised():
     def wrong(x):
         raise ValueError("no such thing")
