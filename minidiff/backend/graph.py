@@ -24,7 +24,7 @@ from .devices import resolve_device, to_device
 from .tape import changes, kind, taped
 
 _enabled = contextvars.ContextVar("whether functions are recorded", default=True)
-_recording = threading.RLock()
+_turn = threading.RLock()
 
 
 def captured(run: Callable, device: str = "auto", own=(), pure: bool = False) -> Callable:
@@ -91,18 +91,14 @@ class Graph:
         """Run and return the result, which loads kernels and fills the pool; then record the same."""
         import cupy
 
-        with _recording:
-            caller, stream = cupy.cuda.get_current_stream(), recording_stream(cupy.cuda.runtime.getDevice())
-            stream.wait_event(caller.record())
-            with stream, cupy.cuda.using_allocator(pool().malloc):
-                first = self.run(*self.buffers)
-                try:
-                    self.recorded, self.result = self.recording(stream)
-                    Graph.alive += 1
-                except Exception as error:
-                    warnings.warn("a step is launched kernel by kernel, which is slower, as it can't be recorded: "
-                                  f"{error.__context__ or error}", stacklevel=3)
-            caller.wait_event(stream.record())
+        with in_turn() as stream, stream, cupy.cuda.using_allocator(pool().malloc):
+            first = self.run(*self.buffers)
+            try:
+                self.recorded, self.result = self.recording(stream)
+                Graph.alive += 1
+            except Exception as error:
+                warnings.warn("a step is launched kernel by kernel, which is slower, as it can't be recorded: "
+                              f"{error.__context__ or error}", stacklevel=3)
         release()
         return first
 
@@ -121,13 +117,15 @@ class Graph:
                 buffer[...] = on_device(x)
         if self.recorded is None:
             return self.run(*self.buffers)
-        self.recorded.launch()
+        with in_turn() as stream:
+            self.recorded.launch(stream)
         return self.result
 
     def __del__(self):
         if self.recorded is not None:
-            self.recorded = self.result = None
-            Graph.alive -= 1
+            with _turn:
+                self.recorded = self.result = None
+                Graph.alive -= 1
             release()
 
 
@@ -173,9 +171,25 @@ def on_device(x):
     return to_device(x, "cuda") if changes(x) else x
 
 
+@contextlib.contextmanager
+def in_turn():
+    """The stream on which all graphs of a device are recorded and launched, whoever calls: one after another, after all
+    that the present stream has been given, and before what it is given next. CUDA records nothing on the default one.
+    """
+    import cupy
+
+    caller, stream = cupy.cuda.get_current_stream(), stream_of(cupy.cuda.runtime.getDevice())
+    with _turn:
+        stream.wait_event(caller.record())
+        try:
+            yield stream
+        finally:
+            caller.wait_event(stream.record())
+
+
 @cache
-def recording_stream(device: int):
-    """CUDA records no work on the default stream. One stream serves all graphs, and so does its workspace of cuBLAS."""
+def stream_of(device: int):
+    """It also has one workspace of cuBLAS."""
     import cupy
 
     return cupy.cuda.Stream(non_blocking=True)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 
+from ..backend import device_of
 from ..pipeline import Pipeline
 from . import (
     attention,
@@ -38,12 +39,12 @@ DRAWN = (header, words, noise, film, guidance, attention, network, paths, plane,
 def explain(pipe: Pipeline, prompt: str, seed: int, options: dict, about: About) -> Iterator[tuple[str, str | None]]:
     """Yields the name of each view that is done, and at the end ("page", HTML). `options` are `Pipeline.stream`'s.
 
-    Views of one image leave cores idle, so two are computed at a time.
+    Views of one image leave cores idle, so on a CPU two are computed at a time.
     """
     learned = training.view(about)  # first, as it fails where there is no run
     run = observe(pipe, about, prompt, seed, options)
     run.prepare()
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2 if device_of(pipe.unet.conv_in.weight.value) == "cpu" else 1) as pool:
         views = {name_of(module): pool.submit(module.view, run) for module in DRAWN if module is not training}
         for name, view in views.items():
             view.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
 import numpy as np
@@ -114,6 +115,27 @@ def test_what_cannot_be_recorded_runs_as_it_is_after_one_warning(rng, monkeypatc
         assert_array_equal(to_host(replay(x)), to_host(x / x.max()))
     for other in (on_gpu(rng, 3, 4), x):
         assert_array_equal(to_host(replay(other)), to_host(other / other.max()))
+
+
+@needs_gpu
+def test_graphs_of_several_threads_and_streams_take_turns(rng):
+    """They share their memory; on a real GPU those of two streams would run at once."""
+    import cupy
+
+    inputs = [rng.standard_normal((64, 64)).astype(np.float32) for _ in range(4)]
+
+    def work(x):
+        replay = captured(lambda x: matmul(matmul(x, x) + 1, x) * 2)
+        with cupy.cuda.Stream(non_blocking=True) as stream:
+            found = [to_host(replay(x * i)) for i in np.arange(1, 20, dtype=np.float32)]
+            stream.synchronize()
+        return found
+
+    with ThreadPoolExecutor(4) as threads:
+        for x, found in zip(inputs, threads.map(work, inputs), strict=True):
+            for i, y in enumerate(found, 1):
+                expected = 2 * ((i * x) @ (i * x) + 1) @ (i * x)
+                assert_allclose(y, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
 @pytest.fixture
