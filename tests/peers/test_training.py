@@ -26,7 +26,7 @@ from minidiff.training.update import update_parameters
 
 from .compare import GRADIENTS, VALUES
 
-SHAPES = [(), (2, 2, 3, 4), (5, 3), (7,)]  # in the order of the buffers
+SHAPES = [(2, 2, 3, 4), (), (7,), (5, 3)]  # in the order of the buffers
 STAGE = StageSettings(10, 1, 0.01, 1.0)
 CLIP = 2.0  # some of the gradients below are longer, some are shorter
 
