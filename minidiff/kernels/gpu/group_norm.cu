@@ -1,9 +1,10 @@
 // Group norm, channels last: y = (x − mean) · rstd · weight + bias, mean and variance over the pixels and channels of
 // a group of one sample.
 //
-// Each way takes two launches: sums over runs of pixels, then what follows from them. A block takes one sample, a run of
-// its pixels, and `blockDim.x` neighbouring channels, which are whole groups. Its thread (c, r) walks down the pixels
-// r, r + ROWS, ... of channel c, so that neighbouring threads read neighbouring elements, and several of them at once.
+// A block takes one sample, a run of its pixels, and `blockDim.x` neighbouring channels, which are whole groups. Its
+// thread (c, r) walks down the pixels r, r + ROWS, ... of channel c, so that neighbouring threads read neighbouring
+// elements, and several of them at once. Sums come first, and what follows from them second: by two launches, or, where
+// one block has all pixels, by one.
 // Bytes: forward reads x twice and writes y, backward reads x and dy twice and writes dx. What fits into the L2 cache is
 // read there the second time.
 
@@ -47,9 +48,7 @@ __device__ Real read_sum(const Real *sums, int which, Real factor, int c, int ch
 }
 
 // Σ (x − shift), Σ (x − shift)², with one element of the group as shift: near the mean, x² − mean² would cancel.
-extern "C" __global__ void __launch_bounds__(512)
-group_norm_sums(const T *__restrict__ x, Real *__restrict__ sums, int pixels, int channels, int per_group, int run) {
-    const Walk at = walk(pixels, channels, run);
+__device__ void sum_forward(const T *x, Real *sums, const Walk &at, int channels, int per_group) {
     const Real shift = (Real)x[at.first - threadIdx.x % per_group];
     Real sum = 0, squares = 0;
     #pragma unroll 8
@@ -62,10 +61,19 @@ group_norm_sums(const T *__restrict__ x, Real *__restrict__ sums, int pixels, in
 }
 
 extern "C" __global__ void __launch_bounds__(512)
+group_norm_sums(const T *__restrict__ x, Real *__restrict__ sums, int pixels, int channels, int per_group, int run) {
+    sum_forward(x, sums, walk(pixels, channels, run), channels, per_group);
+}
+
+extern "C" __global__ void __launch_bounds__(512)
 group_norm(const T *__restrict__ x, const T *__restrict__ weight, const T *__restrict__ bias,
-           const Real *__restrict__ sums, T *__restrict__ y, Real *__restrict__ statistics,
+           Real *sums, T *__restrict__ y, Real *__restrict__ statistics,
            int pixels, int channels, int per_group, int run, double eps) {
     const Walk at = walk(pixels, channels, run);
+    if (gridDim.y == 1) {
+        sum_forward(x, sums, at, channels, per_group);
+        __syncthreads();                    // so that the block sees what its threads have written
+    }
     const Real count = (Real)pixels * per_group;
     const Real offset = read_sum(sums, 0, 1, at.c, channels, per_group) / count;
     const Real variance = read_sum(sums, 1, 1, at.c, channels, per_group) / count - offset * offset;
@@ -85,12 +93,7 @@ group_norm(const T *__restrict__ x, const T *__restrict__ weight, const T *__res
 }
 
 // dweight = Σ dy · x̂ and dbias = Σ dy, over the pixels of a run.
-extern "C" __global__ void __launch_bounds__(512)
-group_norm_backward_sums(const T *__restrict__ x, const T *__restrict__ dy, const Real *__restrict__ statistics,
-                         Real *__restrict__ sums, int pixels, int channels, int per_group, int run) {
-    const Walk at = walk(pixels, channels, run);
-    const Real *of_channel = statistics + 2 * ((long long)blockIdx.z * channels + at.c);
-    const Real mean = of_channel[0], rstd = of_channel[1];
+__device__ void sum_backward(const T *x, const T *dy, Real mean, Real rstd, Real *sums, const Walk &at, int channels) {
     Real dweight = 0, dbias = 0;
     #pragma unroll 4
     for (int p = at.start; p < at.stop; p += ROWS) {
@@ -101,14 +104,26 @@ group_norm_backward_sums(const T *__restrict__ x, const T *__restrict__ dy, cons
     write_sums(dweight, dbias, sums, at.c, channels);
 }
 
+extern "C" __global__ void __launch_bounds__(512)
+group_norm_backward_sums(const T *__restrict__ x, const T *__restrict__ dy, const Real *__restrict__ statistics,
+                         Real *__restrict__ sums, int pixels, int channels, int per_group, int run) {
+    const Walk at = walk(pixels, channels, run);
+    const Real *of_channel = statistics + 2 * ((long long)blockIdx.z * channels + at.c);
+    sum_backward(x, dy, of_channel[0], of_channel[1], sums, at, channels);
+}
+
 // dx = rstd · (dx̂ − mean(dx̂) − x̂ · mean(dx̂ · x̂)), dx̂ = dy · weight
 extern "C" __global__ void __launch_bounds__(512)
 group_norm_backward(const T *__restrict__ x, const T *__restrict__ dy, const T *__restrict__ weight,
-                    const Real *__restrict__ statistics, const Real *__restrict__ sums, T *__restrict__ dx,
+                    const Real *__restrict__ statistics, Real *sums, T *__restrict__ dx,
                     int pixels, int channels, int per_group, int run) {
     const Walk at = walk(pixels, channels, run);
     const Real *of_channel = statistics + 2 * ((long long)blockIdx.z * channels + at.c);
     const Real mean = of_channel[0], rstd = of_channel[1], scale = (Real)weight[at.c];
+    if (gridDim.y == 1) {
+        sum_backward(x, dy, mean, rstd, sums, at, channels);
+        __syncthreads();
+    }
     const Real count = (Real)pixels * per_group;
     const Real mean_product = read_sum(sums, 0, scale, at.c, channels, per_group) / count;
     const Real mean_dxhat = read_sum(sums, 1, scale, at.c, channels, per_group) / count;

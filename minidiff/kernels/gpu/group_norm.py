@@ -1,4 +1,4 @@
-"""Group norm in two launches each way, and `column_sums` for the gradients of weight and bias."""
+"""Group norm in one or two launches each way, and `column_sums` for the gradients of weight and bias."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .launch import launch, real
 
 THREADS = 512  # of a block at most
 BLOCKS = 528   # four for each multiprocessor of an H200: with fewer, a sample's pixels are divided into runs
-AHEAD = 8      # pixels for each thread, at least, of a run that is not all of a sample
+AHEAD = 32     # pixels for each thread, at least, of a run that is not all of a sample: they take as long as a launch
 WARP = 32      # neighbouring channels that a block reads at least, if there are as many
 
 
@@ -33,8 +33,10 @@ def group_norm(x, weight, bias, groups, eps=1e-5):
         launch("group_norm.cu", kernel, (channels // across, runs, n), (across, rows), *arguments, ROWS=rows)
 
     def sums_by(kernel, *arrays):
+        """Where one block has all pixels, the next kernel fills the array itself."""
         sums = xp.empty((n, runs, 2, channels), statistics.dtype)
-        run(kernel, *arrays, sums, *sizes)
+        if runs > 1:
+            run(kernel, *arrays, sums, *sizes)
         return sums
 
     run("group_norm", x, weight, bias, sums_by("group_norm_sums", x), y, statistics, *sizes, eps)
