@@ -52,11 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         for what in chosen:
             options.check(what, MEASURES[what], given, SIZES[what])
+        if args.what == "gpu" and restart.NOTE not in os.environ:
+            own = options.effective(gpu.measure, given, cores())
+            resolve_device(own["device"])
+            return restart.in_processes(sys.argv[1:] if argv is None else argv, own["minutes"])
         if (before := load() or 0) > BUSY:
             print(f"warning: other programs keep {before:g} cores busy, and change the times", file=sys.stderr)
-        if args.what == "gpu" and restart.NOTE not in os.environ:
-            resolve_device(given.get("device", "cuda"))
-            return restart.in_processes(sys.argv[1:] if argv is None else argv, given.get("minutes", 8.0))
         for what in chosen:
             measure(what, given, args.out)
     except (UserError, Different, OSError) as error:

@@ -13,7 +13,7 @@ from ..generate.benchmark import PROMPT, difference, random_pipeline
 from ..measure.packages import PEERS, missing
 from ..measure.rows import RUNTIMES, left_out, row
 from ..measure.timing import interleaved
-from .job import Job, Setup
+from .job import Job, Setup, in_a_line
 
 BATCHES = (1, 4, 16, 64)
 STEPS = 20
@@ -41,7 +41,7 @@ def images(setup: Setup) -> Iterator[dict]:
                 errors[name] = difference(name, runs[own], pipe, options)
                 runs[name] = pipe
             except Exception as error:  # whatever ails diffusers must not cost our times
-                absent = f"{type(error).__name__}: {str(error)[:300]}"
+                absent = in_a_line(error)
         for count in BATCHES[:2] if setup.quick else BATCHES:
             calls = {name: partial(pipe, PROMPT, num_images_per_prompt=count, **options) for name, pipe in runs.items()}
             times = interleaved(calls, setup.rounds, setup.pause)

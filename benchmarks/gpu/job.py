@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from ..measure.rows import left_out
+from ..measure.threads import limited
 
 
 class Job(NamedTuple):
@@ -36,4 +37,18 @@ def attempted(job: Job, end: float) -> Iterator[dict]:
     try:
         yield from job.rows()
     except Exception as error:  # one job that fails, whatever library it is in, must not cost the others
-        yield left_out(job.what, "", f"{type(error).__name__}: {(str(error).splitlines() or [''])[-1][:300]}")
+        yield left_out(job.what, "", in_a_line(error))
+
+
+def in_a_line(error: Exception) -> str:
+    """What went wrong, for a row that says why it was left out."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[-1][:300]}"
+
+
+def on_one_core(rows: Callable[[], Iterable[dict]]) -> Callable[[], Iterator[dict]]:
+    """The rows of ops, whose NumPy has one core, as in a training worker: more would wait for each other."""
+    def measured():
+        with limited(1):
+            yield from rows()
+
+    return measured

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from functools import cache
 
 from ..measure.ceilings import measure_ceilings
-from ..measure.threads import limited
 from ..ops.benchmark import measure_case
 from ..ops.sizes import cases, in_words
-from .job import Job, Setup
+from .job import Job, Setup, on_one_core
 
 LEAST = 0.005  # seconds of a turn
 
@@ -25,9 +24,9 @@ def large(setup: Setup) -> Iterator[Job]:
 def of_size(setup, size, seconds):
     devices = ("cpu", "cuda") if setup.device == "cuda" else ("cpu",)
     for case, letters in cases(size):
-        yield Job(f"{case.label}, {in_words(letters)}", seconds, limited(1)(
-            lambda case=case, letters=letters: [*measure_case(
-                case, letters, size, setup.rounds, setup.pause, LEAST, ceilings(devices, setup.quick))]))
+        yield Job(f"{case.label}, {in_words(letters)}", seconds, on_one_core(
+            lambda case=case, letters=letters: measure_case(
+                case, letters, size, setup.rounds, setup.pause, LEAST, ceilings(devices, setup.quick))))
 
 
 @cache

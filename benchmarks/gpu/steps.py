@@ -19,7 +19,7 @@ from ..steps.ours import OurStep, in_precision
 from ..steps.sizes import SIZES
 from ..steps.stages import diffusion
 from ..steps.training import in_both, worst
-from .job import Job, Setup
+from .job import Job, Setup, in_a_line
 
 # How far gradients may be from PyTorch's: in float32 each parameter's, else all as one vector.
 TOLERANCES = {"float32": 1e-3, "tf32": 3e-2, "bf16": 2e-1}
@@ -78,7 +78,7 @@ def measure_step(setup, size, batch, precision, compiled) -> Iterator[dict]:
                 step()
                 runs[name], MB[name] = step, memory_taken(device) - before
             except Exception as error:  # whatever ails PyTorch must not cost our times
-                absent = f"{type(error).__name__}: {str(error)[:300]}"
+                absent = in_a_line(error)
         times = interleaved(runs, setup.rounds, setup.pause, 0.1 if device == "cuda" else 0.0)
         parameters = sum(p.value.size for model in stage.models for p in model.parameters())
         yield row(what, f"{detail}, {parameters / 1e6:.1f} M", times, parameters=parameters) | {

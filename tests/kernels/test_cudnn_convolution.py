@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from host_cudnn import host_cudnn, numerical_note
+from host_cudnn import numerical_note
+from host_kernels import on_the_host
 from numpy.testing import assert_allclose
 
 from minidiff import ops
@@ -23,11 +24,9 @@ SHAPE, KERNEL = (2, 6, 5, 4), (3, 3, 4, 8)
 
 
 @pytest.fixture
-def library(monkeypatch):
-    library = host_cudnn()
-    monkeypatch.setattr(cudnn, "available", lambda: library)
-    monkeypatch.setattr(cudnn, "current_stream", lambda: 0)
-    return library
+def library():
+    with on_the_host():
+        yield cudnn.available()
 
 
 def takes(shape, kernel, dtype=np.float32, **options):
@@ -65,7 +64,7 @@ def test_what_has_no_plan_in_one_pass_is_left_to_another_kernel(library, monkeyp
 def test_factors_of_float32_are_rounded_only_where_that_is_asked(library, dtype, precision, exact):
     with product_precision(precision):
         x, weight = np.ones(SHAPE, dtype), np.ones(KERNEL, dtype)
-        graph, *_ = library.plan("conv_fprop", *cudnn_convolution.geometry(x, weight, 1, None))
+        graph, *_ = library.plan("conv_fprop", *cudnn_convolution.problem(x, weight, 1, None))
     assert (numerical_note.TENSOR_CORE in graph.notes) == exact
     assert numerical_note.NONDETERMINISTIC in graph.notes
 

@@ -29,9 +29,7 @@ def convolve(x, weight, bias, stride, padding, repeat):
     """The convolution of x, each pixel of which stands for repeat x repeat of them."""
     xp, k = array_module(x), len(weight)
     n, height, width, inputs = x.shape
-    (top, bottom), (left, right) = padding if padding is not None else ((k // 2, k // 2), (k // 2, k // 2))
-    rows = (repeat * height + top + bottom - k) // stride + 1
-    columns = (repeat * width + left + right - k) // stride + 1
+    ((top, _), (left, _)), (rows, columns) = geometry((repeat * height, repeat * width), k, stride, padding)
     pointwise = (k, stride, repeat) == (1, 1, 1) and (rows, columns) == (height, width)
     block = block_of(inputs)
     constants = {"K": k, "STRIDE": stride, "REPEAT": repeat}
@@ -64,6 +62,12 @@ def convolve(x, weight, bias, stride, padding, repeat):
         return (dx, dweight) if bias is None else (dx, dweight, column_sums(dy_rows))
 
     return y.reshape(n, rows, columns, weight.shape[-1]), backward
+
+
+def geometry(size, k, stride, padding):
+    """(padding of an image of this height and width, height and width of y)"""
+    padding = padding if padding is not None else ((k // 2, k // 2), (k // 2, k // 2))
+    return padding, [(pixels + sum(pads) - k) // stride + 1 for pixels, pads in zip(size, padding, strict=True)]
 
 
 def block_of(channels):

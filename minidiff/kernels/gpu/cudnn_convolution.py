@@ -11,22 +11,23 @@ from ...backend import array_module, cudnn, current_precision
 from ...ops.op import grad_enabled
 from .. import replaces
 from .column_sums import column_sums
+from .convolution import geometry
 from .launch import address
 
 
 def planned(x, weight, bias=None, stride=1, padding=None):
     """Whether cuDNN is there and can compute this. A window of one pixel is left to cuBLAS."""
-    if x.dtype.char not in cudnn.TYPES or not x.size or len(weight) == 1 or cudnn.available() is None:
+    if x.dtype.char not in cudnn.TYPES or not x.size or len(weight) == 1 or (library := cudnn.available()) is None:
         return False
-    of_call = geometry(x, weight, stride, padding)
+    of_call = problem(x, weight, stride, padding)
     passes = cudnn.OPERATIONS if grad_enabled() else ["conv_fprop"]
-    return all(cudnn.available().plan(name, *of_call) is not None for name in passes)
+    return all(library.plan(name, *of_call) is not None for name in passes)
 
 
 @replaces(ops.conv2d, when=planned)
 def conv2d(x, weight, bias=None, stride=1, padding=None):
     xp, library = array_module(x), cudnn.available()
-    of_call = (of_x, of_kernel, of_y), *_ = geometry(x, weight, stride, padding)
+    of_call = (of_x, of_kernel, of_y), *_ = problem(x, weight, stride, padding)
 
     def run(operation, a, b, shape):
         plan, y = library.plan(operation, *of_call), xp.empty(shape, a.dtype)
@@ -49,10 +50,9 @@ def conv2d(x, weight, bias=None, stride=1, padding=None):
     return y, backward
 
 
-def geometry(x, weight, stride, padding):
+def problem(x, weight, stride, padding):
     """What a plan is for: shapes of x, the kernel and y, stride, padding, type, whether TF32 will do."""
-    (k, _, inputs, outputs), (n, height, width, _) = weight.shape, x.shape
-    padding = padding if padding is not None else ((k // 2, k // 2), (k // 2, k // 2))
-    rows, columns = ((size + sum(pads) - k) // stride + 1 for size, pads in zip((height, width), padding, strict=True))
-    shapes = (n, height, width, inputs), (outputs, k, k, inputs), (n, rows, columns, outputs)
+    k, outputs = len(weight), weight.shape[-1]
+    padding, size = geometry(x.shape[1:3], k, stride, padding)
+    shapes = x.shape, (outputs, k, k, x.shape[-1]), (len(x), *size, outputs)
     return shapes, stride, padding, x.dtype.char, current_precision() != "float32"
